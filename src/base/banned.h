@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Functions that this project does not use; included by every compilation (meson.build). */
+#pragma once
+
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok atoi atol gets
+#pragma GCC poison scanf fscanf sscanf system popen mktemp tmpnam dup basename dirname
+#pragma GCC poison ctime asctime alloca
