@@ -9,6 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#undef alloca
+#undef basename
+
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok atoi atol gets
 #pragma GCC poison scanf fscanf sscanf system popen mktemp tmpnam dup basename dirname
 #pragma GCC poison ctime asctime alloca
