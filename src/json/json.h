@@ -46,7 +46,7 @@ struct json {
 };
 
 struct json_limits {
-	size_t depth;	 /* deepest nesting of arrays and objects; Go's own limit is 10000 */
+	size_t depth;	 /* deepest nesting of arrays and objects; never more than Go's own 10000 */
 	bool one_value;	 /* refuse anything but white space after the value */
 	bool no_nul;	 /* refuse U+0000 in strings and keys */
 	bool valid_utf8; /* refuse invalid UTF-8 and lone surrogates instead of replacing them */
@@ -84,7 +84,7 @@ struct json *json_at(const struct json *obj, const char *path);
 /* Text of a string member; NULL when missing, not a string, or holding a NUL byte. */
 const char *json_get_str(const struct json *obj, const char *key);
 bool json_get_bool(const struct json *obj, const char *key, bool otherwise);
-/* Returns 0; 1 when missing (*ret unchanged); -EINVAL when not an integer of that range. */
+/* Returns 0; 1 when missing or null (*ret unchanged); -EINVAL when not an integer of that range. */
 int json_get_u64(const struct json *obj, const char *key, uint64_t *ret);
 int json_get_i64(const struct json *obj, const char *key, int64_t *ret);
 
@@ -97,6 +97,8 @@ bool json_is(const struct json *v, enum json_kind kind);
 int json_set(struct arena *a, struct json *obj, const char *key, struct json *value);
 /* Removes every member with that key; true when there was one. */
 bool json_del(struct json *obj, const char *key);
+/* Appends a member without looking for others of that key; the key's bytes are borrowed. */
+int json_add(struct arena *a, struct json *obj, struct slice key, struct json *value);
 int json_append(struct arena *a, struct json *arr, struct json *value);
 int json_insert(struct arena *a, struct json *arr, size_t at, struct json *value);
 void json_remove(struct json *arr, size_t at);

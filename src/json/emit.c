@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+
+#include "json/json.h"
+#include "json/utf8.h"
+
+#define COMPACT (-1) /* as a level: no line breaks */
+
+/* The letter of a two-byte escape, or '\0'. */
+static char short_escape(uint32_t c)
+{
+	switch (c) {
+	case '"':
+	case '\\':
+		return (char)c;
+	case '\b':
+		return 'b';
+	case '\f':
+		return 'f';
+	case '\n':
+		return 'n';
+	case '\r':
+		return 'r';
+	case '\t':
+		return 't';
+	default:
+		return '\0';
+	}
+}
+
+/* <, > and & could end a script or an entity in a page, U+2028 and U+2029 a line of JavaScript. */
+static bool needs_escape(uint32_t c)
+{
+	return c < ' ' || c == '<' || c == '>' || c == '&' || c == 0x2028 || c == 0x2029;
+}
+
+static void emit_char(struct buf *b, uint32_t c)
+{
+	char bytes[UTF8_MAX];
+	char letter = short_escape(c);
+
+	if (letter) {
+		buf_add_char(b, '\\');
+		buf_add_char(b, letter);
+	} else if (needs_escape(c)) {
+		buf_printf(b, "\\u%04" PRIx32, c);
+	} else {
+		buf_add(b, bytes, utf8_encode(c, bytes));
+	}
+}
+
+static bool is_plain(char c)
+{
+	return (unsigned char)c < 0x80 && !short_escape((unsigned char)c) &&
+	       !needs_escape((unsigned char)c);
+}
+
+static void emit_string(struct slice s, struct buf *b)
+{
+	size_t at = 0;
+
+	buf_add_char(b, '"');
+	while (at < s.n) {
+		size_t start = at, used;
+		uint32_t c;
+
+		while (at < s.n && is_plain(s.p[at]))
+			at++;
+		buf_add(b, s.p + start, at - start);
+		if (at == s.n)
+			break;
+		used = utf8_decode(slice_from(s, at), &c);
+		emit_char(b, c);
+		at += MAX(used, (size_t)1);
+	}
+	buf_add_char(b, '"');
+}
+
+static void emit_break(int level, struct buf *b)
+{
+	if (level == COMPACT)
+		return;
+	buf_add_char(b, '\n');
+	for (int i = 0; i < level; i++)
+		buf_add(b, "  ", 2);
+}
+
+static void emit_value(const struct json *v, int level, struct buf *b);
+
+static void emit_list(const struct json *v, int level, struct buf *b)
+{
+	bool is_object = v->kind == JSON_OBJECT;
+	int inner = level == COMPACT ? COMPACT : level + 1;
+
+	buf_add_char(b, is_object ? '{' : '[');
+	for (size_t i = 0; i < v->n; i++) {
+		if (i)
+			buf_add_char(b, ',');
+		emit_break(inner, b);
+		if (is_object) {
+			emit_string(v->members[i].key, b);
+			buf_add_str(b, level == COMPACT ? ":" : ": ");
+		}
+		emit_value(is_object ? v->members[i].value : v->items[i], inner, b);
+	}
+	if (v->n)
+		emit_break(level, b);
+	buf_add_char(b, is_object ? '}' : ']');
+}
+
+static void emit_value(const struct json *v, int level, struct buf *b)
+{
+	switch (v->kind) {
+	case JSON_NULL:
+		buf_add_str(b, "null");
+		return;
+	case JSON_BOOL:
+		buf_add_str(b, v->boolean ? "true" : "false");
+		return;
+	case JSON_NUMBER:
+		buf_add_slice(b, v->text);
+		return;
+	case JSON_STRING:
+		emit_string(v->text, b);
+		return;
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		emit_list(v, level, b);
+		return;
+	}
+}
+
+void json_emit(const struct json *v, struct buf *b)
+{
+	emit_value(v, COMPACT, b);
+}
+
+void json_emit_pretty(const struct json *v, struct buf *b)
+{
+	emit_value(v, 0, b);
+	buf_add_char(b, '\n');
+}
