@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every example of the specification has a row in examples.tsv, and the rows that do not wait for a
+later part of the suite run against a real engine."""
+import collections
+import json
+import re
+import shlex
+import subprocess
+import uuid
+import warnings
+
+import blocks
+import pytest
+
+ROWS = blocks.HERE / "examples.tsv"
+RUN = {"isolation", "verification"}
+WAIT = {"socket", "settings", "signin", "egress", "profile", "builder", "kubernetes"}
+CONFIG = {"json", "xml", "javascript"}
+UNESCAPE = {"n": "\n", "t": "\t", "\\": "\\"}
+
+Row = collections.namedtuple("Row", "document line kind shows input exit expected capability")
+
+
+def unescape(field):
+    return re.sub(r"\\(.)", lambda match: UNESCAPE[match.group(1)], field)
+
+
+def read_rows():
+    rows = []
+    for line in ROWS.read_text().splitlines():
+        if line and not line.startswith("#"):
+            fields = [unescape(field) for field in line.split("\t")]
+            fields[1] = int(fields[1])
+            rows.append(Row(*fields))
+    return rows
+
+
+ALL = read_rows()
+
+
+def by_place(rows):
+    return {(row.document, row.line): row for row in rows}
+
+
+@pytest.fixture(scope="session")
+def spec_blocks():
+    """Blocks of the specification itself, or None where it is not beside the checkout."""
+    if not blocks.spec_dir().is_dir():
+        return None
+    return blocks.find_all(blocks.spec_dir())
+
+
+def test_finder():
+    text = ("Intro:\n\n$ docker ps\nCONTAINER ID\n\nIt outputs:\n\nword\n\n  1. not this\n\n"
+            "{\n  \"a\": 1\n}\n\n- item\n  ```json\n  {\n    \"b\": 2\n  }\n  ```\n```\nx\n```\n")
+    found = [(b.line, b.kind, b.text) for b in blocks.find("000", text)]
+    assert found == [
+        (3, "console", "$ docker ps\nCONTAINER ID"),
+        (8, "text", "word"),
+        (12, "json", '{\n  "a": 1\n}'),
+        (17, "json", '{\n  "b": 2\n}'),
+        (22, "text", "x"),
+    ]
+    with pytest.raises(ValueError):
+        blocks.find("000", "```console\n$ true\n")
+
+
+def test_table_is_the_specification(spec_blocks):
+    """blocks.tsv, by which the rows are checked where there is no specification, is up to date."""
+    table = blocks.read_table()
+    assert table, "blocks.tsv is empty"
+    if spec_blocks is not None:
+        assert blocks.table_rows(spec_blocks) == table, "run tests/spec/blocks.py --write"
+    else:
+        warnings.warn(f"no specification in {blocks.spec_dir()}: only {blocks.TABLE.name} is checked")
+
+
+def test_every_block_has_a_row():
+    wanted = {(document, line): kind for document, line, kind, _ in blocks.read_table()}
+    have = by_place(ALL)
+    assert len(have) == len(ALL), "a block has two rows"
+    assert wanted.keys() - have.keys() == set(), "blocks without a row"
+    assert have.keys() - wanted.keys() == set(), "rows without a block"
+    for place, row in have.items():
+        assert row.kind == wanted[place], place
+
+
+def test_rows_are_well_formed():
+    for row in ALL:
+        assert row.capability in RUN | WAIT, row
+        assert row.exit in ("0", "!0"), row
+        assert row.shows and row.input and row.expected, row
+        if row.expected.startswith("re:"):
+            re.compile(row.expected[3:])
+
+
+def long_options(text):
+    """Long options of docker commands, without their values."""
+    return set(re.findall(r"(?<=\s)--[a-z][a-z-]+", text))
+
+
+def test_inputs_say_what_the_blocks_say(spec_blocks):
+    """A row does not drift away from its block: configuration is the same, options are used."""
+    if spec_blocks is None:
+        warnings.warn(f"no specification in {blocks.spec_dir()}: inputs are not compared with it")
+        return
+    rows = by_place(ALL)
+    for block in spec_blocks:
+        row = rows[(block.document, block.line)]
+        if block.kind == "json":
+            text = block.text if block.text.startswith("{") else "{" + block.text + "}"
+            assert json.loads(row.input) == json.loads(text), row
+        elif block.kind in CONFIG:
+            assert row.input == block.text, row
+        elif block.kind == "console" and re.search(r"^\$ docker ", block.text, re.M):
+            commands = "\n".join(re.findall(r"^\$ (docker .*)$", block.text, re.M))
+            assert long_options(commands) <= long_options(row.input), row
+
+
+def run_row(row, instance):
+    name = f"gabion-spec-{row.document}-{row.line}-{uuid.uuid4().hex[:6]}"
+    env = dict(instance.env, NAME=name)
+    try:
+        return subprocess.run(["sh", "-c", row.input], env=env, text=True, timeout=180,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+    finally:
+        subprocess.run(["docker", "rm", "-f", name], env=env, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("row", [row for row in ALL if row.capability in RUN],
+                         ids=lambda row: f"{row.document}:{row.line}")
+def test_row(row, instance):
+    done = run_row(row, instance)
+    shown = f"{shlex.quote(row.input)}\nexit {done.returncode}\n{done.stdout}"
+    assert (done.returncode == 0) == (row.exit == "0"), shown
+    if row.expected.startswith("re:"):
+        assert re.search(row.expected[3:], done.stdout, re.MULTILINE), shown
+    elif row.expected != "-":
+        assert row.expected in done.stdout, shown
+
+
+def test_waiting_rows_are_counted():
+    """What waits is visible in the test's output, and nothing waits under an unknown name."""
+    waiting = collections.Counter(row.capability for row in ALL if row.capability in WAIT)
+    print("waiting:", ", ".join(f"{name} {n}" for name, n in sorted(waiting.items())))
+    assert sum(waiting.values()) + sum(row.capability in RUN for row in ALL) == len(ALL)
