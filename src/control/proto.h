@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The protocol between gabiond and whoever asks it for what needs privilege: the gate over a socket
+ * pair that it inherits, the command line over run/control.sock. One SOCK_SEQPACKET message is one
+ * request or one answer; docs/protocol-control.md specifies every byte, the asserts in proto.c hold
+ * the two together. Numbers are in the machine's byte order: both ends run on one kernel.
+ *
+ * A request is a header, the size of its body, and the body that its op has, and nothing else. An
+ * answer is a struct control_answer followed by `size` bytes, whose meaning depends on the op and
+ * the result. An answer carries the serial of its request; the order of answers is free.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+
+#define CONTROL_MAGIC 0x43424147u /* "GABC" */
+#define CONTROL_VERSION 1
+#define CONTROL_ID_LEN 64	 /* a container's full id, lower-case hex, no NUL */
+#define CONTROL_GROUPS_MAX 1024	 /* as many as sock_peer() knows */
+#define CONTROL_PATH_MAX 4096	 /* bytes of a path with its NUL */
+#define CONTROL_ANSWER_MAX 65536 /* bytes after a struct control_answer */
+
+enum control_op {
+	CONTROL_PING = 1, /* no body; answer: empty */
+	CONTROL_STATUS,	  /* no body; answer: JSON object */
+	CONTROL_DOWN,	  /* no body; answer: empty, sent before the instance goes down */
+	CONTROL_RECORD,	  /* struct control_asker; answer: empty, once it is on disk */
+	CONTROL_FORGET,	  /* struct control_id; answer: empty, also when there was none */
+	CONTROL_ASKER,	  /* struct control_id; answer: struct control_asker, or CONTROL_NONE */
+	CONTROL_REFRESH,  /* struct control_id; answer: empty, or CONTROL_NONE */
+	CONTROL_COPY,	  /* struct control_copy and, but for CONTROL_COPY_STAT, a descriptor */
+	CONTROL_KEEP,	  /* a list of struct control_id: forget every other record older than an
+			     hour; answer: empty */
+	CONTROL_OPS,
+};
+
+/* Result of an answer: negative is -errno with one line of text after it, zero is done, positive is
+ * one of these. */
+enum control_result {
+	CONTROL_DONE = 0,
+	CONTROL_NONE = 1,   /* there is no such record, view or running container */
+	CONTROL_MORE = 2,   /* CONTROL_COPY: JSON follows, and later another answer */
+	CONTROL_FAILED = 3, /* CONTROL_COPY: JSON of the worker, {"error":…,"message":…} */
+	CONTROL_DENIED = 4, /* this channel or this peer may not ask that; text follows */
+};
+
+enum control_flags {
+	CONTROL_GROUPS_TRUNCATED = 1u << 0, /* control_asker: there were more groups */
+};
+
+enum control_copy_mode {
+	CONTROL_COPY_STAT = 0,
+	CONTROL_COPY_GET = 1, /* the worker writes a tar stream to the descriptor */
+	CONTROL_COPY_PUT = 2, /* the worker reads a tar stream from it */
+};
+
+enum control_copy_flags {
+	CONTROL_COPY_NO_OVERWRITE_DIR = 1u << 0, /* noOverwriteDirNonDir=1 */
+	CONTROL_COPY_UIDGID = 1u << 1,		 /* copyUIDGID=1 */
+};
+
+struct control_header {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t op;
+	uint64_t serial; /* the asker's, echoed */
+};
+
+struct control_id {
+	char id[CONTROL_ID_LEN];
+};
+
+struct control_asker {
+	char id[CONTROL_ID_LEN];
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t flags; /* enum control_flags */
+	uint32_t ngroups;
+	uint32_t groups[CONTROL_GROUPS_MAX]; /* supplementary ones; zero beyond ngroups */
+};
+
+struct control_copy {
+	char id[CONTROL_ID_LEN];
+	uint32_t mode;		     /* enum control_copy_mode */
+	uint32_t flags;		     /* enum control_copy_flags */
+	char path[CONTROL_PATH_MAX]; /* in the container; NUL-terminated, zero beyond */
+};
+
+/* A request as it arrived, checked: magic, version, op, size of the body, ids, ranges, NULs. */
+struct control_request {
+	struct control_header header;
+	uint32_t size;	   /* bytes of the body */
+	uint32_t reserved; /* 0 */
+	union {
+		struct control_id id;
+		struct control_asker asker;
+		struct control_copy copy;
+		struct control_id ids[CONTROL_ANSWER_MAX / CONTROL_ID_LEN]; /* CONTROL_KEEP */
+	};
+};
+
+struct control_answer {
+	struct control_header header; /* op and serial of the request */
+	int32_t result;
+	uint32_t size; /* bytes that follow */
+};
+
+/* Is this a full container id: 64 lower-case hexadecimal digits? */
+bool control_id_ok(const char id[CONTROL_ID_LEN]);
+
+/* Checks a message of n bytes with nfds descriptors. Returns 0; -EPROTO with a text otherwise;
+ * header.serial and header.op are valid even then when the message has a header at all. */
+int control_request_check(const struct control_request *q, size_t n, size_t nfds, struct err *err);
+
+/* Sends a request: fills magic, version; the caller has set op, serial, size and the body. fd may
+ * be -EBADF. Non-blocking sockets: -EAGAIN when the other side is slow. Returns 0 or -errno. */
+int control_request_send(int sock, struct control_request *q, int fd);
+/* Receives one request. Returns its bytes, 0 at end of file, -errno. *ret_fd is -EBADF or owned. */
+ssize_t control_request_recv(int sock, struct control_request *ret, int *ret_fd, size_t *ret_nfds);
+
+/* Answers `to`. Returns 0 or -errno. */
+int control_answer_send(int sock, const struct control_header *to, int result, struct slice body);
+/* Receives one answer; body has room for CONTROL_ANSWER_MAX bytes. 1: received, 0: end of file,
+ * -EPROTO: not an answer, -errno. */
+int control_answer_recv(int sock, struct control_answer *ret, char *body);
+
+/* One question over run/control.sock, blocking, for the command line. The answer's text or JSON
+ * comes back NUL-terminated in body (room for CONTROL_ANSWER_MAX + 1 bytes). Returns the result of
+ * the answer (0 or positive), or -errno with a text: the answer's own, or why there was none. */
+int control_ask(const char *socket_path, enum control_op op, int timeout_ms, char *body,
+		struct err *err);

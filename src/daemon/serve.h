@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gabiond's answers to the control protocol (control/proto.h, docs/protocol-control.md): who asked
+ * for which container, fresh views, copies, status, down. Plugged into gabiond's loop; never blocks
+ * but for the sync of a record.
+ *
+ * What a channel may ask is a table in serve.c: the gate's socket pair RECORD, FORGET, ASKER,
+ * REFRESH, COPY, KEEP; a connection to run/control.sock PING and STATUS, and DOWN when the peer is
+ * root or the user that owns a private instance's folder.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/loop.h"
+#include "settings/instance.h"
+
+#define SERVE_CHANNELS_MAX 64
+#define SERVE_COPIES_MAX 64
+
+enum serve_kind {
+	SERVE_GATE,   /* a SOCK_SEQPACKET socket pair whose other end the gate has */
+	SERVE_LISTEN, /* the listening SOCK_SEQPACKET socket run/control.sock */
+	SERVE_CLIENT, /* a connection accepted on it; made by serve itself */
+};
+
+struct serve_channel;
+struct serve_copy;
+
+struct serve {
+	struct loop *loop;
+	const struct instance *instance;
+	/* Set by the owner after serve_init(); NULL means "nothing to say". */
+	void *data;
+	/* Appends a JSON object. */
+	void (*status)(void *data, struct buf *json);
+	/* Asked to go down by somebody who may; the answer has been sent. */
+	void (*down)(void *data);
+	/* The other end of a SERVE_GATE channel has gone (the gate died); the channel is removed.
+	 */
+	void (*gate_gone)(void *data);
+
+	struct serve_channel *channels[SERVE_CHANNELS_MAX];
+	struct serve_copy *copies[SERVE_COPIES_MAX];
+};
+
+/* instance is borrowed and must outlive s. Returns 0 or -errno. */
+int serve_init(struct serve *s, struct loop *l, const struct instance *instance);
+/* Closes every channel and kills the copies that run. */
+void serve_done(struct serve *s);
+
+/* take_fd is closed also on failure. Returns 0 or -errno. */
+int serve_add_channel(struct serve *s, int take_fd, enum serve_kind kind);

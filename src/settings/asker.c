@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "settings/asker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/file.h"
+#include "json/json.h"
+
+#define RECORD_MAX 32768u
+
+static int record_path(const char *lib, const char *id, char path[PATH_MAX], struct err *err)
+{
+	size_t n = strspn(id, "0123456789abcdef");
+	int r;
+
+	if (n != ASKER_ID_LEN || id[n] != '\0')
+		return err_set(err, -EINVAL, "not a full container id");
+	r = snprintf(path, PATH_MAX, "%s/askers/%s", lib, id);
+	if (r < 0 || r >= PATH_MAX)
+		return err_set(err, -ENAMETOOLONG, "path of the record of container %.12s", id);
+	return 0;
+}
+
+static int take_id(const struct json *obj, const char *key, uint32_t *ret)
+{
+	uint64_t v;
+
+	if (json_get_u64(obj, key, &v) != 0 || v >= UINT32_MAX)
+		return -EINVAL;
+	*ret = (uint32_t)v;
+	return 0;
+}
+
+static int take_groups(const struct json *groups, struct asker *ret)
+{
+	if (!json_is(groups, JSON_ARRAY) || groups->n > ASKER_GROUPS_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < groups->n; i++) {
+		const struct json *g = groups->items[i];
+
+		if (!json_is(g, JSON_NUMBER) || num_parse_u32(g->text, &ret->groups[i]) < 0)
+			return -EINVAL;
+	}
+	ret->ngroups = groups->n;
+	return 0;
+}
+
+int asker_load(const char *lib, const char *id, struct asker *ret, struct err *err)
+{
+	CLEANUP_ARENA struct arena arena = ARENA_INIT(256 * 1024);
+	CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
+	struct json_limits limits = JSON_LIMITS;
+	struct asker a = { 0 };
+	char path[PATH_MAX];
+	struct json *v;
+	int r;
+
+	r = record_path(lib, id, path, err);
+	if (r < 0)
+		return r;
+	r = file_read(path, &text);
+	if (r == -ENOENT)
+		return ASKER_NONE;
+	if (r < 0)
+		return err_errno(err, r, "%s", path);
+	r = json_parse(&arena, buf_slice(&text), &limits, &v, NULL, err);
+	if (r < 0) {
+		(void)err_wrap(err, "%s", path);
+		return r;
+	}
+	if (take_id(v, "uid", &a.uid) < 0 || take_id(v, "gid", &a.gid) < 0 ||
+	    take_groups(json_get(v, "groups"), &a) < 0)
+		return err_set(err, -EINVAL, "%s: not a record of who asked", path);
+	a.truncated = json_get_bool(v, "truncated", false);
+	*ret = a;
+	return ASKER_OK;
+}
+
+int asker_store(const char *lib, const char *id, const struct asker *a, struct err *err)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
+	char dir[PATH_MAX];
+	char path[PATH_MAX];
+	int r;
+
+	r = record_path(lib, id, path, err);
+	if (r < 0)
+		return r;
+	buf_printf(&text, "{\"uid\":%u,\"gid\":%u,\"groups\":[", a->uid, a->gid);
+	for (size_t i = 0; i < a->ngroups; i++)
+		buf_printf(&text, "%s%u", i ? "," : "", a->groups[i]);
+	buf_add_str(&text, a->truncated ? "],\"truncated\":true}\n" : "]}\n");
+	if (!buf_ok(&text))
+		return err_set(err, -ENOMEM, "%s", path);
+	r = file_replace_at(AT_FDCWD, path, buf_slice(&text), 0644, true);
+	if (r == -ENOENT) {
+		(void)snprintf(dir, sizeof(dir), "%s/askers", lib);
+		r = file_mkdirs(dir, 0755);
+		if (r == 0)
+			r = file_replace_at(AT_FDCWD, path, buf_slice(&text), 0644, true);
+	}
+	return r < 0 ? err_errno(err, r, "%s", path) : 0;
+}
+
+int asker_forget(const char *lib, const char *id, struct err *err)
+{
+	char path[PATH_MAX];
+	int r;
+
+	r = record_path(lib, id, path, err);
+	if (r < 0)
+		return r;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_errno(err, -errno, "%s", path);
+	return 0;
+}
