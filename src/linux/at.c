@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "linux/at.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int open_how(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
+{
+	struct open_how how = { .flags = (uint64_t)(unsigned)flags | O_CLOEXEC,
+				.mode = flags & O_CREAT ? mode : 0,
+				.resolve = resolve };
+	long fd;
+
+	do
+		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	while (fd < 0 && (errno == EAGAIN || errno == EINTR)); /* EAGAIN: a rename raced with ".." */
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int at_open_in_root(int dirfd, const char *path, int flags, mode_t mode)
+{
+	return open_how(dirfd, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+int at_open_plain(int dirfd, const char *path, int flags, mode_t mode)
+{
+	return open_how(dirfd, path, flags, mode,
+			RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
+void at_fd_path(int fd, char ret[AT_FD_PATH_MAX])
+{
+	(void)snprintf(ret, AT_FD_PATH_MAX, "/proc/self/fd/%d", fd);
+}
+
+int at_path_of(int fd, char *ret, size_t size)
+{
+	char link[AT_FD_PATH_MAX];
+	ssize_t n;
+
+	at_fd_path(fd, link);
+	n = readlink(link, ret, size);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n >= size)
+		return -ENAMETOOLONG;
+	ret[n] = '\0';
+	return 0;
+}
+
+int at_identify(int fd, struct at_ident *ret)
+{
+	struct statx sx;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, &sx) < 0)
+		return -errno;
+	if (!(sx.stx_mask & STATX_MNT_ID))
+		return -ENOSYS;
+	*ret = (struct at_ident){ .dev_major = sx.stx_dev_major,
+				  .dev_minor = sx.stx_dev_minor,
+				  .ino = sx.stx_ino,
+				  .mnt_id = sx.stx_mnt_id,
+				  .mode = sx.stx_mode,
+				  .nlink = sx.stx_nlink,
+				  .uid = sx.stx_uid,
+				  .gid = sx.stx_gid };
+	return 0;
+}

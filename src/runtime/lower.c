@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/lower.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/util.h"
+
+/* Not the PATH: whoever starts the engine would choose what runs as root below it. */
+static const char *const folders[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+				       "/usr/bin",	  "/sbin",	    "/bin" };
+static const char *const names[] = { "crun", "runc" };
+
+static bool is_program(const char *path, const struct stat *self)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111) &&
+	       !(st.st_dev == self->st_dev && st.st_ino == self->st_ino);
+}
+
+int lower_find(const struct facts *facts, char *ret, struct err *err)
+{
+	struct stat self;
+
+	if (stat("/proc/self/exe", &self) < 0)
+		return err_errno(err, -errno, "/proc/self/exe");
+	if (facts->lower_runtime) {
+		if (!is_program(facts->lower_runtime, &self))
+			return err_set(err, -ENOENT,
+				       "lowerRuntime %s of gabion.json is not crun or runc (no program, or "
+				       "gabion-runc itself)",
+				       facts->lower_runtime);
+		(void)snprintf(ret, PATH_MAX, "%s", facts->lower_runtime);
+		return 0;
+	}
+	for (size_t n = 0; n < ARRAY_SIZE(names); n++) {
+		for (size_t f = 0; f < ARRAY_SIZE(folders); f++) {
+			(void)snprintf(ret, PATH_MAX, "%s/%s", folders[f], names[n]);
+			if (is_program(ret, &self))
+				return 0;
+		}
+	}
+	return err_set(err, -ENOENT,
+		       "no lower runtime: install crun (or runc), or name one as \"lowerRuntime\" in "
+		       "gabion.json");
+}

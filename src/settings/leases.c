@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "settings/leases.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+#define TABLE_MAGIC 0x316c6267u /* "gbl1" */
+#define RECORDS_MAX 8192u
+#define RECLAIM_AT 1024u  /* live-looking records before the first look at /proc */
+#define LOCK_TABLE 0	  /* byte locked while the table is changed */
+#define LOCK_RECORDS 4096 /* byte LOCK_RECORDS + index is locked while a container is made */
+
+struct header {
+	uint32_t magic;
+	uint32_t records; /* how many follow */
+	uint32_t used;	  /* of them with size != 0 */
+	uint32_t reclaim; /* look at /proc when used reaches this */
+	uint64_t next;	  /* first id to try */
+	char boot[40];	  /* /proc/sys/kernel/random/boot_id */
+	char pad[128 - 64];
+};
+
+struct record {
+	uint32_t base;
+	uint32_t size; /* 0: free */
+	char id[LEASE_ID_MAX];
+	char pad[128 - 88];
+};
+
+_Static_assert(sizeof(struct header) == 128 && sizeof(struct record) == 128, "one record, one write");
+
+struct table {
+	int fd;
+	struct header h;
+	struct record *r; /* h.records of them, room for one more */
+};
+
+static off_t record_at(uint32_t index)
+{
+	return (off_t)sizeof(struct header) + (off_t)index * (off_t)sizeof(struct record);
+}
+
+static int lock_byte(int fd, int cmd, short type, off_t at)
+{
+	struct flock l = { .l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+
+	while (fcntl(fd, cmd, &l) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return cmd == F_OFD_GETLK ? l.l_type != F_UNLCK : 0;
+}
+
+static int read_boot_id(char ret[40])
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(128);
+	int r = file_read("/proc/sys/kernel/random/boot_id", &b);
+
+	if (r < 0)
+		return r;
+	if (b.n < 36)
+		return -EINVAL;
+	memset(ret, 0, 40);
+	memcpy(ret, b.p, 36);
+	return 0;
+}
+
+static void table_done(struct table *t)
+{
+	t->fd = fd_close(t->fd);
+	free(t->r);
+	t->r = NULL;
+}
+
+#define TABLE_INIT ((struct table){ .fd = -EBADF })
+
+/* A table of another boot is as good as empty: no process of it lives. */
+static void table_reset(struct table *t, const char boot[40])
+{
+	t->h = (struct header){ .magic = TABLE_MAGIC, .reclaim = RECLAIM_AT };
+	memcpy(t->h.boot, boot, sizeof(t->h.boot));
+}
+
+static int table_read(struct table *t)
+{
+	char boot[40];
+	size_t want;
+	ssize_t n;
+	int r = read_boot_id(boot);
+
+	if (r < 0)
+		return r;
+	n = pread(t->fd, &t->h, sizeof(t->h), 0);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n != sizeof(t->h) || t->h.magic != TABLE_MAGIC || t->h.records > RECORDS_MAX ||
+	    memcmp(t->h.boot, boot, sizeof(boot)) != 0)
+		table_reset(t, boot);
+	t->r = calloc(t->h.records + 1, sizeof(*t->r));
+	if (!t->r)
+		return -ENOMEM;
+	want = t->h.records * sizeof(*t->r);
+	n = want ? pread(t->fd, t->r, want, record_at(0)) : 0;
+	if (n < 0)
+		return -errno;
+	/* Written after its record, the header cannot count more than there are; were it so, a
+	 * missing record would be a range somebody may have: refuse. */
+	return (size_t)n == want ? 0 : -EUCLEAN;
+}
+
+static int table_open(const char *dir, int flags, struct table *t, struct err *err)
+{
+	char path[INSTANCE_PATH_MAX];
+
+	if (flags & O_CREAT) {
+		int r = file_mkdirs(dir, 0755);
+
+		if (r < 0)
+			return err_errno(err, r, "folder of id leases %s", dir);
+	}
+	(void)snprintf(path, sizeof(path), "%s/table", dir);
+	t->fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (t->fd < 0)
+		return err_errno(err, -errno, "id leases %s", path);
+	return 0;
+}
+
+static int write_at(int fd, const void *p, size_t n, off_t at)
+{
+	ssize_t w = pwrite(fd, p, n, at);
+
+	if (w < 0)
+		return -errno;
+	return (size_t)w == n ? 0 : -ENOSPC;
+}
+
+/* The first outer id of a process, -1 where it cannot be known (the process is gone). */
+static int64_t outer_id(int proc, const char *pid)
+{
+	char path[NAME_MAX + sizeof("/uid_map")];
+	char text[64];
+	CLEANUP_FD int fd = -EBADF;
+	struct slice line;
+	struct slice word;
+	struct slice rest;
+	uint32_t v[2];
+	size_t got = 0;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "%s/uid_map", pid);
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	n = fd_read_full(fd, text, sizeof(text));
+	if (n <= 0)
+		return -1;
+	rest = (struct slice){ text, (size_t)n };
+	(void)slice_split(&rest, '\n', &line);
+	while (got < 2 && slice_split(&line, ' ', &word)) {
+		if (word.n > 0 && num_parse_u32(word, &v[got++]) < 0)
+			return -1;
+	}
+	return got == 2 ? (int64_t)v[1] : -1;
+}
+
+static void mark_live(const struct table *t, bool *live, int64_t id)
+{
+	for (uint32_t i = 0; id >= 0 && i < t->h.records; i++)
+		if (id >= t->r[i].base && id < (int64_t)t->r[i].base + t->r[i].size)
+			live[i] = true;
+}
+
+/* Frees every record that nobody is making and no process uses. The locks are looked at first: a
+ * container whose lock was gone then had its process before that. */
+static int reclaim(struct table *t)
+{
+	CLEANUP_FREE bool *live = calloc(t->h.records + 1, sizeof(*live));
+	CLEANUP_DIR DIR *proc = NULL;
+	struct dirent *e;
+	int r;
+
+	if (!live)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < t->h.records; i++) {
+		r = t->r[i].size ? lock_byte(t->fd, F_OFD_GETLK, F_WRLCK, LOCK_RECORDS + i) : 0;
+		if (r < 0)
+			return r;
+		live[i] = r > 0;
+	}
+	proc = opendir("/proc");
+	if (!proc)
+		return -errno;
+	while ((e = readdir(proc)))
+		if (isdigit((unsigned char)e->d_name[0]))
+			mark_live(t, live, outer_id(dirfd(proc), e->d_name));
+	t->h.used = 0;
+	for (uint32_t i = 0; i < t->h.records; i++) {
+		if (t->r[i].size && !live[i]) {
+			t->r[i] = (struct record){ .size = 0 };
+			r = write_at(t->fd, &t->r[i], sizeof(t->r[i]), record_at(i));
+			if (r < 0)
+				return r;
+		}
+		t->h.used += t->r[i].size != 0;
+	}
+	t->h.reclaim = MAX(RECLAIM_AT, t->h.used * 2);
+	return 0;
+}
+
+/* The first id after a record that overlaps [start, start+size), or 0. */
+static uint64_t record_hit(const struct table *t, uint64_t start, uint32_t size)
+{
+	for (uint32_t i = 0; i < t->h.records; i++) {
+		uint64_t end = (uint64_t)t->r[i].base + t->r[i].size;
+
+		if (t->r[i].size && start < end && t->r[i].base < start + size)
+			return end;
+	}
+	return 0;
+}
+
+/* First free place at or after `from` in one range of the pool. */
+static bool find_in(const struct table *t, const struct ranges *taken, const struct range *in, uint64_t from,
+		    uint32_t size, uint64_t *ret)
+{
+	uint64_t end = (uint64_t)in->start + in->count;
+	uint64_t at = MAX(from, (uint64_t)in->start);
+
+	while (at + size <= end) {
+		uint64_t skip = record_hit(t, at, size);
+
+		if (!skip && !ranges_hit(taken, (uint32_t)at, size, &skip)) {
+			*ret = at;
+			return true;
+		}
+		at = skip;
+	}
+	return false;
+}
+
+static bool find_free(const struct table *t, const struct ranges *pool, const struct ranges *taken,
+		      uint32_t size, uint64_t *ret)
+{
+	for (int pass = 0; pass < 2; pass++) {
+		uint64_t from = pass == 0 ? t->h.next : 0;
+
+		for (size_t i = 0; i < pool->n; i++)
+			if (find_in(t, taken, &pool->r[i], from, size, ret))
+				return true;
+	}
+	return false;
+}
+
+static uint32_t free_record(const struct table *t)
+{
+	if (t->h.used < t->h.records)
+		for (uint32_t i = 0; i < t->h.records; i++)
+			if (t->r[i].size == 0)
+				return i;
+	return t->h.records;
+}
+
+static int used_up(const struct table *t, const struct ranges *pool, uint32_t size, struct err *err)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < pool->n; i++)
+		all += pool->r[i].count;
+	return err_set(err, -ENOSPC,
+		       "no %u ids are free: the range for containers (%llu ids from %u) is used by %u "
+		       "containers; stop some, or give gabion a larger range in /etc/subuid and "
+		       "/etc/subgid (gabion:START:COUNT)",
+		       size, (unsigned long long)all, pool->n ? pool->r[0].start : 0, t->h.used);
+}
+
+/* With the table locked: picks, records, locks the record. */
+static int take_locked(struct table *t, const struct ranges *pool, const struct ranges *taken, uint32_t size,
+		       const char *id, struct lease *ret, struct err *err)
+{
+	struct record rec = { .size = size };
+	uint64_t base;
+	uint32_t i;
+	int r;
+
+	r = table_read(t);
+	if (r == 0 && t->h.used >= t->h.reclaim)
+		r = reclaim(t);
+	if (r == 0 && !find_free(t, pool, taken, size, &base)) {
+		r = reclaim(t);
+		if (r == 0 && !find_free(t, pool, taken, size, &base))
+			return used_up(t, pool, size, err);
+	}
+	if (r < 0)
+		return err_errno(err, r, "id leases");
+	i = free_record(t);
+	if (i >= RECORDS_MAX)
+		return used_up(t, pool, size, err);
+	rec.base = (uint32_t)base;
+	(void)snprintf(rec.id, sizeof(rec.id), "%s", id);
+	r = lock_byte(t->fd, F_OFD_SETLK, F_WRLCK, LOCK_RECORDS + i);
+	if (r == 0)
+		r = write_at(t->fd, &rec, sizeof(rec), record_at(i));
+	if (i == t->h.records)
+		t->h.records++;
+	t->h.used++;
+	t->h.next = base + size;
+	if (r == 0)
+		r = write_at(t->fd, &t->h, sizeof(t->h), 0);
+	if (r < 0)
+		return err_errno(err, r, "id leases: cannot write");
+	*ret = (struct lease){ .fd = -EBADF, .index = i, .base = rec.base, .size = size };
+	return 0;
+}
+
+int lease_take(const char *dir, const struct ranges *pool, const struct ranges *taken, uint32_t size,
+	       const char *id, struct lease *ret, struct err *err)
+{
+	struct table t = TABLE_INIT;
+	int r;
+
+	r = table_open(dir, O_RDWR | O_CREAT, &t, err);
+	if (r == 0) {
+		r = lock_byte(t.fd, F_OFD_SETLKW, F_WRLCK, LOCK_TABLE);
+		if (r < 0)
+			(void)err_errno(err, r, "id leases: cannot lock");
+	}
+	if (r == 0)
+		r = take_locked(&t, pool, taken, size, id, ret, err);
+	if (r == 0) {
+		(void)lock_byte(t.fd, F_OFD_SETLK, F_UNLCK, LOCK_TABLE);
+		ret->fd = TAKE_FD(t.fd);
+	}
+	table_done(&t);
+	return r;
+}
+
+void lease_drop(struct lease *l)
+{
+	struct table t = TABLE_INIT;
+
+	if (l->fd < 0)
+		return;
+	t.fd = l->fd;
+	if (lock_byte(t.fd, F_OFD_SETLKW, F_WRLCK, LOCK_TABLE) == 0 && table_read(&t) == 0 &&
+	    l->index < t.h.records && t.r[l->index].base == l->base) {
+		struct record empty = { .size = 0 };
+
+		t.h.used -= t.h.used > 0;
+		if (write_at(t.fd, &empty, sizeof(empty), record_at(l->index)) == 0)
+			(void)write_at(t.fd, &t.h, sizeof(t.h), 0);
+	}
+	table_done(&t);
+	l->fd = -EBADF;
+}
+
+void lease_done(struct lease *l)
+{
+	l->fd = fd_close(l->fd);
+}
+
+int lease_each(const char *dir, int (*fn)(const struct lease_info *l, void *data), void *data, struct err *err)
+{
+	struct table t = TABLE_INIT;
+	int r;
+
+	r = table_open(dir, O_RDONLY, &t, err);
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0) {
+		r = table_read(&t);
+		if (r < 0)
+			(void)err_errno(err, r, "id leases");
+	}
+	for (uint32_t i = 0; r == 0 && i < t.h.records; i++) {
+		struct lease_info info = { .base = t.r[i].base, .size = t.r[i].size };
+
+		if (info.size == 0)
+			continue;
+		info.starting = lock_byte(t.fd, F_OFD_GETLK, F_RDLCK, LOCK_RECORDS + i) > 0;
+		(void)snprintf(info.id, sizeof(info.id), "%.*s", LEASE_ID_MAX - 1, t.r[i].id);
+		r = fn(&info, data);
+	}
+	table_done(&t);
+	return r;
+}
