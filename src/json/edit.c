@@ -228,26 +228,29 @@ static size_t del_from(struct json *obj, struct slice key, size_t from)
 	return gone;
 }
 
-int json_set(struct arena *a, struct json *obj, const char *key, struct json *value)
+int json_put(struct arena *a, struct json *obj, struct slice key, struct json *value)
 {
-	struct slice k = slice_str(key);
-	char *copy;
-
 	if (!value)
 		return -ENOMEM;
 	if (!json_is(obj, JSON_OBJECT))
 		return -EINVAL;
 	for (size_t i = 0; i < obj->n; i++) {
-		if (!slice_eq(obj->members[i].key, k))
+		if (!slice_eq(obj->members[i].key, key))
 			continue;
 		obj->members[i].value = value;
-		(void)del_from(obj, k, i + 1);
+		(void)del_from(obj, key, i + 1);
 		return 0;
 	}
-	copy = arena_dup(a, k.p, k.n);
+	return json_add(a, obj, key, value);
+}
+
+int json_set(struct arena *a, struct json *obj, const char *key, struct json *value)
+{
+	char *copy = arena_strdup(a, key);
+
 	if (!copy)
 		return -ENOMEM;
-	return json_add(a, obj, (struct slice){ copy, k.n }, value);
+	return json_put(a, obj, slice_str(copy), value);
 }
 
 bool json_del(struct json *obj, const char *key)

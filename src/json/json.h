@@ -35,8 +35,8 @@ struct json_member {
 struct json {
 	enum json_kind kind;
 	bool boolean;	   /* JSON_BOOL */
-	struct slice text; /* JSON_NUMBER: source text; JSON_STRING: decoded bytes, NUL-terminated
-			      one past n */
+	struct slice text; /* JSON_NUMBER: source text; JSON_STRING: decoded bytes; both are
+			      NUL-terminated one past n */
 	size_t n;	   /* JSON_ARRAY, JSON_OBJECT: how many */
 	size_t size;	   /* how many fit before the array below must move */
 	union {
@@ -95,6 +95,8 @@ bool json_is(const struct json *v, enum json_kind kind);
 /* Changes. value may be NULL: then -ENOMEM, so that constructors need no check of their own.
  * json_set replaces every member with that key, keeping the place of the first, or appends. */
 int json_set(struct arena *a, struct json *obj, const char *key, struct json *value);
+/* The same for a key of any bytes, which are borrowed. */
+int json_put(struct arena *a, struct json *obj, struct slice key, struct json *value);
 /* Removes every member with that key; true when there was one. */
 bool json_del(struct json *obj, const char *key);
 /* Appends a member without looking for others of that key; the key's bytes are borrowed. */
