@@ -39,12 +39,23 @@ struct shape_member {
 	const struct shape *shape;
 };
 
-#define SHAPE_OF(table) .members = (table), .n = ARRAY_SIZE(table)
-#define SHAPE_STRUCT_OF(table) ((struct shape){ .kind = SHAPE_STRUCT, SHAPE_OF(table) })
-#define SHAPE_POINTER_TO(table) \
-	((struct shape){ .kind = SHAPE_STRUCT, .pointer = true, SHAPE_OF(table) })
-#define SHAPE_LIST_OF(shape_) ((struct shape){ .kind = SHAPE_LIST, .element = (shape_) })
-#define SHAPE_MAP_OF(shape_) ((struct shape){ .kind = SHAPE_MAP, .element = (shape_) })
+/* Initialisers, of static const tables too. */
+#define SHAPE_STRUCT_OF(table)                                                   \
+	{                                                                        \
+		.kind = SHAPE_STRUCT, .members = (table), .n = ARRAY_SIZE(table) \
+	}
+#define SHAPE_POINTER_TO(table)                                                                   \
+	{                                                                                         \
+		.kind = SHAPE_STRUCT, .pointer = true, .members = (table), .n = ARRAY_SIZE(table) \
+	}
+#define SHAPE_LIST_OF(shape_)                           \
+	{                                               \
+		.kind = SHAPE_LIST, .element = (shape_) \
+	}
+#define SHAPE_MAP_OF(shape_)                           \
+	{                                              \
+		.kind = SHAPE_MAP, .element = (shape_) \
+	}
 
 /* Shapes that most tables need. */
 extern const struct shape shape_any;
