@@ -1,0 +1,502 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the end-to-end tests stand on: engines, containers, users of the host, facts about the host.
+
+Two kinds of engine answer the same calls: Instance, a `gabion up` of its own (or, with
+GABION_E2E_ENGINE=bare, Debian's engine with gabion-runc as its runtime and no gate), and Reference,
+the same engine with plain crun. Both live in folders below /var/tmp and are gone afterwards.
+"""
+
+import contextlib
+import glob
+import json
+import os
+import pwd
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.environ.get("GABION_BUILD", os.path.join(ROOT, "build"))
+CACHE = os.environ.get("GABION_TEST_CACHE", "/var/cache/gabion-tests")
+DOCKER = os.environ.get("GABION_E2E_DOCKER", "/usr/bin/docker")
+COMPOSE = os.environ.get("GABION_E2E_COMPOSE", "/usr/bin/docker-compose")
+MAKE_IMAGES = os.path.join(ROOT, "tests/images/make-images")
+IMAGES = ("alpine", "probe", "debian", "postgres", "redis", "nginx", "node", "python", "mariadb", "gcc")
+RANGE = 65536
+DEFAULT_RANGE = (1879048192, 2147352575)
+
+
+def program(name):
+    """The path of a program of the build: beside its sources' folder, or anywhere in the build."""
+    found = [p for p in glob.glob(f"{BUILD}/**/{name}", recursive=True)
+             if os.path.isfile(p) and os.access(p, os.X_OK)]
+    assert found, f"{name} is not below {BUILD}: build it first, or set GABION_BUILD"
+    return min(found, key=len)
+
+
+class Result:
+    """The outcome of a command, with text that a failing assertion shows."""
+
+    def __init__(self, argv, rc, out, err):
+        self.argv, self.rc, self.out, self.err = argv, rc, out, err
+
+    @property
+    def lines(self):
+        return self.out.splitlines()
+
+    @property
+    def text(self):
+        return self.out + "\n" + self.err
+
+    def __repr__(self):
+        shown = " ".join(a if len(a) < 200 else a[:200] + "…" for a in map(str, self.argv))
+        return f"<{shown}\n rc {self.rc}\n out {self.out!r}\n err {self.err!r}>"
+
+
+def run(*argv, check=True, input=None, timeout=120, user=None, env=None, cwd=None):
+    """Runs a command; user is a HostUser, None is root. Text in, text out (stripped at the right)."""
+    full = dict(os.environ)
+    full.update({"LC_ALL": "C.UTF-8", "HOME": user.home if user else "/root"})
+    full.update(env or {})
+    extra = {}
+    if user:
+        extra = {"user": user.uid, "group": user.gid, "extra_groups": user.groups()}
+    if isinstance(input, str):
+        input = input.encode()
+    argv = [str(a) for a in argv]
+    try:
+        done = subprocess.run(argv, input=input, stdin=None if input is not None else subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, env=full,
+                              cwd=cwd or (user.home if user else "/"), check=False, **extra)
+    except subprocess.TimeoutExpired as e:
+        raise AssertionError(f"no end within {timeout} s: {argv}\n{e.stdout}\n{e.stderr}") from None
+    result = Result(argv, done.returncode, done.stdout.decode(errors="replace").rstrip(),
+                    done.stderr.decode(errors="replace").rstrip())
+    if check:
+        assert result.rc == 0, result
+    return result
+
+
+def wait_until(condition, seconds=20, what="condition"):
+    """Waits for an event of another process; answers what the condition answered."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"{what} did not come true within {seconds} s"
+        time.sleep(0.05)
+
+
+def read(path):
+    with open(path, encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
+def write(path, text, mode=None):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    if mode is not None:
+        os.chmod(path, mode)
+
+
+def id_map(text):
+    """[(inside, outside, count)] of the text of a uid_map."""
+    return [tuple(map(int, line.split())) for line in text.strip().splitlines()]
+
+
+def map_of(pid, kind="uid"):
+    return id_map(read(f"/proc/{pid}/{kind}_map"))
+
+
+def status_of(pid):
+    return dict(line.split(":\t", 1) for line in read(f"/proc/{pid}/status").splitlines() if ":\t" in line)
+
+
+def overlaps(a, b):
+    """Whether two (start, count) ranges have an id in common."""
+    return a[0] < b[0] + b[1] and b[0] < a[0] + a[1]
+
+
+def sub_ranges():
+    """Every (name, start, count) of /etc/subuid and /etc/subgid."""
+    found = []
+    for path in ("/etc/subuid", "/etc/subgid"):
+        if os.path.exists(path):
+            for line in read(path).splitlines():
+                parts = line.split(":")
+                if len(parts) == 3:
+                    found.append((parts[0], int(parts[1]), int(parts[2])))
+    return found
+
+
+def owner(path):
+    st = os.lstat(path)
+    return (st.st_uid, st.st_gid)
+
+
+def mode_of(path):
+    return stat.S_IMODE(os.lstat(path).st_mode)
+
+
+def cgroup_dirs(word):
+    """Folders of any cgroup hierarchy whose name contains the word."""
+    found = []
+    for top, dirs, _ in os.walk("/sys/fs/cgroup"):
+        found += [os.path.join(top, d) for d in dirs if word in d]
+    return found
+
+
+def cgroup_of(pid, controller):
+    """The host's folder of a process's cgroup, v1 or v2."""
+    unified = None
+    for line in read(f"/proc/{pid}/cgroup").splitlines():
+        _, names, path = line.split(":", 2)
+        if controller in names.split(","):
+            return f"/sys/fs/cgroup/{names}{path}" if os.path.isdir(f"/sys/fs/cgroup/{names}") \
+                else f"/sys/fs/cgroup/{controller}{path}"
+        if names == "":
+            unified = path
+    return f"/sys/fs/cgroup{unified}"
+
+
+def is_v2():
+    return os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+
+
+def processes():
+    return [int(p) for p in os.listdir("/proc") if p.isdigit()]
+
+
+def processes_of(folder):
+    """Processes that have to do with a folder: by arguments, working folder, or mount table."""
+    found = {}
+    for pid in processes():
+        if pid == os.getpid():
+            continue
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                line = f.read().replace(b"\0", b" ").decode(errors="replace")
+            if folder in line:
+                found[pid] = line
+                continue
+            if folder in read(f"/proc/{pid}/mountinfo"):
+                found[pid] = f"{line} (its mount table)"
+        except OSError:
+            pass
+    return found
+
+
+class HostUser:
+    """An account of the host made for a test run; in the group docker if there is one."""
+
+    def __init__(self, name, subids=True):
+        self.name = name
+        flags = [] if subids else ["-F"]
+        del flags  # useradd of Debian 12 adds subordinate ids by itself where login.defs says so
+        run("useradd", "-m", "-s", "/bin/sh", name)
+        entry = pwd.getpwnam(name)
+        self.uid, self.gid, self.home = entry.pw_uid, entry.pw_gid, entry.pw_dir
+        os.chmod(self.home, 0o755)
+        if not subids:
+            run("usermod", *self._del_flags())
+        if "docker:" in read("/etc/group"):
+            run("usermod", "-aG", "docker", name)
+
+    def _del_flags(self):
+        flags = []
+        for path, flag in (("/etc/subuid", "-V"), ("/etc/subgid", "-W")):
+            for line in read(path).splitlines():
+                name, start, count = line.split(":")
+                if name == self.name:
+                    flags += [flag, f"{start}-{int(start) + int(count) - 1}"]
+        return flags + [self.name]
+
+    @property
+    def subuid(self):
+        for line in read("/etc/subuid").splitlines():
+            name, start, count = line.split(":")
+            if name == self.name:
+                return int(start), int(count)
+        return None
+
+    @property
+    def subgid(self):
+        for line in read("/etc/subgid").splitlines():
+            name, start, count = line.split(":")
+            if name == self.name:
+                return int(start), int(count)
+        return None
+
+    def groups(self):
+        return os.getgrouplist(self.name, self.gid)
+
+    def folder(self, name, mode=0o755):
+        path = f"{self.home}/{name}"
+        os.mkdir(path)
+        os.chown(path, self.uid, self.gid)
+        os.chmod(path, mode)
+        return path
+
+    def remove(self):
+        for _ in range(20):
+            if run("userdel", "-f", "-r", self.name, check=False).rc != 8:
+                break
+            time.sleep(0.1)
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+class Container:
+    def __init__(self, engine, ident, user):
+        self.engine, self.id, self.user = engine, ident, user
+
+    def inspect(self, template=None):
+        if template:
+            return self.engine.docker("inspect", "--format", template, self.id).out
+        return json.loads(self.engine.docker("inspect", self.id).out)[0]
+
+    @property
+    def pid(self):
+        return int(self.inspect("{{.State.Pid}}"))
+
+    @property
+    def running(self):
+        return self.inspect("{{.State.Running}}") == "true"
+
+    @property
+    def upper(self):
+        return self.inspect("{{.GraphDriver.Data.UpperDir}}")
+
+    def exec(self, *args, check=True, user=None, input=None, timeout=60):
+        """docker exec; a single argument with a space is a line of shell. Options go first as a list."""
+        options = list(args[0]) if args and isinstance(args[0], (list, tuple)) else []
+        command = list(args[1:] if options else args)
+        if len(command) == 1 and " " in command[0]:
+            command = ["sh", "-c", command[0]]
+        if input is not None:
+            options.append("-i")
+        return self.engine.docker("exec", *options, self.id, *command, check=check, input=input,
+                                  user=user or self.user, timeout=timeout)
+
+    def base(self):
+        found = map_of(self.pid)
+        assert len(found) == 1, found
+        return found[0][1]
+
+    def remove(self):
+        self.engine.docker("rm", "-fv", self.id)
+
+
+class Engine:
+    """An engine of our own; subclasses start and stop it."""
+
+    kind = None
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix=f"gabion-e2e-{self.kind}-", dir="/var/tmp")
+        os.chmod(self.dir, 0o755)
+        self.socket = f"{self.dir}/run/docker.sock"
+        self.loaded = set()
+        self.seen = set()
+
+    # ── calls ──────────────────────────────────────────────────────────────────────────────────
+
+    def environment(self, extra=None):
+        env = {"DOCKER_HOST": f"unix://{self.socket}", "DOCKER_CONFIG": f"{self.dir}/no-such-config"}
+        env.update(extra or {})
+        return env
+
+    def docker(self, *args, env=None, **how):
+        return run(DOCKER, *args, env=self.environment(env), **how)
+
+    def compose(self, *args, cwd, env=None, **how):
+        how.setdefault("timeout", 300)
+        return run(COMPOSE, *args, cwd=cwd, env=self.environment(env), **how)
+
+    @staticmethod
+    def command(cmd):
+        return ["sh", "-c", cmd] if isinstance(cmd, str) else list(cmd or [])
+
+    def run(self, *args, image="alpine", cmd="true", **how):
+        """docker run --rm: options as arguments; cmd a line of shell or a list."""
+        self.need(image)
+        return self.docker("run", "--rm", *args, image, *self.command(cmd), **how)
+
+    def start(self, *args, image="alpine", cmd=("sleep", "1000"), user=None, **how):
+        """A container in the background; gone at the end of the test."""
+        self.need(image)
+        out = self.docker("run", "-d", *args, image, *self.command(cmd), user=user, **how).lines[-1]
+        return Container(self, out, user)
+
+    def create(self, *args, image="alpine", cmd=("sleep", "1000"), user=None):
+        self.need(image)
+        out = self.docker("create", *args, image, *self.command(cmd), user=user).lines[-1]
+        return Container(self, out, user)
+
+    def build(self, dockerfile, *args, files=None, buildkit=True, user=None, check=True, tag=None, **how):
+        """docker build of a context made of {path: text}; answers the Result. tag: name of the image."""
+        for name in re.findall(r"^FROM (\S+)|--from=(\S+)|from=([a-z]+)", dockerfile, re.M):
+            self.need(*[n for n in name if n])
+        context = tempfile.mkdtemp(prefix="gabion-context-")
+        try:
+            write(f"{context}/Dockerfile", dockerfile)
+            for path, content in (files or {}).items():
+                os.makedirs(os.path.dirname(f"{context}/{path}"), exist_ok=True)
+                write(f"{context}/{path}", content)
+            os.chmod(context, 0o755)
+            flags = ["--progress=plain"] if buildkit else []
+            flags += ["-t", tag] if tag else []
+            env = {"DOCKER_BUILDKIT": "1" if buildkit else "0", **how.pop("env", {})}
+            return self.docker("build", "--no-cache", *flags, *args, context, env=env, user=user, check=check,
+                               **how)
+        finally:
+            shutil.rmtree(context)
+
+    def need(self, *names):
+        """Brings our own images in by their short name; other names are left alone."""
+        for name in names:
+            short = name.split(":")[0]
+            if short in IMAGES and name not in self.loaded:
+                load_image(self, short, name)
+                self.loaded.add(name)
+
+    def image_from(self, tree, name, *changes):
+        """An image of a folder on the host."""
+        tar = subprocess.run(["tar", "-C", tree, "--numeric-owner", "-c", "."], check=True,
+                             stdout=subprocess.PIPE).stdout
+        flags = [f for c in changes for f in ("--change", c)]
+        run(DOCKER, "import", *flags, "-", name, input=tar, env=self.environment())
+        return name
+
+    # ── facts ──────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def data(self):
+        return f"{self.dir}/lib/engine"
+
+    def dockerd(self):
+        """The pid of this engine's dockerd."""
+        for pid, line in processes_of(self.dir).items():
+            if os.path.basename(line.split(" ")[0]) == "dockerd":
+                return pid
+        return None
+
+    def in_netns(self, *argv, **how):
+        """Runs a command of the host where the engine's published ports are."""
+        return run("nsenter", "-n", "-t", self.dockerd(), *argv, **how)
+
+    def mounts(self):
+        """The mount table that the engine sees."""
+        return read(f"/proc/{self.dockerd()}/mountinfo").splitlines()
+
+    # ── between tests ──────────────────────────────────────────────────────────────────────────
+
+    def sweep(self):
+        """Removes what a test left, so that the next one starts clean."""
+        ids = self.docker("ps", "-aq", "--no-trunc").lines
+        self.seen.update(ids)
+        if ids:
+            self.docker("rm", "-fv", *ids)
+        volumes = self.docker("volume", "ls", "-q").lines
+        if volumes:
+            self.docker("volume", "rm", "-f", *volumes)
+        networks = self.docker("network", "ls", "-q", "--filter", "type=custom").lines
+        if networks:
+            self.docker("network", "rm", *networks)
+
+    def remove_folder(self):
+        for _ in range(20):
+            shutil.rmtree(self.dir, ignore_errors=True)
+            if not os.path.exists(self.dir):
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"{self.dir} cannot be removed")
+
+
+def load_image(engine, short, name):
+    tar = f"{CACHE}/images/{short}.tar"
+    run(MAKE_IMAGES, short, timeout=900)
+    flags = [f for line in read(f"{CACHE}/images/{short}.changes").splitlines() for f in ("--change", line)]
+    engine.docker("import", *flags, tar, name, timeout=300)
+
+
+class BareEngine(Engine):
+    """containerd and dockerd of the machine, in namespaces of their own, with a given runtime."""
+
+    kind = "bare"
+
+    def __init__(self, runtime):
+        super().__init__()
+        self.process = subprocess.Popen(
+            ["unshare", "--mount", "--net", "--propagation", "slave", f"{HERE}/bare-engine", self.dir, runtime])
+        wait_until(lambda: os.path.exists(f"{self.dir}/ready") or self.process.poll() is not None, 60,
+                   "a ready engine")
+        assert self.process.poll() is None, read(f"{self.dir}/dockerd.log")[-2000:]
+
+    def log(self):
+        return read(f"{self.dir}/dockerd.log")
+
+    def restart_dockerd(self):
+        """Called after dockerd was killed: brings it back."""
+        os.unlink(f"{self.dir}/ready")
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.docker("version", check=False).rc == 0, 30, "the engine's return")
+        write(f"{self.dir}/ready", "")
+
+    def down(self):
+        self.process.terminate()
+        self.process.wait(60)
+
+
+class GabionInstance(Engine):
+    """The real thing: gabion up --detach."""
+
+    kind = "gabion"
+
+    def __init__(self, *engine_args, prepare=None, up_args=()):
+        super().__init__()
+        self.gabion = program("gabion")
+        if prepare:
+            prepare(self.dir)
+        tail = ["--", *engine_args] if engine_args else []
+        self.up = run(self.gabion, "up", "--state-dir", self.dir, "--detach", *up_args, *tail, timeout=120)
+        assert f"DOCKER_HOST=unix://{self.dir}/run/docker.sock" in self.up.text, self.up
+
+    def cli(self, *args, **how):
+        how["env"] = {"GABION_STATE_DIR": self.dir, **how.get("env", {})}
+        return run(self.gabion, *args, **how)
+
+    def log(self):
+        return "\n".join(read(p)[-4000:] for p in glob.glob(f"{self.dir}/**/*.log", recursive=True))
+
+    def restart_dockerd(self):
+        """The supervisor does it; we wait."""
+        wait_until(lambda: self.docker("version", check=False).rc == 0, 60, "the engine's return")
+
+    def down(self):
+        run(self.gabion, "down", "--state-dir", self.dir, timeout=60)
+
+
+@contextlib.contextmanager
+def host_mount(*args):
+    """A mount of the host for the time of a block; the last argument is the target."""
+    run("mount", *args)
+    try:
+        yield args[-1]
+    finally:
+        run("umount", "-l", args[-1])
+
+
+@contextlib.contextmanager
+def host_folder(mode=0o755, parent="/var/tmp"):
+    path = tempfile.mkdtemp(prefix="gabion-e2e-host-", dir=parent)
+    os.chmod(path, mode)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
