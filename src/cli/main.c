@@ -10,6 +10,7 @@
 
 static const struct cli_command commands[] = {
 	{ "up", "start an engine of our own and the whole suite under a folder", cmd_up },
+	{ "doctor", "what this host can do; each gap with its consequence and cure", cmd_doctor },
 };
 
 void cli_error(const char *fmt, ...)
