@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine that the rows run against is the one of the end-to-end tests (tests/e2e/conftest.py)."""
+import importlib.util
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+
+def load(path, name):
+    found = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+_fixtures = load(HERE.parent / "e2e" / "conftest.py", "gabion_e2e_fixtures")
+_instance = _fixtures._instance
+instance = _fixtures.instance
