@@ -276,7 +276,7 @@ static const struct shape_member seccomp_members[] = {
 static const struct shape seccomp_ptr = SHAPE_POINTER_TO(seccomp_members);
 
 static const struct shape_member intel_rdt_members[] = {
-	{ "closID", &shape_string },	     { "schemata", &shape_strings },
+	{ "closID", &shape_string },	     { "schemata", &shape_any },
 	{ "l3CacheSchema", &shape_string },  { "memBwSchema", &shape_string },
 	{ "enableCMT", &shape_bool },	     { "enableMBM", &shape_bool },
 	{ "enableMonitoring", &shape_bool },
