@@ -18,7 +18,7 @@ static_assert(offsetof(struct control_header, serial) == 8, "header.serial");
 static_assert(sizeof(struct control_id) == 64, "id");
 static_assert(sizeof(struct control_asker) == 80 + 4 * CONTROL_GROUPS_MAX, "asker");
 static_assert(offsetof(struct control_asker, groups) == 80, "asker.groups");
-static_assert(sizeof(struct control_copy) == 72 + CONTROL_PATH_MAX, "copy");
+static_assert(sizeof(struct control_copy) == 72 + CONTROL_PATH_MAX + CONTROL_USER_MAX, "copy");
 static_assert(offsetof(struct control_request, id) == 24, "body");
 static_assert(sizeof(struct control_answer) == 24, "answer");
 
@@ -56,6 +56,7 @@ static int check_asker(const struct control_asker *a, struct err *err)
 static int check_copy(const struct control_copy *c, size_t nfds, struct err *err)
 {
 	size_t n = strnlen(c->path, sizeof(c->path));
+	size_t u = strnlen(c->user, sizeof(c->user));
 
 	if (c->mode > CONTROL_COPY_PUT)
 		return err_set(err, -EPROTO, "unknown copy mode");
@@ -63,6 +64,8 @@ static int check_copy(const struct control_copy *c, size_t nfds, struct err *err
 		return err_set(err, -EPROTO, "unknown flags");
 	if (n == 0 || n == sizeof(c->path) || !zeroes(c->path + n, sizeof(c->path) - n))
 		return err_set(err, -EPROTO, "bad path");
+	if (u == sizeof(c->user) || !zeroes(c->user + u, sizeof(c->user) - u))
+		return err_set(err, -EPROTO, "bad user");
 	if (nfds != (c->mode == CONTROL_COPY_STAT ? 0u : 1u))
 		return err_set(err, -EPROTO, "wrong number of descriptors");
 	return 0;

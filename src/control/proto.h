@@ -24,6 +24,7 @@
 #define CONTROL_ID_LEN 64	 /* a container's full id, lower-case hex, no NUL */
 #define CONTROL_GROUPS_MAX 1024	 /* as many as sock_peer() knows */
 #define CONTROL_PATH_MAX 4096	 /* bytes of a path with its NUL */
+#define CONTROL_USER_MAX 256	 /* bytes of a container's Config.User with its NUL */
 #define CONTROL_ANSWER_MAX 65536 /* bytes after a struct control_answer */
 
 enum control_op {
@@ -90,6 +91,7 @@ struct control_copy {
 	uint32_t mode;		     /* enum control_copy_mode */
 	uint32_t flags;		     /* enum control_copy_flags */
 	char path[CONTROL_PATH_MAX]; /* in the container; NUL-terminated, zero beyond */
+	char user[CONTROL_USER_MAX]; /* for CONTROL_COPY_UIDGID; "": none; zero beyond */
 };
 
 /* A request as it arrived, checked: magic, version, op, size of the body, ids, ranges, NULs. */
