@@ -17,8 +17,8 @@ struct option {
 #define FIELD(f) ((ptrdiff_t)offsetof(struct args, f))
 
 static const struct option global_options[] = {
-	{ "log", FIELD(log) },	   { "log-format", NOWHERE }, { "log-level", NOWHERE },
-	{ "root", FIELD(root) },   { "criu", NOWHERE },	      { "rootless", NOWHERE },
+	{ "log", FIELD(log) },	       { "log-format", NOWHERE }, { "log-level", NOWHERE },
+	{ "root", FIELD(root) },       { "criu", NOWHERE },	  { "rootless", NOWHERE },
 	{ "cgroup-manager", NOWHERE },
 };
 
@@ -47,7 +47,8 @@ static const char *skip_dashes(const char *arg)
 	return arg[1] == '-' ? arg + 2 : arg + 1;
 }
 
-static const struct option *find_option(const struct option *table, size_t n, const char *name, size_t len)
+static const struct option *find_option(const struct option *table, size_t n, const char *name,
+					size_t len)
 {
 	for (size_t i = 0; i < n; i++)
 		if (strlen(table[i].name) == len && memcmp(table[i].name, name, len) == 0)
@@ -56,7 +57,8 @@ static const struct option *find_option(const struct option *table, size_t n, co
 }
 
 /* Reads the option at argv[*at]; steps over its value too. */
-static int take_option(struct args *a, const struct option *table, size_t n, int *at, struct err *err)
+static int take_option(struct args *a, const struct option *table, size_t n, int *at,
+		       struct err *err)
 {
 	const char *name = skip_dashes(a->argv[*at]);
 	const char *equals = strchr(name, '=');
@@ -100,7 +102,8 @@ static int parse_making(struct args *a, int at, struct err *err)
 		if (options && arg[0] == '-' && arg[1] != '\0') {
 			if (strcmp(skip_dashes(arg), "no-pivot") == 0)
 				return err_set(err, -EINVAL,
-					       "--no-pivot is refused: a container without pivot_root keeps the "
+					       "--no-pivot is refused: a container without "
+					       "pivot_root keeps the "
 					       "host's mounts within reach");
 			if (strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0) {
 				a->makes_container = false;
@@ -112,8 +115,8 @@ static int parse_making(struct args *a, int at, struct err *err)
 			continue;
 		}
 		if (a->id)
-			return err_set(err, -EINVAL, "%s takes one container id, not also \"%s\"", a->command,
-				       arg);
+			return err_set(err, -EINVAL, "%s takes one container id, not also \"%s\"",
+				       a->command, arg);
 		a->id = arg;
 		at++;
 	}

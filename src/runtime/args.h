@@ -12,7 +12,7 @@
 struct args {
 	int argc;
 	char **argv;
-	const char *command;	    /* "create", "exec", …; NULL when there is none (--version, --help) */
+	const char *command; /* "create", "exec", …; NULL when there is none (--version, --help) */
 	bool makes_container;	    /* create, run, restore: the spec is edited */
 	const char *log;	    /* --log FILE */
 	bool log_json;		    /* --log-format json */

@@ -30,7 +30,8 @@ int lower_find(const struct facts *facts, char *ret, struct err *err)
 	if (facts->lower_runtime) {
 		if (!is_program(facts->lower_runtime, &self))
 			return err_set(err, -ENOENT,
-				       "lowerRuntime %s of gabion.json is not crun or runc (no program, or "
+				       "lowerRuntime %s of gabion.json is not crun or runc (no "
+				       "program, or "
 				       "gabion-runc itself)",
 				       facts->lower_runtime);
 		(void)snprintf(ret, PATH_MAX, "%s", facts->lower_runtime);
@@ -43,7 +44,8 @@ int lower_find(const struct facts *facts, char *ret, struct err *err)
 				return 0;
 		}
 	}
-	return err_set(err, -ENOENT,
-		       "no lower runtime: install crun (or runc), or name one as \"lowerRuntime\" in "
-		       "gabion.json");
+	return err_set(
+		err, -ENOENT,
+		"no lower runtime: install crun (or runc), or name one as \"lowerRuntime\" in "
+		"gabion.json");
 }

@@ -53,7 +53,8 @@ static int set_paths(const struct target *t, const struct json *v, struct facts_
 }
 
 /* One of two words; *ret is whether it is the second. */
-static int set_choice(const struct target *t, const struct json *v, const char *no, const char *yes, bool *ret)
+static int set_choice(const struct target *t, const struct json *v, const char *no, const char *yes,
+		      bool *ret)
 {
 	const char *s = json_str(v);
 	char want[64];
@@ -81,7 +82,8 @@ static int on_ids(const struct target *t, const struct json *v)
 {
 	uint32_t n;
 
-	if (!json_is(v, JSON_NUMBER) || num_parse_u32(v->text, &n) < 0 || n < 65536 || n > (1u << 28))
+	if (!json_is(v, JSON_NUMBER) || num_parse_u32(v->text, &n) < 0 || n < 65536 ||
+	    n > (1u << 28))
 		return wrong(t, "a number of ids from 65536 to 268435456");
 	t->facts->ids_per_container = n;
 	return 0;
@@ -168,10 +170,12 @@ static int set_member(struct target *t, const struct json_member *m)
 
 static void facts_defaults(struct facts *f)
 {
-	*f = (struct facts){ .runtime_name = "sysbox-runc", .ids_per_container = FACTS_IDS_PER_CONTAINER };
+	*f = (struct facts){ .runtime_name = "sysbox-runc",
+			     .ids_per_container = FACTS_IDS_PER_CONTAINER };
 }
 
-int facts_parse(struct arena *a, struct slice text, const char *name, struct facts *ret, struct err *err)
+int facts_parse(struct arena *a, struct slice text, const char *name, struct facts *ret,
+		struct err *err)
 {
 	struct target t = { .arena = a, .file = name, .facts = ret, .err = err };
 	struct json_limits limits = JSON_LIMITS;

@@ -37,7 +37,8 @@ struct record {
 	char pad[128 - 88];
 };
 
-_Static_assert(sizeof(struct header) == 128 && sizeof(struct record) == 128, "one record, one write");
+_Static_assert(sizeof(struct header) == 128 && sizeof(struct record) == 128,
+	       "one record, one write");
 
 struct table {
 	int fd;
@@ -230,8 +231,8 @@ static uint64_t record_hit(const struct table *t, uint64_t start, uint32_t size)
 }
 
 /* First free place at or after `from` in one range of the pool. */
-static bool find_in(const struct table *t, const struct ranges *taken, const struct range *in, uint64_t from,
-		    uint32_t size, uint64_t *ret)
+static bool find_in(const struct table *t, const struct ranges *taken, const struct range *in,
+		    uint64_t from, uint32_t size, uint64_t *ret)
 {
 	uint64_t end = (uint64_t)in->start + in->count;
 	uint64_t at = MAX(from, (uint64_t)in->start);
@@ -276,16 +277,17 @@ static int used_up(const struct table *t, const struct ranges *pool, uint32_t si
 
 	for (size_t i = 0; i < pool->n; i++)
 		all += pool->r[i].count;
-	return err_set(err, -ENOSPC,
-		       "no %u ids are free: the range for containers (%llu ids from %u) is used by %u "
-		       "containers; stop some, or give gabion a larger range in /etc/subuid and "
-		       "/etc/subgid (gabion:START:COUNT)",
-		       size, (unsigned long long)all, pool->n ? pool->r[0].start : 0, t->h.used);
+	return err_set(
+		err, -ENOSPC,
+		"no %u ids are free: the range for containers (%llu ids from %u) is used by %u "
+		"containers; stop some, or give gabion a larger range in /etc/subuid and "
+		"/etc/subgid (gabion:START:COUNT)",
+		size, (unsigned long long)all, pool->n ? pool->r[0].start : 0, t->h.used);
 }
 
 /* With the table locked: picks, records, locks the record. */
-static int take_locked(struct table *t, const struct ranges *pool, const struct ranges *taken, uint32_t size,
-		       const char *id, struct lease *ret, struct err *err)
+static int take_locked(struct table *t, const struct ranges *pool, const struct ranges *taken,
+		       uint32_t size, const char *id, struct lease *ret, struct err *err)
 {
 	struct record rec = { .size = size };
 	uint64_t base;
@@ -322,8 +324,8 @@ static int take_locked(struct table *t, const struct ranges *pool, const struct 
 	return 0;
 }
 
-int lease_take(const char *dir, const struct ranges *pool, const struct ranges *taken, uint32_t size,
-	       const char *id, struct lease *ret, struct err *err)
+int lease_take(const char *dir, const struct ranges *pool, const struct ranges *taken,
+	       uint32_t size, const char *id, struct lease *ret, struct err *err)
 {
 	struct table t = TABLE_INIT;
 	int r;
@@ -368,7 +370,8 @@ void lease_done(struct lease *l)
 	l->fd = fd_close(l->fd);
 }
 
-int lease_each(const char *dir, int (*fn)(const struct lease_info *l, void *data), void *data, struct err *err)
+int lease_each(const char *dir, int (*fn)(const struct lease_info *l, void *data), void *data,
+	       struct err *err)
 {
 	struct table t = TABLE_INIT;
 	int r;

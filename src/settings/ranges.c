@@ -43,8 +43,8 @@ static int ranges_add(struct ranges *set, uint32_t start, uint32_t count)
 	return 0;
 }
 
-int ranges_parse_sub(struct slice text, const char *only, const char *only_number, const char *except,
-		     struct ranges *ret)
+int ranges_parse_sub(struct slice text, const char *only, const char *only_number,
+		     const char *except, struct ranges *ret)
 {
 	struct slice line;
 
@@ -60,7 +60,8 @@ int ranges_parse_sub(struct slice text, const char *only, const char *only_numbe
 		    !slice_split(&line, ':', &count) || num_parse_u32(first, &start) < 0 ||
 		    num_parse_u32(count, &n) < 0)
 			continue;
-		if (only && !slice_eq_str(name, only) && !(only_number && slice_eq_str(name, only_number)))
+		if (only && !slice_eq_str(name, only) &&
+		    !(only_number && slice_eq_str(name, only_number)))
 			continue;
 		if (except && slice_eq_str(name, except))
 			continue;
@@ -140,7 +141,8 @@ int ranges_pool(const struct facts *facts, struct ranges *ret, struct err *err)
 		return r;
 	if (ret->n != gids->n || memcmp(ret->r, gids->r, ret->n * sizeof(ret->r[0])) != 0)
 		return err_set(err, -EINVAL,
-			       "the entries of gabion in /etc/subuid and /etc/subgid differ; make them the same");
+			       "the entries of gabion in /etc/subuid and /etc/subgid differ; make "
+			       "them the same");
 	return ret->n ? 0 : ranges_add(ret, RANGES_START, RANGES_COUNT);
 }
 
@@ -159,7 +161,8 @@ int ranges_taken(struct ranges *ret, struct err *err)
 	return r;
 }
 
-int ranges_subordinate(const char *file, const char *user, uint32_t uid, struct range *ret, struct err *err)
+int ranges_subordinate(const char *file, const char *user, uint32_t uid, struct range *ret,
+		       struct err *err)
 {
 	CLEANUP_FREE struct ranges *found = calloc(1, sizeof(*found));
 	char number[16];

@@ -39,8 +39,8 @@ bool ranges_hit(const struct ranges *set, uint32_t start, uint32_t count, uint64
 
 /* Adds the entries of a subuid/subgid file: those of `only` (a name, or its number as text), or all
  * but those of `except`. Unreadable lines are skipped, as the shadow tools do. */
-int ranges_parse_sub(struct slice text, const char *only, const char *only_number, const char *except,
-		     struct ranges *ret);
+int ranges_parse_sub(struct slice text, const char *only, const char *only_number,
+		     const char *except, struct ranges *ret);
 
 /* Adds the ids of a passwd or group file (third field), neighbours joined. */
 int ranges_parse_accounts(struct slice text, struct ranges *ret);
@@ -52,6 +52,7 @@ int ranges_pool(const struct facts *facts, struct ranges *ret, struct err *err);
 /* Everything on this host that the pool must not hand out. */
 int ranges_taken(struct ranges *ret, struct err *err);
 
-/* Subordinate ids of a user: its first entry in the file (/etc/subuid or /etc/subgid), by name or by
- * number. Returns 0, or 1 when it has none. */
-int ranges_subordinate(const char *file, const char *user, uint32_t uid, struct range *ret, struct err *err);
+/* Subordinate ids of a user: its first entry in the file (/etc/subuid or /etc/subgid), by name or
+ * by number. Returns 0, or 1 when it has none. */
+int ranges_subordinate(const char *file, const char *user, uint32_t uid, struct range *ret,
+		       struct err *err);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rights of whoever asked for the container, as an ID-map for a bind of a host path (design
+ * section 5). On the host's disk the container's root is that user, the container's other ids are
+ * the user's subordinate ids, and every other id of the host is a ghost: outside of the container's
+ * map, so that only the rights of "others" apply to it.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct runtime;
+
+/* Opens a host path as the asker would, following links: O_PATH. -EACCES where the asker may not
+ * go. */
+int asks_open(struct runtime *rt, const char *path, struct err *err);
+
+/* Descriptor of the user namespace to ID-map a source of that group with; borrowed, made once for
+ * each group. For root, and for engine's own sources: the container's user namespace itself. */
+int asks_userns(struct runtime *rt, gid_t source_group, struct err *err);

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mounts of the spec. File systems that belong to the container's own namespaces (proc, tmpfs, …)
+ * are left to the lower runtime. Every bind is made here: resolved once to a descriptor, judged,
+ * cloned, ID-mapped, given its flags; the lower runtime later finds it on the stage.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "linux/at.h"
+#include "linux/mnt.h"
+#include "linux/mountinfo.h"
+#include "runtime/asks.h"
+#include "runtime/edit.h"
+#include "runtime/place.h"
+#include "runtime/runtime.h"
+#include "runtime/source.h"
+
+/* File systems a container may mount for itself, in its own namespaces. */
+static const char *const own_types[] = { "proc",   "sysfs",  "tmpfs",	"devpts",
+					 "mqueue", "cgroup", "cgroup2", "ramfs" };
+
+/* Mount options (mount(8)) that change a bind's mount, and what they are for mount_setattr(2). */
+static const struct {
+	const char *name;
+	uint64_t attr;
+} attr_options[] = {
+	{ "ro", MOUNT_ATTR_RDONLY },
+	{ "rro", MOUNT_ATTR_RDONLY },
+	{ "nosuid", MOUNT_ATTR_NOSUID },
+	{ "rnosuid", MOUNT_ATTR_NOSUID },
+	{ "nodev", MOUNT_ATTR_NODEV },
+	{ "rnodev", MOUNT_ATTR_NODEV },
+	{ "noexec", MOUNT_ATTR_NOEXEC },
+	{ "rnoexec", MOUNT_ATTR_NOEXEC },
+	{ "nodiratime", MOUNT_ATTR_NODIRATIME },
+	{ "nosymfollow", MOUNT_ATTR_NOSYMFOLLOW },
+};
+
+static const char *const propagations[] = { "private", "rprivate", "slave",	 "rslave",
+					    "shared",  "rshared",  "unbindable", "runbindable" };
+
+/* A bind's options, read. */
+struct bind_options {
+	bool bind;
+	bool recursive;
+	uint64_t attr;
+	const char *propagation; /* as the spec has it; NULL: none */
+};
+
+static void read_option(const char *o, struct bind_options *ret)
+{
+	if (strcmp(o, "bind") == 0 || strcmp(o, "rbind") == 0) {
+		ret->bind = true;
+		ret->recursive |= o[0] == 'r';
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(attr_options); i++)
+		if (strcmp(o, attr_options[i].name) == 0)
+			ret->attr |= attr_options[i].attr;
+	for (size_t i = 0; i < ARRAY_SIZE(propagations); i++)
+		if (strcmp(o, propagations[i]) == 0)
+			ret->propagation = propagations[i];
+}
+
+static void read_options(const struct json *mount, struct bind_options *ret)
+{
+	const struct json *list = json_get(mount, "options");
+	const char *type = json_get_str(mount, "type");
+
+	*ret = (struct bind_options){ .bind = type && strcmp(type, "bind") == 0 };
+	for (size_t i = 0; json_is(list, JSON_ARRAY) && i < list->n; i++)
+		if (json_str(list->items[i]))
+			read_option(json_str(list->items[i]), ret);
+}
+
+static int check_type(const struct json *mount, struct err *err)
+{
+	const char *type = json_get_str(mount, "type");
+
+	for (size_t i = 0; type && i < ARRAY_SIZE(own_types); i++)
+		if (strcmp(type, own_types[i]) == 0)
+			return 0;
+	return err_set(err, -EPERM,
+		       "mount of %s on %s: a file system of type \"%s\" is not for containers",
+		       json_get_str(mount, "source"), json_get_str(mount, "destination"),
+		       type ? type : "");
+}
+
+/* /sys/fs/cgroup of the host becomes the container's own. */
+static int make_cgroup(struct runtime *rt, struct json *mount, const struct bind_options *o)
+{
+	static const char *const fixed[] = { "nosuid", "noexec", "nodev", "relatime" };
+	struct json *options = json_new(&rt->arena, JSON_ARRAY);
+	int r = options ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fixed); i++)
+		r = json_append(&rt->arena, options, json_new_str(&rt->arena, fixed[i]));
+	if (r == 0 && (o->attr & MOUNT_ATTR_RDONLY))
+		r = json_append(&rt->arena, options, json_new_str(&rt->arena, "ro"));
+	if (r == 0)
+		r = json_set(&rt->arena, mount, "type", json_new_str(&rt->arena, "cgroup"));
+	if (r == 0)
+		r = json_set(&rt->arena, mount, "source", json_new_str(&rt->arena, "cgroup"));
+	return r == 0 ? json_set(&rt->arena, mount, "options", options) : r;
+}
+
+static int no_record(struct runtime *rt, const char *asked, struct err *err)
+{
+	return err_set(err, -EPERM,
+		       "can't mount %s: nobody is on record as having asked for container %s; "
+		       "start it through %s/"
+		       "docker.sock, or set \"bindsWithoutRecord\" in %s/gabion.json",
+		       asked, rt->args.id, rt->inst.run, rt->inst.etc);
+}
+
+static int judge_host(struct runtime *rt, int fd, const char *asked, bool read_only,
+		      struct err *err)
+{
+	struct hostmount_policy policy;
+	struct hostmount_request req = { .asked = asked, .read_only = read_only };
+	struct verdict verdict;
+	int r;
+
+	if (!rt->has_asker && !rt->facts.unrecorded_root)
+		return no_record(rt, asked, err);
+	r = place_policy(rt, &policy, err);
+	if (r == 0)
+		r = place_of(rt, fd, &req.place, err);
+	if (r < 0)
+		return r;
+	hostmount_decide(&policy, &req, &verdict);
+	return verdict.kind == VERDICT_DENY ? err_set(err, -EPERM, "%s", verdict.message) : 0;
+}
+
+/* Without an ID-map: only by the administrator's word; all owners show as nobody. */
+static int unmappable(struct runtime *rt, struct bind *b, struct mnt_attr *attr, int fd,
+		      struct err *err)
+{
+	char fs[32];
+	int r;
+
+	mnt_fs_name(fd, fs, sizeof(fs));
+	if (!rt->facts.unmappable_nobody)
+		return err_set(err, -EOPNOTSUPP,
+			       "can't mount %s: its file system (%s), or one mounted below it, "
+			       "cannot be ID-mapped; "
+			       "\"unmappableFilesystem\": \"nobody\" in %s/gabion.json mounts it "
+			       "with all owners "
+			       "shown as nobody",
+			       b->asked, fs, rt->inst.etc);
+	attr->userns = -EBADF;
+	r = mnt_prepare(b->mnt, attr);
+	return r < 0 ? err_errno(err, r, "can't mount %s: mount_setattr", b->asked) : 0;
+}
+
+/* A tmpfs that the engine made for this container (shm, secrets), on a kernel before 6.3: nobody
+ * else uses it, so its root is given to the container, and files in it have its ids as they are. */
+static int engine_tmpfs(struct runtime *rt, struct bind *b, struct mnt_attr *attr, int fd,
+			struct err *err)
+{
+	int r;
+
+	if (fchownat(fd, "", rt->base, rt->base, AT_EMPTY_PATH) < 0)
+		return err_errno(err, -errno, "can't give %s to the container", b->asked);
+	attr->userns = -EBADF;
+	r = mnt_prepare(b->mnt, attr);
+	return r < 0 ? err_errno(err, r, "can't mount %s: mount_setattr", b->asked) : 0;
+}
+
+static int clone_source(struct runtime *rt, struct bind *b, int fd, const struct bind_options *o,
+			int userns, bool engine, struct err *err)
+{
+	struct mnt_attr attr = { .recursive = o->recursive, .userns = userns, .set = o->attr };
+	char fs[32];
+	int r;
+
+	attr.propagation = o->propagation && strstr(o->propagation, "slave")	? MS_SLAVE
+			   : o->propagation && strstr(o->propagation, "shared") ? MS_SLAVE
+										: MS_PRIVATE;
+	b->mnt = mnt_clone(fd, o->recursive);
+	if (b->mnt < 0)
+		return err_errno(err, b->mnt, "can't mount %s: open_tree", b->asked);
+	r = mnt_prepare(b->mnt, &attr);
+	if (r == 0)
+		return 0;
+	if (r != -EINVAL)
+		return err_errno(err, r, "can't mount %s: mount_setattr", b->asked);
+	mnt_fs_name(fd, fs, sizeof(fs));
+	if (engine && strcmp(fs, "tmpfs") == 0)
+		return engine_tmpfs(rt, b, &attr, fd, err);
+	return unmappable(rt, b, &attr, fd, err);
+}
+
+static int take_overlay(struct runtime *rt, struct bind *b, int fd, struct err *err)
+{
+	struct mountinfo_entry m;
+	struct at_ident ident;
+	struct slice info;
+	char path[PATH_MAX];
+	int r;
+
+	r = at_identify(fd, &ident);
+	if (r == 0)
+		r = at_path_of(fd, path, sizeof(path));
+	if (r < 0)
+		return err_errno(err, r, "mount source %s", b->asked);
+	r = runtime_mountinfo(rt, &info, err);
+	if (r == 0)
+		r = mountinfo_find(&rt->arena, info, ident.mnt_id, &m, err);
+	if (r < 0)
+		return r;
+	if (r > 0 || strcmp(m.point, path) != 0)
+		return err_set(err, -EOPNOTSUPP,
+			       "can't mount %s: a part of an overlay cannot be ID-mapped",
+			       b->asked);
+	b->layers = arena_must(arena_alloc(&rt->arena, sizeof(*b->layers)));
+	*b->layers = LAYERS_INIT;
+	return layers_clone(rt, arena_must(arena_strdup(&rt->arena, path)), m.super, b->layers,
+			    err);
+}
+
+static int take_source(struct runtime *rt, struct bind *b, int fd, const struct bind_options *o,
+		       enum source_kind kind, struct err *err)
+{
+	struct at_ident ident;
+	int userns = rt->userns;
+	int r;
+
+	r = at_identify(fd, &ident);
+	if (r < 0)
+		return err_errno(err, r, "mount source %s", b->asked);
+	b->dir = S_ISDIR(ident.mode);
+	b->attr = o->attr;
+	if (S_ISBLK(ident.mode))
+		return err_set(err, -EPERM, "can't mount %s: it is a block device", b->asked);
+	if (kind == SOURCE_OVERLAY)
+		return take_overlay(rt, b, fd, err);
+	if (kind == SOURCE_HOST) {
+		r = judge_host(rt, fd, b->asked, o->attr & MOUNT_ATTR_RDONLY, err);
+		if (r < 0)
+			return r;
+		userns = asks_userns(rt, ident.gid, err);
+		if (userns < 0)
+			return userns;
+	}
+	return clone_source(rt, b, fd, o, userns, kind == SOURCE_ENGINE, err);
+}
+
+/* What is left of the entry: the lower runtime only puts it in its place. */
+static int rewrite(struct runtime *rt, struct json *mount, const struct bind_options *o)
+{
+	struct json *options = json_new(&rt->arena, JSON_ARRAY);
+	const char *propagation = o->propagation;
+	int r = options ? json_append(&rt->arena, options, json_new_str(&rt->arena, "rbind"))
+			: -ENOMEM;
+
+	/* Inside a user namespace a shared mount of the host can only be followed. */
+	if (propagation && strcmp(propagation, "shared") == 0)
+		propagation = "slave";
+	if (propagation && strcmp(propagation, "rshared") == 0)
+		propagation = "rslave";
+	if (r == 0)
+		r = json_append(&rt->arena, options,
+				json_new_str(&rt->arena, propagation ? propagation : "rprivate"));
+	(void)json_del(mount, "uidMappings");
+	(void)json_del(mount, "gidMappings");
+	if (r == 0)
+		r = json_set(&rt->arena, mount, "type", json_new_str(&rt->arena, "bind"));
+	return r == 0 ? json_set(&rt->arena, mount, "options", options) : r;
+}
+
+static int edit_mount(struct runtime *rt, struct json *mount, struct err *err)
+{
+	const char *asked = json_get_str(mount, "source");
+	const char *dest = json_get_str(mount, "destination");
+	struct bind *b = &rt->binds[rt->nbinds];
+	CLEANUP_FD int fd = -EBADF;
+	struct bind_options o;
+	enum source_kind kind;
+	int r;
+
+	read_options(mount, &o);
+	if (!o.bind)
+		return check_type(mount, err);
+	if (!asked || !dest)
+		return err_set(err, -EINVAL, "a bind mount without source or destination");
+	if (asked[0] != '/')
+		asked = arena_must(arena_printf(&rt->arena, "%s/%s", rt->bundle, asked));
+	fd = open(asked, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(err, -errno, "mount source %s", asked);
+	r = source_classify(rt, fd, asked, dest, &kind, err);
+	if (r < 0)
+		return r;
+	if (kind == SOURCE_CGROUP)
+		return make_cgroup(rt, mount, &o);
+	if (kind == SOURCE_HOST && rt->has_asker && rt->asker.uid != 0) {
+		(void)fd_close(TAKE_FD(fd));
+		fd = asks_open(rt, asked, err);
+		if (fd < 0)
+			return fd;
+	}
+	*b = (struct bind){ .mount = mount, .asked = asked, .mnt = -EBADF };
+	rt->nbinds++;
+	r = take_source(rt, b, fd, &o, kind, err);
+	if (r == 0 && rewrite(rt, mount, &o) < 0)
+		r = err_set(err, -ENOMEM, "out of memory");
+	return r;
+}
+
+int edit_binds(struct runtime *rt, struct err *err)
+{
+	struct json *mounts = json_get(rt->spec, "mounts");
+
+	if (!json_is(mounts, JSON_ARRAY))
+		return 0;
+	rt->binds =
+		arena_must(arena_array(&rt->arena, mounts->n + rt->nbinds + 1, sizeof(*rt->binds)));
+	for (size_t i = 0; i < mounts->n; i++) {
+		int r = edit_mount(rt, mounts->items[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Device nodes and device-cgroup rules. --privileged lists every node of the host and allows all:
+ * the lower runtime would make them, owned by the container's root. Left are the harmless ones and
+ * those that the administrator allows; they come as nodes of our own with the owner the spec asks
+ * for.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "runtime/edit.h"
+#include "runtime/runtime.h"
+
+#define ANY (-1)
+
+struct node {
+	char type;
+	int64_t major; /* ANY: all */
+	int64_t minor;
+};
+
+/* Every container has these from the lower runtime (OCI runtime spec, "Default Devices"). */
+static const struct node standard[] = {
+	{ 'c', 1, 3 }, { 'c', 1, 5 }, { 'c', 1, 7 }, { 'c', 1, 8 },
+	{ 'c', 1, 9 }, { 'c', 5, 0 }, { 'c', 5, 2 }, { 'c', 136, ANY },
+};
+
+/* Open to any user of a host by design, and bound to the opener's namespaces. */
+static const struct node harmless[] = {
+	{ 'c', 10, 229 }, /* /dev/fuse */
+	{ 'c', 10, 200 }, /* /dev/net/tun */
+};
+
+static bool node_in(const struct node *table, size_t n, const struct node *d)
+{
+	for (size_t i = 0; i < n; i++)
+		if (table[i].type == d->type && table[i].major == d->major &&
+		    (table[i].minor == ANY || table[i].minor == d->minor))
+			return true;
+	return false;
+}
+
+/* A node that gabion.json names, compared by number: the name in the container may differ. */
+static bool is_configured(const struct runtime *rt, const struct node *d)
+{
+	for (size_t i = 0; i < rt->facts.devices.n; i++) {
+		struct stat st;
+
+		if (stat(rt->facts.devices.items[i], &st) == 0 &&
+		    (S_ISCHR(st.st_mode)   ? 'c'
+		     : S_ISBLK(st.st_mode) ? 'b'
+					   : '?') == d->type &&
+		    major(st.st_rdev) == d->major && minor(st.st_rdev) == d->minor)
+			return true;
+	}
+	return false;
+}
+
+static int read_node(const struct json *entry, struct node *ret)
+{
+	const char *type = json_get_str(entry, "type");
+
+	*ret = (struct node){ 'a', ANY, ANY };
+	if (type && (type[0] == 'c' || type[0] == 'b' || type[0] == 'u' || type[0] == 'p' ||
+		     type[0] == 'a'))
+		ret->type = type[0] == 'u' ? 'c' : type[0];
+	if (json_get_i64(entry, "major", &ret->major) < 0 ||
+	    json_get_i64(entry, "minor", &ret->minor) < 0)
+		return -EINVAL;
+	return 0;
+}
+
+/* A rule that opens everything: what --privileged asks for. */
+static bool opens_all(const struct json *rules)
+{
+	for (size_t i = 0; json_is(rules, JSON_ARRAY) && i < rules->n; i++) {
+		struct node d;
+
+		if (json_get_bool(rules->items[i], "allow", false) &&
+		    read_node(rules->items[i], &d) == 0 && d.type == 'a' && d.major == ANY)
+			return true;
+	}
+	return false;
+}
+
+static int add_rule(struct runtime *rt, struct json *rules, bool allow, const struct node *d,
+		    const char *access)
+{
+	struct json *rule = json_new(&rt->arena, JSON_OBJECT);
+	char type[2] = { d ? d->type : '\0', '\0' };
+	int r = rule ? json_set(&rt->arena, rule, "allow", json_new_bool(&rt->arena, allow))
+		     : -ENOMEM;
+
+	if (r == 0 && d)
+		r = json_set(&rt->arena, rule, "type", json_new_str(&rt->arena, type));
+	if (r == 0 && d && d->major != ANY)
+		r = json_set(&rt->arena, rule, "major", json_new_int(&rt->arena, d->major));
+	if (r == 0 && d && d->minor != ANY)
+		r = json_set(&rt->arena, rule, "minor", json_new_int(&rt->arena, d->minor));
+	if (r == 0)
+		r = json_set(&rt->arena, rule, "access", json_new_str(&rt->arena, access));
+	return r == 0 ? json_append(&rt->arena, rules, rule) : r;
+}
+
+/* Default-deny, nodes may be made (which a user namespace forbids anyway) but not opened, and the
+ * standard ones opened. */
+static int start_rules(struct runtime *rt, struct json *rules)
+{
+	static const struct node all[] = { { 'c', ANY, ANY }, { 'b', ANY, ANY } };
+	int r = add_rule(rt, rules, false, NULL, "rwm");
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(all); i++)
+		r = add_rule(rt, rules, true, &all[i], "m");
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(standard); i++)
+		r = add_rule(rt, rules, true, &standard[i], "rwm");
+	return r;
+}
+
+static int keep_node(struct runtime *rt, struct json *entry, const struct node *d,
+		     struct json *kept, struct json *rules)
+{
+	int r = json_append(&rt->arena, kept, entry);
+
+	return r == 0 ? add_rule(rt, rules, true, d, "rwm") : r;
+}
+
+static int sort_node(struct runtime *rt, struct json *entry, bool privileged, struct json *kept,
+		     struct json *rules, struct err *err)
+{
+	const char *path = json_get_str(entry, "path");
+	struct node d;
+	int r;
+
+	if (!path || read_node(entry, &d) < 0)
+		return err_set(err, -EINVAL, "a device without path or numbers");
+	if (node_in(standard, ARRAY_SIZE(standard), &d) || d.type == 'p')
+		return 0;
+	if (node_in(harmless, ARRAY_SIZE(harmless), &d) || is_configured(rt, &d)) {
+		r = keep_node(rt, entry, &d, kept, rules);
+		return r < 0 ? err_errno(err, r, "spec") : 0;
+	}
+	if (privileged)
+		return 0;
+	return err_set(err, -EPERM,
+		       "device %s (%c %lld:%lld) of the host is not for containers; an "
+		       "administrator can allow it in "
+		       "\"devices\" of %s/gabion.json",
+		       path, d.type, (long long)d.major, (long long)d.minor, rt->inst.etc);
+}
+
+int edit_devices(struct runtime *rt, struct err *err)
+{
+	struct json *spec_linux = json_get(rt->spec, "linux");
+	struct json *devices = json_get(spec_linux, "devices");
+	struct json *resources = json_need(&rt->arena, spec_linux, "resources", JSON_OBJECT);
+	struct json *rules = json_new(&rt->arena, JSON_ARRAY);
+	bool privileged = opens_all(json_get(resources, "devices"));
+	int r;
+
+	rt->devices = json_new(&rt->arena, JSON_ARRAY);
+	if (!resources || !rules || !rt->devices)
+		return err_set(err, -EINVAL, "linux.resources is not an object");
+	r = start_rules(rt, rules);
+	for (size_t i = 0; r == 0 && json_is(devices, JSON_ARRAY) && i < devices->n; i++) {
+		r = sort_node(rt, devices->items[i], privileged, rt->devices, rules, err);
+		if (r < 0)
+			return r;
+	}
+	if (r == 0)
+		r = json_set(&rt->arena, resources, "devices", rules);
+	(void)json_del(spec_linux, "devices");
+	return r < 0 ? err_errno(err, r, "spec") : 0;
+}

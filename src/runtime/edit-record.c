@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run/containers/ID.json: what gabiond and `gabion ps` must know of a running container. Written
+ * before the container starts; whoever reads it checks that the process of pidFile has these ids.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "runtime/edit.h"
+#include "runtime/runtime.h"
+
+static bool is_file_name(const char *id)
+{
+	if (!*id || id[0] == '.' || strlen(id) > 200)
+		return false;
+	for (; *id; id++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-+",
+			    *id))
+			return false;
+	return true;
+}
+
+static const char *record_path(struct runtime *rt)
+{
+	return arena_must(
+		arena_printf(&rt->arena, "%s/containers/%s.json", rt->inst.run, rt->args.id));
+}
+
+static int add_str(struct runtime *rt, struct json *o, const char *key, const char *value)
+{
+	return value ? json_set(&rt->arena, o, key, json_new_str(&rt->arena, value)) : 0;
+}
+
+static const char *absolute(struct runtime *rt, const char *path)
+{
+	char cwd[PATH_MAX];
+
+	if (!path || path[0] == '/' || !getcwd(cwd, sizeof(cwd)))
+		return path;
+	return arena_must(arena_printf(&rt->arena, "%s/%s", cwd, path));
+}
+
+static int fill(struct runtime *rt, struct json *o)
+{
+	int r = add_str(rt, o, "id", rt->args.id);
+
+	if (r == 0)
+		r = json_set(&rt->arena, o, "base", json_new_uint(&rt->arena, rt->base));
+	if (r == 0)
+		r = json_set(&rt->arena, o, "size", json_new_uint(&rt->arena, rt->size));
+	if (r == 0)
+		r = json_set(&rt->arena, o, "joined", json_new_bool(&rt->arena, rt->joined));
+	if (r == 0 && rt->rootfs.overlay && rt->rootfs.layers.overlay->upper)
+		r = add_str(rt, o, "view", rt->rootfs.path);
+	if (r == 0)
+		r = add_str(rt, o, "pidFile", absolute(rt, rt->args.pid_file));
+	if (r == 0)
+		r = add_str(rt, o, "bundle", rt->bundle);
+	return r == 0 ? add_str(rt, o, "lowerRuntime", rt->lower) : r;
+}
+
+int edit_record(struct runtime *rt, struct err *err)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(65536);
+	struct json *o = json_new(&rt->arena, JSON_OBJECT);
+	char dir[PATH_MAX];
+	int r;
+
+	if (!is_file_name(rt->args.id))
+		return err_set(err, -EINVAL, "container id \"%s\" has bytes that an id cannot have",
+			       rt->args.id);
+	r = o ? fill(rt, o) : -ENOMEM;
+	if (r < 0)
+		return err_errno(err, r, "record");
+	json_emit(o, &text);
+	buf_add_char(&text, '\n');
+	(void)snprintf(dir, sizeof(dir), "%s/containers", rt->inst.run);
+	r = buf_ok(&text) ? file_mkdirs(dir, 0755) : -ENOMEM;
+	if (r == 0)
+		r = file_replace_at(AT_FDCWD, record_path(rt), buf_slice(&text), 0644, false);
+	return r < 0 ? err_errno(err, r, "record of the container in %s", dir) : 0;
+}
+
+void undo_record(struct runtime *rt)
+{
+	if (is_file_name(rt->args.id))
+		(void)unlink(record_path(rt));
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The edits, in the order in which they are made. The first group changes nothing but the spec (so
+ * a unit test is a spec before and a spec after); the second makes things, and can take them back.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct runtime;
+
+struct edit {
+	const char *name; /* what an error message begins with */
+	int (*make)(struct runtime *rt, struct err *err);
+	void (*undo)(struct runtime *rt); /* NULL: nothing to take back */
+};
+
+extern const struct edit edits[];
+extern const size_t edits_n;
+
+/* Makes all of them. On failure undoes those made, last one first, and the error names the edit. */
+int edits_make(struct runtime *rt, struct err *err);
+void edits_undo(struct runtime *rt, size_t made);
+
+/* One each, in the file edit-NAME.c. */
+int edit_platform(struct runtime *rt, struct err *err);
+int edit_annotations(struct runtime *rt, struct err *err);
+int edit_hooks(struct runtime *rt, struct err *err);
+int edit_process(struct runtime *rt, struct err *err);
+int edit_namespaces(struct runtime *rt, struct err *err);
+int edit_devices(struct runtime *rt, struct err *err);
+int edit_sysctls(struct runtime *rt, struct err *err);
+int edit_userns(struct runtime *rt, struct err *err);
+void undo_userns(struct runtime *rt);
+int edit_binds(struct runtime *rt, struct err *err);
+int edit_stage(struct runtime *rt, struct err *err);
+void undo_stage(struct runtime *rt);
+int edit_limits(struct runtime *rt, struct err *err);
+int edit_record(struct runtime *rt, struct err *err);
+void undo_record(struct runtime *rt);

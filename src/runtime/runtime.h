@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one run of gabion-runc knows and has made so far.
+ *
+ * gabion-runc reads the spec, edits it in the order of one table (edit.h), and becomes the lower
+ * runtime by execve. It works in two mount namespaces: the engine's, where sources are resolved and
+ * copied and where the engine's view of the root file system is left behind; and a private one, a
+ * copy of it, where everything that the container gets is attached below a folder of ours
+ * (stage.h). The kernel locks what the container's namespace then copies from there.
+ *
+ * Nothing done before execve outlives a failure: each edit that changes something outside this
+ * process has an undo.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "linux/idmap.h"
+#include "runtime/args.h"
+#include "runtime/rootfs.h"
+#include "runtime/stage.h"
+#include "settings/asker.h"
+#include "settings/facts.h"
+#include "settings/instance.h"
+#include "settings/leases.h"
+#include "json/json.h"
+
+/* A mount of the spec that gabion-runc makes itself. */
+struct bind {
+	struct json *mount;    /* the spec's entry; its source is set when it is attached */
+	const char *asked;     /* source as the spec had it, for messages */
+	int mnt;	       /* detached, ID-mapped, with its attributes; -EBADF once attached */
+	bool dir;	       /* a directory, else a file, socket or device node */
+	struct layers *layers; /* instead of mnt: an overlay to be put together again */
+	uint64_t attr;	       /* MOUNT_ATTR_* for it */
+};
+
+/* A map made for binds whose source has this group. */
+struct ask_map {
+	gid_t group;
+	int userns;
+};
+
+struct runtime {
+	struct arena arena;
+	struct args args;
+	struct instance inst;
+	struct facts facts;
+	struct json *spec;     /* edited in place */
+	char lower[PATH_MAX];  /* the lower runtime */
+	char bundle[PATH_MAX]; /* resolved */
+	char config[PATH_MAX]; /* config.json of the bundle, or what --config named */
+	struct buf mountinfo;  /* of the engine's namespace, read when first needed */
+
+	bool joined;   /* uses another container's user namespace */
+	int userns;    /* the container's; -EBADF until made */
+	uint32_t base; /* host id of the container's root */
+	uint32_t size;
+	struct lease lease;
+	bool has_asker;
+	struct asker asker;
+
+	struct json
+		*devices; /* device nodes of the spec that the container gets, made on the stage */
+	struct ask_map ask_maps[8];
+	size_t nask_maps;
+
+	struct rootfs rootfs;
+	struct bind *binds;
+	size_t nbinds;
+	struct stage stage;
+};
+
+void runtime_init(struct runtime *rt);
+void runtime_done(struct runtime *rt);
+
+/* Mountinfo of the engine's namespace. */
+int runtime_mountinfo(struct runtime *rt, struct slice *ret, struct err *err);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whose is a mount source? What the engine itself puts into a container keeps root's mapping;
+ * anything else is a path of the host and acts with the asker's rights.
+ */
+#pragma once
+
+#include "base/err.h"
+
+struct runtime;
+
+enum source_kind {
+	SOURCE_ENGINE,	/* the engine's own file or volume */
+	SOURCE_OVERLAY, /* an overlay that BuildKit mounted for this step */
+	SOURCE_CGROUP,	/* /sys/fs/cgroup: the container's own instead */
+	SOURCE_HOST,	/* a path of the host */
+};
+
+/* Classifies the object behind fd, which the spec calls `asked` and wants at `dest`. */
+int source_classify(struct runtime *rt, int fd, const char *asked, const char *dest,
+		    enum source_kind *ret, struct err *err);
+
+/* Folders under which engines keep their data, for this instance; NULL-terminated, in the arena. */
+const char *const *source_engine_roots(struct runtime *rt);

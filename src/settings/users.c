@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "settings/users.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+#define PASSWD_MAX (16u << 20)
+#define SET_ASIDE 65536u
+
+const char *users_name(struct arena *a, uint32_t uid)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(PASSWD_MAX);
+	struct slice text;
+	struct slice line;
+
+	if (file_read("/etc/passwd", &b) < 0)
+		return NULL;
+	text = buf_slice(&b);
+	while (slice_split(&text, '\n', &line)) {
+		struct slice name;
+		struct slice field;
+		uint32_t id;
+
+		if (slice_split(&line, ':', &name) && slice_split(&line, ':', &field) &&
+		    slice_split(&line, ':', &field) && num_parse_u32(field, &id) == 0 && id == uid)
+			return arena_dup(a, name.p, name.n);
+	}
+	return NULL;
+}
+
+/* Line number of "UID\n" in the list of users with a range of their own. */
+static bool find_line(struct slice text, uint32_t uid, uint32_t *ret_lines, uint32_t *ret_found)
+{
+	struct slice line;
+	bool found = false;
+
+	*ret_lines = 0;
+	while (slice_split(&text, '\n', &line)) {
+		uint32_t id;
+
+		if (num_parse_u32(line, &id) < 0)
+			continue;
+		if (id == uid && !found) {
+			*ret_found = *ret_lines;
+			found = true;
+		}
+		(*ret_lines)++;
+	}
+	return found;
+}
+
+/* The list, one uid a line: the nth line has the nth range. Only ever appended to, under flock(2).
+ */
+static int set_aside(const char *ids_dir, uint32_t uid, struct range *ret, struct err *err)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(1u << 20);
+	CLEANUP_FD int fd = -EBADF;
+	char path[INSTANCE_PATH_MAX];
+	char line[16];
+	uint32_t lines;
+	uint32_t at;
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/users", ids_dir);
+	r = file_mkdirs(ids_dir, 0755);
+	if (r < 0)
+		return err_errno(err, r, "%s", ids_dir);
+	fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+		return err_errno(err, -errno, "%s", path);
+	r = file_read_fd(fd, &b);
+	if (r < 0)
+		return err_errno(err, r, "%s", path);
+	if (!find_line(buf_slice(&b), uid, &lines, &at)) {
+		at = lines;
+		(void)snprintf(line, sizeof(line), "%u\n", uid);
+		r = fd_write_all(fd, line, strlen(line));
+		if (r == 0 && fsync(fd) < 0)
+			r = -errno;
+		if (r < 0)
+			return err_errno(err, r, "%s", path);
+	}
+	if (at >= RANGES_USERS_COUNT / SET_ASIDE)
+		return err_set(err, -ENOSPC,
+			       "%s: no range is left for user %u; give it one in /etc/subuid and "
+			       "/etc/subgid",
+			       path, uid);
+	*ret = (struct range){ RANGES_USERS_START + at * SET_ASIDE, SET_ASIDE };
+	return 0;
+}
+
+int users_subordinate(struct arena *a, const char *ids_dir, uint32_t uid, struct range *ret_uids,
+		      struct range *ret_gids, struct err *err)
+{
+	const char *name = users_name(a, uid);
+	int u = ranges_subordinate("/etc/subuid", name, uid, ret_uids, err);
+	int g = u < 0 ? u : ranges_subordinate("/etc/subgid", name, uid, ret_gids, err);
+	struct range own;
+	int r;
+
+	if (g < 0)
+		return g;
+	if (u == 0 && g == 0)
+		return 0;
+	r = set_aside(ids_dir, uid, &own, err);
+	if (r < 0)
+		return r;
+	if (u != 0)
+		*ret_uids = own;
+	if (g != 0)
+		*ret_gids = own;
+	return 0;
+}
