@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `gabion status`: what of an instance is on, what is wrong with it and what to do. */
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli/cli.h"
+#include "cli/containers.h"
+#include "cli/print.h"
+#include "cli/state.h"
+#include "settings/facts.h"
+
+#define ARENA_MAX (256u << 20)
+#define PROBLEMS_MAX 16
+
+struct problem {
+	const char *text;
+	const char *cure;
+};
+
+struct status {
+	struct arena *arena;
+	struct instance inst;
+	bool running; /* gabiond lives */
+	struct state state;
+	struct containers containers;
+	size_t nrunning;
+	size_t nproblems;
+	struct problem problems[PROBLEMS_MAX];
+};
+
+struct args {
+	const char *state_dir;
+	bool json;
+};
+
+static const struct opt table[] = {
+	OPT_STATE_DIR(struct args, state_dir),
+	OPT_JSON(struct args, json),
+};
+
+static const struct opts opts = {
+	.command = "status",
+	.usage = "[--state-dir DIR] [--json]",
+	.about =
+		"Says what of the instance is on, what is wrong and what to do. Exits with 1 when\n"
+		"something is wrong, with 3 when that cannot be found out.",
+	.table = table,
+	.count = ARRAY_SIZE(table),
+};
+
+static void add_problem(struct status *s, const char *text, const char *cure)
+{
+	if (s->nproblems < PROBLEMS_MAX)
+		s->problems[s->nproblems++] = (struct problem){ text, cure };
+}
+
+static void check_services(struct status *s)
+{
+	for (size_t i = 0; i < s->state.nservices; i++) {
+		const struct state_service *v = &s->state.services[i];
+
+		/* A way out of the network is there only on hosts that have slirp4netns. */
+		if (strcmp(v->state, "up") == 0 || (v->pid == 0 && strcmp(v->state, "down") == 0))
+			continue;
+		add_problem(
+			s, arena_printf(s->arena, "%s is %s", v->name, v->state),
+			arena_printf(s->arena,
+				     "gabiond starts it again by itself; its log is %s/log/%s.log",
+				     s->inst.lib, v->name));
+	}
+}
+
+static void check_daemon(struct status *s, int found)
+{
+	const char *dir = s->inst.private_dir ? s->inst.dir : "DIR";
+
+	if (s->running && !s->state.answered)
+		add_problem(s, "gabiond lives but does not answer",
+			    arena_printf(s->arena, "`gabion down --state-dir %s` ends it", dir));
+	else if (!s->running && found == 0)
+		add_problem(s, "gabiond was killed; containers go on, but nobody watches over them",
+			    arena_printf(s->arena, "`gabion up --state-dir %s` takes over", dir));
+	else if (!s->running)
+		add_problem(s, "no instance runs here",
+			    arena_printf(s->arena, "`gabion up --state-dir %s` starts one", dir));
+}
+
+static void check_facts(struct status *s)
+{
+	struct err err = ERR_INIT;
+	struct facts facts;
+
+	if (facts_load(s->arena, &s->inst, &facts, &err) < 0)
+		add_problem(s, arena_strdup(s->arena, err.text),
+			    "no container starts until gabion.json reads well; see gabion.json(5)");
+}
+
+/* 0, or -errno when that cannot be found out. */
+static int collect(struct status *s, struct err *err)
+{
+	int found = state_load(s->arena, &s->inst, &s->state, err);
+	int r;
+
+	if (found < 0)
+		return found;
+	s->running = s->state.pid > 0;
+	r = containers_load(s->arena, &s->inst, s->state.pid, &s->containers, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < s->containers.n; i++)
+		s->nrunning += s->containers.list[i].state == CONTAINER_RUNNING;
+	check_daemon(s, found);
+	if (s->running)
+		check_services(s);
+	check_facts(s);
+	return 0;
+}
+
+static void line(const char *name, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void line(const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)printf("%-11s ", name);
+	va_start(ap, fmt);
+	(void)vprintf(fmt, ap);
+	va_end(ap);
+	(void)printf("\n");
+}
+
+static void print_human(const struct status *s)
+{
+	line("instance", "%s", s->inst.private_dir ? s->inst.dir : "of this system");
+	line("isolation", "on");
+	if (s->running) {
+		line("clients", "DOCKER_HOST=unix://%s/docker.sock", s->inst.run);
+		line("gabiond", "up since %s, pid %d", s->state.started ? s->state.started : "?",
+		     s->state.pid);
+		for (size_t i = 0; i < s->state.nservices; i++)
+			line(s->state.services[i].name, "%s", s->state.services[i].state);
+	}
+	line("containers", "%zu running", s->nrunning);
+	for (size_t i = 0; i < s->nproblems; i++) {
+		print_wrapped("problem: ", s->problems[i].text);
+		print_wrapped("  to do: ", s->problems[i].cure);
+	}
+}
+
+static struct json *services_json(const struct status *s)
+{
+	struct arena *a = s->arena;
+	struct json *obj = arena_must(json_new(a, JSON_OBJECT));
+
+	for (size_t i = 0; i < s->state.nservices; i++) {
+		const struct state_service *v = &s->state.services[i];
+		struct json *row = arena_must(json_new(a, JSON_OBJECT));
+
+		(void)json_set(a, row, "state", json_new_str(a, v->state));
+		(void)json_set(a, row, "pid", json_new_int(a, v->pid));
+		(void)json_set(a, obj, v->name, row);
+	}
+	return obj;
+}
+
+static struct json *problems_json(const struct status *s)
+{
+	struct arena *a = s->arena;
+	struct json *list = arena_must(json_new(a, JSON_ARRAY));
+
+	for (size_t i = 0; i < s->nproblems; i++) {
+		struct json *row = arena_must(json_new(a, JSON_OBJECT));
+
+		(void)json_set(a, row, "problem", json_new_str(a, s->problems[i].text));
+		(void)json_set(a, row, "cure", json_new_str(a, s->problems[i].cure));
+		(void)json_append(a, list, row);
+	}
+	return list;
+}
+
+static void print_document(const struct status *s)
+{
+	struct arena *a = s->arena;
+	struct json *doc = arena_must(json_new(a, JSON_OBJECT));
+	char socket[PATH_MAX];
+
+	(void)snprintf(socket, sizeof(socket), "unix://%s/docker.sock", s->inst.run);
+	(void)json_set(a, doc, "ok", json_new_bool(a, s->nproblems == 0));
+	(void)json_set(a, doc, "instance", json_new_str(a, s->inst.private_dir ? s->inst.dir : ""));
+	(void)json_set(a, doc, "isolation", json_new_bool(a, true));
+	(void)json_set(a, doc, "running", json_new_bool(a, s->running));
+	(void)json_set(a, doc, "pid", json_new_int(a, s->state.pid));
+	(void)json_set(a, doc, "started",
+		       json_new_str(a, s->running && s->state.started ? s->state.started : ""));
+	(void)json_set(a, doc, "dockerHost", json_new_str(a, s->running ? socket : ""));
+	(void)json_set(a, doc, "services", services_json(s));
+	(void)json_set(a, doc, "containers", json_new_uint(a, s->nrunning));
+	(void)json_set(a, doc, "problems", problems_json(s));
+	print_json(doc);
+}
+
+int cmd_status(int argc, char **argv)
+{
+	CLEANUP_ARENA struct arena a = ARENA_INIT(ARENA_MAX);
+	struct status s = { .arena = &a };
+	struct args args = { 0 };
+	struct err err = ERR_INIT;
+	int rest;
+	int r;
+
+	r = opts_parse(&opts, argc, argv, &args, &rest);
+	if (r != 0)
+		return opts_exit(r);
+	r = instance_find(&s.inst, args.state_dir, &err);
+	if (r == 0)
+		r = collect(&s, &err);
+	if (r < 0) {
+		cli_error("%s%s", err.text, r == -EACCES || r == -EPERM ? " (try sudo)" : "");
+		return CLI_EXIT_UNKNOWN;
+	}
+	if (args.json)
+		print_document(&s);
+	else
+		print_human(&s);
+	return s.nproblems > 0 ? CLI_EXIT_NO : CLI_EXIT_OK;
+}
