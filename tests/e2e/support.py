@@ -8,14 +8,18 @@ the same engine with plain crun. Both live in folders below /var/tmp and are gon
 
 import contextlib
 import glob
+import io
 import json
 import os
+import pty
 import pwd
 import re
+import select
 import shutil
 import signal
 import stat
 import subprocess
+import tarfile
 import tempfile
 import time
 
@@ -197,8 +201,6 @@ class HostUser:
 
     def __init__(self, name, subids=True):
         self.name = name
-        flags = [] if subids else ["-F"]
-        del flags  # useradd of Debian 12 adds subordinate ids by itself where login.defs says so
         run("useradd", "-m", "-s", "/bin/sh", name)
         entry = pwd.getpwnam(name)
         self.uid, self.gid, self.home = entry.pw_uid, entry.pw_gid, entry.pw_dir
@@ -263,6 +265,12 @@ class Container:
     @property
     def pid(self):
         return int(self.inspect("{{.State.Pid}}"))
+
+    def kill(self):
+        """SIGKILL to its first process from the host."""
+        pid = wait_until(lambda: self.pid, 10, "a running process")
+        os.kill(pid, signal.SIGKILL)
+        return pid
 
     @property
     def running(self):
@@ -333,6 +341,40 @@ class Engine:
         out = self.docker("run", "-d", *args, image, *self.command(cmd), user=user, **how).lines[-1]
         return Container(self, out, user)
 
+    def tar(self, *args):
+        """{name: (type, mode, uid, gid, size, link)} of the tar stream that a docker command prints."""
+        done = subprocess.run([DOCKER, *args], env={**os.environ, **self.environment()}, check=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as t:
+            return {m.name.rstrip("/"): (m.type.decode(), m.mode & 0o7777, m.uid, m.gid,
+                                         m.size if m.isreg() else 0, m.linkname) for m in t.getmembers()}
+
+    def in_terminal(self, *args, typed=b"", timeout=30):
+        """A docker command on a terminal of its own; answers (exit code, what the terminal showed)."""
+        master, slave = pty.openpty()
+        process = subprocess.Popen([DOCKER, *args], env={**os.environ, **self.environment(), "TERM": "xterm"},
+                                   stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+        os.close(slave)
+        shown = b""
+        end = time.monotonic() + timeout
+        while True:
+            assert time.monotonic() < end, f"no end: {shown!r}"
+            if select.select([master], [], [], 0.1)[0]:
+                try:
+                    data = os.read(master, 4096)
+                except OSError:
+                    break
+                if not data:
+                    break
+                shown += data
+                if typed and b"ready" in shown:
+                    os.write(master, typed)
+                    typed = b""
+            elif process.poll() is not None:
+                break
+        os.close(master)
+        return process.wait(10), shown.decode(errors="replace").replace("\r", "")
+
     def create(self, *args, image="alpine", cmd=("sleep", "1000"), user=None):
         self.need(image)
         out = self.docker("create", *args, image, *self.command(cmd), user=user).lines[-1]
@@ -386,6 +428,11 @@ class Engine:
                 return pid
         return None
 
+    def kill_dockerd(self):
+        pid = self.dockerd()
+        assert pid, "no dockerd of this engine"
+        os.kill(pid, signal.SIGKILL)
+
     def in_netns(self, *argv, **how):
         """Runs a command of the host where the engine's published ports are."""
         return run("nsenter", "-n", "-t", self.dockerd(), *argv, **how)
@@ -433,7 +480,8 @@ class BareEngine(Engine):
     def __init__(self, runtime):
         super().__init__()
         self.process = subprocess.Popen(
-            ["unshare", "--mount", "--net", "--propagation", "slave", f"{HERE}/bare-engine", self.dir, runtime])
+            ["unshare", "--mount", "--net", "--propagation", "slave", f"{HERE}/bare-engine", self.dir, runtime],
+            start_new_session=True)
         wait_until(lambda: os.path.exists(f"{self.dir}/ready") or self.process.poll() is not None, 60,
                    "a ready engine")
         assert self.process.poll() is None, read(f"{self.dir}/dockerd.log")[-2000:]
@@ -480,6 +528,17 @@ class GabionInstance(Engine):
 
     def down(self):
         run(self.gabion, "down", "--state-dir", self.dir, timeout=60)
+
+
+def tree(folder):
+    """{path: (uid, gid, mode, kind)} of everything below a folder of the host."""
+    found = {}
+    for top, dirs, files in os.walk(folder):
+        for name in dirs + files:
+            st = os.lstat(os.path.join(top, name))
+            found[os.path.relpath(os.path.join(top, name), folder)] = (
+                st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode), stat.filemode(st.st_mode)[0])
+    return found
 
 
 @contextlib.contextmanager
