@@ -69,18 +69,24 @@ bool container_has_map(struct slice uid_map, uint32_t base)
 	       outside == base;
 }
 
+static bool process_has_map(pid_t pid, uint32_t base)
+{
+	CLEANUP_BUF struct buf map = BUF_INIT(RECORD_MAX);
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	return file_read(path, &map) == 0 && container_has_map(buf_slice(&map), base);
+}
+
 /* The pid that the file names, if that process has the container's ids; 0 otherwise. The engine of
  * a private instance names its pid files as its own mount namespace shows them: `root` is the root
  * directory of a process in there, or "". */
-static pid_t live_pid(const char *root, const char *pid_file, uint32_t base)
+static pid_t named_pid(const char *root, const char *pid_file, uint32_t base)
 {
 	CLEANUP_BUF struct buf number = BUF_INIT(64);
-	CLEANUP_BUF struct buf map = BUF_INIT(RECORD_MAX);
 	char path[PATH_MAX];
 	uint32_t pid;
 
-	if (!pid_file)
-		return 0;
 	(void)snprintf(path, sizeof(path), "%s%s", root, pid_file);
 	if (file_read(path, &number) < 0)
 		return 0;
@@ -88,10 +94,36 @@ static pid_t live_pid(const char *root, const char *pid_file, uint32_t base)
 		number.n--;
 	if (num_parse_u32(buf_slice(&number), &pid) != 0 || pid == 0 || pid > INT32_MAX)
 		return 0;
-	(void)snprintf(path, sizeof(path), "/proc/%u/uid_map", pid);
-	if (file_read(path, &map) < 0 || !container_has_map(buf_slice(&map), base))
-		return 0;
-	return (pid_t)pid;
+	return process_has_map((pid_t)pid, base) ? (pid_t)pid : 0;
+}
+
+/* The first process with these ids; for build steps, which have no pid file. */
+static pid_t found_pid(uint32_t base)
+{
+	CLEANUP_DIR DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	uint32_t first = 0;
+
+	while (proc && (entry = readdir(proc))) {
+		uint32_t pid;
+
+		if (num_parse_u32(slice_str(entry->d_name), &pid) != 0 || pid > INT32_MAX ||
+		    (first != 0 && pid > first))
+			continue;
+		if (process_has_map((pid_t)pid, base))
+			first = pid;
+	}
+	return (pid_t)first;
+}
+
+static pid_t live_pid(const char *root, const char *pid_file, uint32_t base)
+{
+	pid_t pid;
+
+	if (!pid_file)
+		return found_pid(base);
+	pid = named_pid(root, pid_file, base);
+	return pid == 0 && root[0] != '\0' ? named_pid("", pid_file, base) : pid;
 }
 
 /* One record; its name without the suffix stands in for the id of one that cannot be read. */
@@ -112,8 +144,6 @@ static int load_one(struct arena *a, const char *root, int dir, const char *name
 	    container_parse(a, buf_slice(&text), ret, &pid_file) < 0)
 		return 0;
 	ret->pid = live_pid(root, pid_file, ret->base);
-	if (ret->pid == 0 && root[0] != '\0')
-		ret->pid = live_pid("", pid_file, ret->base);
 	ret->state = ret->pid > 0 ? CONTAINER_RUNNING : CONTAINER_STOPPED;
 	return 0;
 }
