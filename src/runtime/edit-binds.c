@@ -202,6 +202,7 @@ static int take_overlay(struct runtime *rt, struct bind *b, int fd, struct err *
 	struct at_ident ident;
 	struct slice info;
 	char path[PATH_MAX];
+	size_t n;
 	int r;
 
 	r = at_identify(fd, &ident);
@@ -214,14 +215,14 @@ static int take_overlay(struct runtime *rt, struct bind *b, int fd, struct err *
 		r = mountinfo_find(&rt->arena, info, ident.mnt_id, &m, err);
 	if (r < 0)
 		return r;
-	if (r > 0 || strcmp(m.point, path) != 0)
-		return err_set(err, -EOPNOTSUPP,
-			       "can't mount %s: a part of an overlay cannot be ID-mapped",
+	n = r == 0 ? strlen(m.point) : 0;
+	if (r > 0 || strncmp(m.point, path, n) != 0 || (path[n] != '\0' && path[n] != '/'))
+		return err_set(err, -ENOENT, "can't mount %s: its overlay is not where it was",
 			       b->asked);
 	b->layers = arena_must(arena_alloc(&rt->arena, sizeof(*b->layers)));
 	*b->layers = LAYERS_INIT;
-	return layers_clone(rt, arena_must(arena_strdup(&rt->arena, path)), m.super, b->layers,
-			    err);
+	b->part = path[n] ? arena_must(arena_strdup(&rt->arena, path + n)) : "/";
+	return layers_clone(rt, m.point, m.super, b->layers, err);
 }
 
 static int take_source(struct runtime *rt, struct bind *b, int fd, const struct bind_options *o,

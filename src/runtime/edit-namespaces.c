@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "linux/userns.h"
+#include "oci/spec.h"
 #include "runtime/edit.h"
 #include "runtime/runtime.h"
 
@@ -25,20 +26,6 @@ static const struct {
 	{ "network", "net" }, { "pid", "pid" },	  { "ipc", "ipc" },
 	{ "uts", "uts" },     { "mount", "mnt" }, { "cgroup", "cgroup" },
 };
-
-/* The last entry of a type, as the lower runtimes read it. */
-static struct json *find(const struct json *list, const char *type)
-{
-	struct json *hit = NULL;
-
-	for (size_t i = 0; i < list->n; i++) {
-		const char *t = json_get_str(list->items[i], "type");
-
-		if (t && strcmp(t, type) == 0)
-			hit = list->items[i];
-	}
-	return hit;
-}
 
 static const char *path_of(const struct json *ns)
 {
@@ -76,13 +63,13 @@ static int refuse_host(bool network, const char *others, struct err *err)
 		       others);
 }
 
-static int check_hosts(const struct json *list, struct err *err)
+static int check_hosts(const struct json *spec, struct err *err)
 {
 	char others[64] = "";
 	bool network = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		const struct json *ns = find(list, kinds[i].type);
+		const struct json *ns = oci_namespace_find(spec, kinds[i].type);
 		const char *path = path_of(ns);
 		int host = !ns	  ? strcmp(kinds[i].type, "cgroup") != 0
 			   : path ? is_host(path, kinds[i].proc, err)
@@ -137,11 +124,11 @@ int edit_namespaces(struct runtime *rt, struct err *err)
 		return err_set(err, -EINVAL, "linux.namespaces is not a list");
 	r = check_remap(rt->spec, err);
 	if (r == 0)
-		r = check_hosts(list, err);
+		r = check_hosts(rt->spec, err);
 	if (r < 0)
 		return r;
 	drop_user(list);
-	if (find(list, "cgroup"))
+	if (oci_namespace_find(rt->spec, "cgroup"))
 		return 0;
 	cgroup = json_new(&rt->arena, JSON_OBJECT);
 	r = cgroup ? json_set(&rt->arena, cgroup, "type", json_new_str(&rt->arena, "cgroup"))

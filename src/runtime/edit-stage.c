@@ -14,11 +14,38 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "linux/at.h"
 #include "linux/mnt.h"
 #include "runtime/edit.h"
 #include "runtime/runtime.h"
 
 #define SPEC_MAX (16u << 20)
+
+/* Puts an overlay together beside the place and mounts the wanted part of it there. */
+static int attach_layers(struct runtime *rt, struct bind *b, size_t i, int place, struct err *err)
+{
+	struct mnt_attr attr = { .userns = -EBADF, .set = b->attr, .propagation = MS_PRIVATE };
+	CLEANUP_FD int whole = -EBADF;
+	CLEANUP_FD int part = -EBADF;
+	CLEANUP_FD int mnt = -EBADF;
+	char name[24];
+	int r;
+
+	(void)snprintf(name, sizeof(name), "o%zu", i);
+	whole = stage_place(rt, name, true);
+	r = whole < 0 ? err_errno(err, whole, "place for %s", b->asked)
+		      : layers_mount(rt, b->layers, stage_path(rt, name), err);
+	if (r < 0)
+		return r;
+	(void)fd_close(TAKE_FD(whole));
+	whole = open(stage_path(rt, name), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	part = whole < 0 ? -errno : at_open_in_root(whole, b->part, O_PATH, 0);
+	mnt = part < 0 ? part : mnt_clone(part, false);
+	r = mnt < 0 ? mnt : mnt_prepare(mnt, &attr);
+	if (r == 0)
+		r = mnt_attach(mnt, place);
+	return r < 0 ? err_errno(err, r, "attaching %s", b->asked) : 0;
+}
 
 static int attach_bind(struct runtime *rt, struct bind *b, size_t i, struct err *err)
 {
@@ -31,20 +58,15 @@ static int attach_bind(struct runtime *rt, struct bind *b, size_t i, struct err 
 	if (place < 0)
 		return err_errno(err, place, "place for %s", b->asked);
 	if (b->layers) {
-		struct mnt_attr attr = { .userns = -EBADF, .set = b->attr };
-		CLEANUP_FD int top = -EBADF;
-
-		r = layers_mount(rt, b->layers, stage_path(rt, name), err);
+		r = attach_layers(rt, b, i, place, err);
 		if (r < 0)
 			return r;
-		top = open(stage_path(rt, name), O_PATH | O_DIRECTORY | O_CLOEXEC);
-		r = top < 0 ? -errno : attr.set ? mnt_prepare(top, &attr) : 0;
 	} else {
 		r = mnt_attach(b->mnt, place);
 		b->mnt = fd_close(b->mnt);
+		if (r < 0)
+			return err_errno(err, r, "attaching %s", b->asked);
 	}
-	if (r < 0)
-		return err_errno(err, r, "attaching %s", b->asked);
 	r = json_set(&rt->arena, b->mount, "source",
 		     json_new_str(&rt->arena, stage_path(rt, name)));
 	return r < 0 ? err_errno(err, r, "spec") : 0;

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "oci/spec.h"
 #include "runtime/edit.h"
 #include "runtime/lower.h"
 #include "runtime/runtime.h"
@@ -37,17 +38,14 @@ static int find_bundle(struct runtime *rt, struct err *err)
 static int load_spec(struct runtime *rt, struct err *err)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(SPEC_MAX);
-	struct json_limits limits = JSON_LIMITS;
 	int r;
 
 	r = file_read(rt->config, &text);
 	if (r < 0)
 		return err_errno(err, r, "spec %s", rt->config);
-	r = json_parse(&rt->arena, buf_slice(&text), &limits, &rt->spec, NULL, err);
+	r = oci_spec_load(&rt->arena, buf_slice(&text), &rt->spec, err);
 	if (r < 0)
 		(void)err_wrap(err, "spec %s", rt->config);
-	else if (!json_is(rt->spec, JSON_OBJECT))
-		r = err_set(err, -EINVAL, "spec %s is not an object", rt->config);
 	return r;
 }
 

@@ -38,7 +38,8 @@ struct bind {
 	const char *asked;     /* source as the spec had it, for messages */
 	int mnt;	       /* detached, ID-mapped, with its attributes; -EBADF once attached */
 	bool dir;	       /* a directory, else a file, socket or device node */
-	struct layers *layers; /* instead of mnt: an overlay to be put together again */
+	struct layers *layers; /* instead of mnt: an overlay to be put together again, of which … */
+	const char *part;      /* … this part is mounted: "/", or a path below it */
 	uint64_t attr;	       /* MOUNT_ATTR_* for it */
 };
 

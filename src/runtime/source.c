@@ -37,6 +37,7 @@ static const struct {
 	{ "buildkit/executor/**", OWN_BUILD },
 	{ "tmp/**", OWN_BUILD },
 	{ "overlay2/*/diff/**", OWN_BUILD },
+	{ "overlay2/*/merged/**", OWN_BUILD },
 	{ "vfs/dir/**", OWN_BUILD },
 	{ "containerd/daemon/**", OWN_BUILD },
 	{ "overlay-containers/*/userdata/**", 0 },
