@@ -118,6 +118,15 @@ def test_inputs_say_what_the_blocks_say(spec_blocks):
             assert long_options(commands) <= long_options(row.input), row
 
 
+def test_errata_name_rows_that_exist():
+    """docs/spec-errata.md says which row holds what it says: the last cell of its tables."""
+    text = (blocks.HERE.parent.parent / "docs" / "spec-errata.md").read_text()
+    cells = [line.strip().strip("|").split("|")[-1] for line in text.splitlines() if line.startswith("| 0")]
+    named = {(d, int(n)) for cell in cells for d, n in re.findall(r"\b(00[0-4]):([0-9]+)", cell)}
+    assert len(cells) > 20 and len(named) > 15
+    assert named - by_place(ALL).keys() == set()
+
+
 def run_row(row, instance):
     """The row's command by sh; containers that it leaves are swept away by the fixture."""
     name = f"gabion-spec-{row.document}-{row.line}-{uuid.uuid4().hex[:6]}"
