@@ -58,19 +58,29 @@ static void add_problem(struct status *s, const char *text, const char *cure)
 		s->problems[s->nproblems++] = (struct problem){ text, cure };
 }
 
+/* A way out of the network is there only where slirp4netns is; it is then never started. */
+static bool no_way_out(const struct state_service *v)
+{
+	return strcmp(v->name, "network") == 0 && strcmp(v->state, "down") == 0;
+}
+
+static const char *log_name(const struct state_service *v)
+{
+	return strcmp(v->name, "engine") == 0 ? "dockerd" : v->name;
+}
+
 static void check_services(struct status *s)
 {
 	for (size_t i = 0; i < s->state.nservices; i++) {
 		const struct state_service *v = &s->state.services[i];
 
-		/* A way out of the network is there only on hosts that have slirp4netns. */
-		if (strcmp(v->state, "up") == 0 || (v->pid == 0 && strcmp(v->state, "down") == 0))
+		if (strcmp(v->state, "up") == 0 || no_way_out(v))
 			continue;
 		add_problem(
 			s, arena_printf(s->arena, "%s is %s", v->name, v->state),
 			arena_printf(s->arena,
 				     "gabiond starts it again by itself; its log is %s/log/%s.log",
-				     s->inst.lib, v->name));
+				     s->inst.run, log_name(v)));
 	}
 }
 
@@ -142,7 +152,10 @@ static void print_human(const struct status *s)
 		line("gabiond", "up since %s, pid %d", s->state.started ? s->state.started : "?",
 		     s->state.pid);
 		for (size_t i = 0; i < s->state.nservices; i++)
-			line(s->state.services[i].name, "%s", s->state.services[i].state);
+			line(s->state.services[i].name, "%s",
+			     no_way_out(&s->state.services[i])
+				     ? "no way out: slirp4netns is not installed"
+				     : s->state.services[i].state);
 	}
 	line("containers", "%zu running", s->nrunning);
 	for (size_t i = 0; i < s->nproblems; i++) {

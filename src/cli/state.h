@@ -17,7 +17,7 @@
 
 struct state_service {
 	const char *name;
-	const char *state; /* "up", "starting", "waiting", "down" */
+	const char *state; /* "up", "starting", "restarting", "down" */
 	pid_t pid;	   /* 0: none */
 };
 

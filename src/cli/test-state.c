@@ -39,7 +39,8 @@ static void test_state_parse(void **unused)
 		"\",\"cgroup\":\"gabion-1a2b3c4d\",\"mntns\":1,\"netns\":2,\"pid\":77,"
 		"\"birth\":88,\"started\":\"2024-01-31T12:00:00Z\",\"engine\":{\"pid\":3,\"birth\":"
 		"4,"
-		"\"config\":\"ab\",\"state\":\"up\"},\"gate\":{\"pid\":0,\"state\":\"waiting\"}}\n";
+		"\"config\":\"ab\",\"state\":\"up\"},\"gate\":{\"pid\":0,\"state\":\"restarting\"}}"
+		"\n";
 	struct arena a = ARENA_INIT(1 << 16);
 	struct err err = ERR_INIT;
 	struct state s;
@@ -54,7 +55,7 @@ static void test_state_parse(void **unused)
 	assert_string_equal(s.services[0].name, "engine");
 	assert_string_equal(s.services[0].state, "up");
 	assert_int_equal(s.services[0].pid, 3);
-	assert_string_equal(s.services[1].state, "waiting");
+	assert_string_equal(s.services[1].state, "restarting");
 	assert_int_equal(state_parse(&a, slice_str(text), SLICE_LIT("other"), &s, &birth, &err), 1);
 	assert_int_equal(state_parse(&a, SLICE_LIT("{}"), SLICE_LIT(BOOT), &s, &birth, &err),
 			 -EINVAL);
