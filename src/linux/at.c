@@ -18,7 +18,8 @@ static int open_how(int dirfd, const char *path, int flags, mode_t mode, uint64_
 
 	do
 		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-	while (fd < 0 && (errno == EAGAIN || errno == EINTR)); /* EAGAIN: a rename raced with ".." */
+	while (fd < 0 &&
+	       (errno == EAGAIN || errno == EINTR)); /* EAGAIN: a rename raced with ".." */
 	return fd < 0 ? -errno : (int)fd;
 }
 
@@ -57,7 +58,8 @@ int at_identify(int fd, struct at_ident *ret)
 {
 	struct statx sx;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, &sx) < 0)
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID,
+		  &sx) < 0)
 		return -errno;
 	if (!(sx.stx_mask & STATX_MNT_ID))
 		return -ENOSYS;

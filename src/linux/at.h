@@ -15,14 +15,16 @@ int at_open_in_root(int dirfd, const char *path, int flags, mode_t mode);
 /* No symlink anywhere, nothing above dirfd. -ELOOP for a symlink, -EXDEV for an escape. */
 int at_open_plain(int dirfd, const char *path, int flags, mode_t mode);
 
-/* Path of an open descriptor as d_path prints it, in ret[size]. -ENAMETOOLONG when it does not fit. */
+/* Path of an open descriptor as d_path prints it, in ret[size]. -ENAMETOOLONG when it does not fit.
+ */
 int at_path_of(int fd, char *ret, size_t size);
 
 /* "/proc/self/fd/N" in ret, for system calls that take only paths. */
 #define AT_FD_PATH_MAX 32
 void at_fd_path(int fd, char ret[AT_FD_PATH_MAX]);
 
-/* Identity of an open file: device, inode, and the mount it was reached through (STATX_MNT_ID, 5.8). */
+/* Identity of an open file: device, inode, and the mount it was reached through
+ * (STATX_MNT_ID, 5.8). */
 struct at_ident {
 	uint32_t dev_major;
 	uint32_t dev_minor;

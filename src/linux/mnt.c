@@ -33,8 +33,8 @@ int mnt_prepare(int mnt, const struct mnt_attr *attr)
 		ma.attr_set |= MOUNT_ATTR_IDMAP;
 		ma.userns_fd = (uint64_t)attr->userns;
 	}
-	if (mount_setattr(mnt, "", AT_EMPTY_PATH | (attr->recursive ? (unsigned)AT_RECURSIVE : 0u), &ma,
-			  sizeof(ma)) < 0)
+	if (mount_setattr(mnt, "", AT_EMPTY_PATH | (attr->recursive ? (unsigned)AT_RECURSIVE : 0u),
+			  &ma, sizeof(ma)) < 0)
 		return -errno;
 	return 0;
 }
@@ -92,13 +92,20 @@ void mnt_fs_name(int fd, char *ret, size_t size)
 		unsigned long magic;
 		const char *name;
 	} names[] = {
-		{ OVERLAYFS_SUPER_MAGIC, "overlay" }, { NFS_SUPER_MAGIC, "nfs" },
-		{ FUSE_SUPER_MAGIC, "fuse" },	      { 0xff534d42, "cifs" },
-		{ 0xfe534d42, "smb2" },		      { PROC_SUPER_MAGIC, "proc" },
-		{ SYSFS_MAGIC, "sysfs" },	      { TMPFS_MAGIC, "tmpfs" },
-		{ V9FS_MAGIC, "9p" },		      { BTRFS_SUPER_MAGIC, "btrfs" },
-		{ EXT4_SUPER_MAGIC, "ext4" },	      { XFS_SUPER_MAGIC, "xfs" },
-		{ 0x2fc12fc1, "zfs" },		      { DEVPTS_SUPER_MAGIC, "devpts" },
+		{ OVERLAYFS_SUPER_MAGIC, "overlay" },
+		{ NFS_SUPER_MAGIC, "nfs" },
+		{ FUSE_SUPER_MAGIC, "fuse" },
+		{ 0xff534d42, "cifs" },
+		{ 0xfe534d42, "smb2" },
+		{ PROC_SUPER_MAGIC, "proc" },
+		{ SYSFS_MAGIC, "sysfs" },
+		{ TMPFS_MAGIC, "tmpfs" },
+		{ V9FS_MAGIC, "9p" },
+		{ BTRFS_SUPER_MAGIC, "btrfs" },
+		{ EXT4_SUPER_MAGIC, "ext4" },
+		{ XFS_SUPER_MAGIC, "xfs" },
+		{ 0x2fc12fc1, "zfs" },
+		{ DEVPTS_SUPER_MAGIC, "devpts" },
 	};
 	struct statfs sf;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Detached mounts: made from a descriptor, changed while nobody sees them, attached last. All by the
- * new mount API (Linux 5.2; mount_setattr and ID-mapped mounts 5.12).
+ * Detached mounts: made from a descriptor, changed while nobody sees them, attached last. All by
+ * the new mount API (Linux 5.2; mount_setattr and ID-mapped mounts 5.12).
  */
 #pragma once
 
@@ -13,10 +13,10 @@
 
 /* What mnt_prepare() does to a detached mount, in one mount_setattr(2). */
 struct mnt_attr {
-	bool recursive;	     /* also its submounts */
-	int userns;	     /* ID-map with this user namespace; -EBADF: do not */
-	uint64_t set;	     /* MOUNT_ATTR_* to set */
-	uint64_t clear;	     /* MOUNT_ATTR_* to clear */
+	bool recursive;	      /* also its submounts */
+	int userns;	      /* ID-map with this user namespace; -EBADF: do not */
+	uint64_t set;	      /* MOUNT_ATTR_* to set */
+	uint64_t clear;	      /* MOUNT_ATTR_* to clear */
 	uint64_t propagation; /* MS_PRIVATE, MS_SLAVE, … or 0 to leave */
 };
 
@@ -26,7 +26,8 @@ int mnt_clone(int fd, bool recursive);
 /* mount_setattr(2). -EINVAL with a userns often means: this file system cannot be ID-mapped. */
 int mnt_prepare(int mnt, const struct mnt_attr *attr);
 
-/* Attaches a detached mount on what target refers to (a directory on a directory, a file on a file). */
+/* Attaches a detached mount on what target refers to (a directory on a directory, a file on a
+ * file). */
 int mnt_attach(int mnt, int target);
 /* The same, by a path below dirfd. */
 int mnt_attach_at(int mnt, int dirfd, const char *path);

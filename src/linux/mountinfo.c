@@ -86,7 +86,8 @@ static bool line_has_id(struct slice line, uint64_t id)
 {
 	uint64_t v;
 
-	return num_parse_u64((struct slice){ line.p, slice_find(line, ' ') }, UINT64_MAX, &v) == 0 &&
+	return num_parse_u64((struct slice){ line.p, slice_find(line, ' ') }, UINT64_MAX, &v) ==
+		       0 &&
 	       v == id;
 }
 
@@ -110,8 +111,8 @@ int mountinfo_find(struct arena *a, struct slice text, uint64_t mnt_id, struct m
 	return 1;
 }
 
-int mountinfo_each(struct slice text, int (*fn)(const struct mountinfo_entry *m, void *data), void *data,
-		   struct err *err)
+int mountinfo_each(struct slice text, int (*fn)(const struct mountinfo_entry *m, void *data),
+		   void *data, struct err *err)
 {
 	struct slice line;
 

@@ -19,7 +19,8 @@ struct mountinfo_entry {
 	const char *point;  /* mount point relative to the reader's root, unescaped */
 	const char *type;   /* file system type */
 	const char *source; /* unescaped */
-	struct slice super; /* super block options as printed: still escaped (\054 is part of a value) */
+	struct slice
+		super; /* super block options as printed: still escaped (\054 is part of a value) */
 };
 
 /* Parses one line without its newline. -EINVAL when it is not a mountinfo line. */
@@ -33,8 +34,8 @@ int mountinfo_find(struct arena *a, struct slice text, uint64_t mnt_id, struct m
 		   struct err *err);
 
 /* Calls fn for every mount of the text until it returns non-zero; returns that. */
-int mountinfo_each(struct slice text, int (*fn)(const struct mountinfo_entry *m, void *data), void *data,
-		   struct err *err);
+int mountinfo_each(struct slice text, int (*fn)(const struct mountinfo_entry *m, void *data),
+		   void *data, struct err *err);
 
 /* Replaces \040 and the like by the bytes they stand for. */
 char *mountinfo_unescape(struct arena *a, struct slice s);

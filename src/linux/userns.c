@@ -86,8 +86,9 @@ int userns_create(const struct idmap *uids, const struct idmap *gids, uid_t owne
 	int r;
 
 	if (pid < 0)
-		return err_errno(err, pid,
-				 "cannot create a user namespace (sysctl user.max_user_namespaces?)");
+		return err_errno(
+			err, pid,
+			"cannot create a user namespace (sysctl user.max_user_namespaces?)");
 	r = write_map(pid, "uid_map", uids, err);
 	if (r == 0)
 		r = write_map(pid, "gid_map", gids, err);

@@ -9,8 +9,8 @@
 #include "linux/idmap.h"
 
 /*
- * Creates a user namespace with these maps and returns a descriptor of it. Its owner is `owner`, not
- * root: what is charged per user and user namespace (inotify, keyrings, …: ucounts) then has an
+ * Creates a user namespace with these maps and returns a descriptor of it. Its owner is `owner`,
+ * not root: what is charged per user and user namespace (inotify, keyrings, …: ucounts) then has an
  * account of its own on every level (seen: namespaces created by uid 0 share one). The process that
  * was needed to make it is gone when this returns.
  */
