@@ -17,6 +17,7 @@ const struct edit edits[] = {
 	{ "limits", edit_limits, NULL },
 	{ "stage", stage_choose, NULL },
 	{ "userns", edit_userns, undo_userns },
+	{ "cgroup", edit_cgroup, NULL },
 	{ "rootfs", rootfs_prepare, NULL },
 	{ "mounts", edit_binds, NULL },
 	/* with effects on the host */

@@ -31,6 +31,7 @@ int edit_hooks(struct runtime *rt, struct err *err);
 int edit_process(struct runtime *rt, struct err *err);
 int edit_namespaces(struct runtime *rt, struct err *err);
 int edit_devices(struct runtime *rt, struct err *err);
+int edit_cgroup(struct runtime *rt, struct err *err);
 int edit_sysctls(struct runtime *rt, struct err *err);
 int edit_userns(struct runtime *rt, struct err *err);
 void undo_userns(struct runtime *rt);

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "oci/spec.h"
+#include "runtime/delegate.h"
 #include "runtime/edit.h"
 #include "runtime/lower.h"
 #include "runtime/runtime.h"
@@ -149,6 +150,12 @@ int main(int argc, char **argv)
 	struct err err = ERR_INIT;
 
 	log_init("gabion-runc", LOG_LEVEL_INFO);
+	if (argc == 3 && strcmp(argv[1], DELEGATE_COMMAND) == 0) {
+		if (delegate_main(argv[2], &err) == 0)
+			return 0;
+		log_error("%s", err.text);
+		return EXIT_FAILED;
+	}
 	runtime_init(&rt);
 	(void)run(&rt, argc, argv, &err); /* comes back only when it failed */
 	report(&rt.args, err.text);
