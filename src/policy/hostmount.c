@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/hostmount.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DENIED "can't mount %s because it's configured as a restricted host mount"
+
+const char *const hostmount_protected[] = {
+	"/etc",
+	"/usr",
+	"/bin",
+	"/sbin",
+	"/lib",
+	"/lib32",
+	"/lib64",
+	"/libx32",
+	"/boot",
+	"/proc",
+	"/sys",
+	"/dev",
+	"/run",
+	"/var/run",
+	"/var/lib/docker",
+	"/var/lib/containerd",
+	"/var/lib/containers",
+	"/var/lib/gabion",
+	"/var/lib/gabion-ids",
+	"/var/lib/kubelet",
+	"/opt/containerd",
+	NULL,
+};
+
+/* Everyday sources, harmless to read. */
+const struct hostmount_exception_name hostmount_exceptions[] = {
+	{ "/etc/localtime", false },
+	{ "/etc/timezone", false },
+	{ "/etc/ssl/certs", false },
+	{ "/etc/ca-certificates", false },
+	{ "/etc/passwd", false },
+	{ "/etc/group", false },
+	{ "/etc/hosts", false },
+	{ "/etc/resolv.conf", false },
+	{ "/usr/share/zoneinfo", false },
+	{ "/usr/share/ca-certificates", false },
+	{ "/usr/local/share/ca-certificates", false },
+	{ "/usr/share/fonts", false },
+	{ "/usr/share/icons", false },
+	{ "/usr/share/themes", false },
+	{ "/lib/modules", false },
+	{ "/usr/src", false },
+	{ NULL, false },
+};
+
+static bool same_node(const struct hostmount_node *a, const struct hostmount_node *b)
+{
+	return a->dev == b->dev && a->ino == b->ino;
+}
+
+/* `path` is `above` or below it, both absolute. */
+static bool path_within(const char *path, const char *above)
+{
+	size_t n = strlen(above);
+
+	if (n == 1) /* the root of a file system holds all of it */
+		return true;
+	return strncmp(path, above, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+static bool within(const struct hostmount_place *p, const struct hostmount_place *above)
+{
+	if (above->nchain == 0)
+		return false;
+	for (size_t i = 0; i < p->nchain; i++)
+		if (same_node(&p->chain[i], &above->chain[0]))
+			return true;
+	return p->fs_path && above->fs_path && p->dev == above->dev &&
+	       path_within(p->fs_path, above->fs_path);
+}
+
+static bool same(const struct hostmount_place *a, const struct hostmount_place *b)
+{
+	return a->nchain && b->nchain && same_node(&a->chain[0], &b->chain[0]);
+}
+
+static void deny(struct verdict *ret, const char *rule, const char *asked)
+{
+	ret->kind = VERDICT_DENY;
+	ret->rule = rule;
+	(void)snprintf(ret->message, sizeof(ret->message), DENIED, asked);
+}
+
+static bool excepted(const struct hostmount_policy *policy, const struct hostmount_request *req)
+{
+	for (size_t i = 0; i < policy->nexceptions; i++) {
+		const struct hostmount_exception *e = &policy->exceptions[i];
+
+		if ((req->read_only || e->writable) && within(&req->place, &e->place))
+			return true;
+	}
+	return false;
+}
+
+static bool shared(const struct hostmount_policy *policy, const struct hostmount_request *req)
+{
+	for (size_t i = 0; i < policy->nsharing; i++)
+		if (within(&req->place, &policy->sharing[i]))
+			return true;
+	return false;
+}
+
+void hostmount_decide(const struct hostmount_policy *policy, const struct hostmount_request *req,
+		      struct verdict *ret)
+{
+	*ret = (struct verdict){ .kind = VERDICT_ALLOW, .rule = "hostmount-open" };
+	for (size_t i = 0; i < policy->nrules; i++) {
+		const struct hostmount_rule *rule = &policy->rules[i];
+
+		/* What holds something protected is never excepted: an engine's socket may lie in
+		 * it. */
+		if (within(&rule->place, &req->place) && !same(&rule->place, &req->place)) {
+			deny(ret, "hostmount-above", req->asked);
+			return;
+		}
+	}
+	if (excepted(policy, req)) {
+		ret->rule = "hostmount-exception";
+		return;
+	}
+	for (size_t i = 0; i < policy->nrules; i++) {
+		const struct hostmount_rule *rule = &policy->rules[i];
+		bool hit = rule->kind == HOSTMOUNT_TREE ? within(&req->place, &rule->place)
+							: same(&req->place, &rule->place);
+
+		if (hit) {
+			deny(ret, "hostmount-protected", req->asked);
+			return;
+		}
+	}
+	if (policy->has_sharing && !shared(policy, req)) {
+		ret->kind = VERDICT_DENY;
+		ret->rule = "hostmount-not-shared";
+		(void)snprintf(ret->message, sizeof(ret->message),
+			       "can't mount %s because it is not below a folder of "
+			       "filesharingAllowedDirectories",
+			       req->asked);
+	}
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * May this path of the host be mounted into a container? (issue: "Protected host paths"; spec 003:
+ * "mounting any VM directory into the container is disallowed".)
+ *
+ * Decided on identities, not on names: an object is protected when it, or any folder above it, is
+ * one of the protected objects (device and inode), or when it lies below one inside the same file
+ * system (device and path from the file system's root, which sees bind mounts under another name),
+ * or when a protected object lies below it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/verdict.h"
+
+/* One file as the kernel knows it. */
+struct hostmount_node {
+	uint64_t dev; /* major << 32 | minor */
+	uint64_t ino;
+};
+
+/* An object of the host with all that is above it. */
+struct hostmount_place {
+	const char *path;		    /* as the host sees it, for messages */
+	uint64_t dev;			    /* of its mount, as mountinfo prints it */
+	const char *fs_path;		    /* path inside that file system; NULL: not known */
+	const struct hostmount_node *chain; /* itself, its parent, … up to the root */
+	size_t nchain;
+};
+
+enum hostmount_kind {
+	HOSTMOUNT_TREE,	  /* itself and everything below */
+	HOSTMOUNT_SINGLE, /* only itself (the root folder) */
+};
+
+struct hostmount_rule {
+	enum hostmount_kind kind;
+	struct hostmount_place place;
+};
+
+/* A part of a protected tree that may be mounted all the same. */
+struct hostmount_exception {
+	struct hostmount_place place;
+	bool writable; /* else only read-only */
+};
+
+struct hostmount_request {
+	const char *asked; /* the source as the user wrote it */
+	struct hostmount_place place;
+	bool read_only;
+};
+
+struct hostmount_policy {
+	const struct hostmount_rule *rules;
+	size_t nrules;
+	const struct hostmount_exception *exceptions;
+	size_t nexceptions;
+	const struct hostmount_place *sharing; /* filesharingAllowedDirectories */
+	size_t nsharing;
+	bool has_sharing;
+};
+
+/* The table of names that are protected on every host, and of the exceptions: paths that the caller
+ * looks up to make rules of. NULL-terminated. */
+extern const char *const hostmount_protected[];
+struct hostmount_exception_name {
+	const char *path;
+	bool writable;
+};
+extern const struct hostmount_exception_name hostmount_exceptions[];
+
+void hostmount_decide(const struct hostmount_policy *policy, const struct hostmount_request *req,
+		      struct verdict *ret);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every decision answers: pure functions fill it, the caller acts on it and logs it. */
+#pragma once
+
+enum verdict_kind {
+	VERDICT_ALLOW,
+	VERDICT_DENY,
+};
+
+struct verdict {
+	enum verdict_kind kind;
+	const char *rule;   /* short name of the rule that decided, for the audit line; static */
+	char message[1024]; /* what the user is told, VERDICT_DENY only */
+};
