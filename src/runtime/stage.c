@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -32,9 +32,10 @@ static bool needed(const struct runtime *rt, const char *folder)
 						  "createContainer", "startContainer",
 						  "poststart",	     "poststop" };
 	const struct json *hooks = json_get(rt->spec, "hooks");
+	char self[PATH_MAX]; /* a hook of our own, edit-cgroup.c */
 
-	if (below(rt->lower, folder) || below(rt->bundle, folder) || below(rt->config, folder) ||
-	    below(rt->inst.run, folder))
+	if (!realpath("/proc/self/exe", self) || below(self, folder) || below(rt->lower, folder) ||
+	    below(rt->bundle, folder) || below(rt->config, folder) || below(rt->inst.run, folder))
 		return true;
 	for (int i = 1; i < rt->args.argc; i++) {
 		const char *value = strchr(rt->args.argv[i], '/');
