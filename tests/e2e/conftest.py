@@ -56,6 +56,8 @@ def what_is_there():
         "mounts": {line.split()[4] for line in support.read("/proc/self/mountinfo").splitlines()},
         "links": links(),
         "nft": set(support.run("nft", "list", "tables", check=False).lines),
+        "device owners": {(p, *support.owner(p), support.mode_of(p)) for p in (
+            "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")},
         "shim sockets": set(os.listdir("/run/containerd/s")) if os.path.isdir("/run/containerd/s") else set(),
     }
 

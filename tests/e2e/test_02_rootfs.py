@@ -184,7 +184,9 @@ def awake(engine, c, state):
     return c
 
 
-STATES = ["created", "running", "stopped"]
+# Copying into a running container is the gate's work.
+RUNNING = pytest.param("running", marks=pytest.mark.gate)
+STATES = ["created", RUNNING, "stopped"]
 
 
 @pytest.fixture
@@ -252,6 +254,7 @@ def test_cp_out(same, state, folder):
     assert found["dev/file"][2] == 0o640
 
 
+@pytest.mark.gate
 def test_cp_sees_what_was_just_written(same):
     def go(engine):
         c = engine.start()
@@ -265,6 +268,7 @@ def test_cp_sees_what_was_just_written(same):
     assert same(go)[6][-1] == "tmp/file"
 
 
+@pytest.mark.gate
 def test_cp_in_is_seen_at_once_by_a_running_process(same, source):
     def go(engine):
         c = engine.start()
@@ -277,6 +281,7 @@ def test_cp_in_is_seen_at_once_by_a_running_process(same, source):
     assert same(go) == ("single", "d/of-root")
 
 
+@pytest.mark.gate
 def test_cp_to_and_from_a_volume(same, source):
     def go(engine):
         c = engine.start("-v", "data:/data", image="probe")
@@ -288,6 +293,7 @@ def test_cp_to_and_from_a_volume(same, source):
     assert on_disk["d/of-1234"][:2] == (1234, 1234)
 
 
+@pytest.mark.gate
 def test_cp_respects_read_only(both, source):
     for engine in both:
         rootfs = engine.start("--read-only", "-v", "data:/data")
@@ -359,6 +365,7 @@ def test_diff_of_an_untouched_container_is_empty(same):
     assert same(go) == []
 
 
+@pytest.mark.gate
 def test_diff_is_never_stale(same):
     def go(engine):
         c = engine.start()
@@ -400,6 +407,7 @@ def test_save_and_load(same, folder):
 # ── life of a container ────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.gate
 def test_exec_as_a_user_added_at_run_time(same):
     def go(engine):
         c = engine.start()
