@@ -163,13 +163,12 @@ void rootfs_restore(struct runtime *rt)
 
 int rootfs_mount(struct runtime *rt, struct err *err)
 {
-	CLEANUP_FD int place = stage_place(rt, "r", true);
-	struct json *root = json_get(rt->spec, "root");
-	const char *path = stage_path(rt, "r");
+	const char *path = rt->stage.root;
+	CLEANUP_FD int place = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int r;
 
 	if (place < 0)
-		return err_errno(err, place, "place for the root file system");
+		return err_errno(err, -errno, "place for the root file system %s", path);
 	if (rt->rootfs.overlay) {
 		r = layers_mount(rt, &rt->rootfs.layers, path, err);
 	} else {
@@ -180,7 +179,8 @@ int rootfs_mount(struct runtime *rt, struct err *err)
 	}
 	if (r < 0)
 		return r;
-	r = json_set(&rt->arena, root, "path", json_new_str(&rt->arena, path));
+	r = json_set(&rt->arena, json_get(rt->spec, "root"), "path",
+		     json_new_str(&rt->arena, path));
 	return r < 0 ? err_errno(err, r, "spec") : 0;
 }
 

@@ -35,7 +35,7 @@ int rootfs_prepare(struct runtime *rt, struct err *err);
 int rootfs_replace(struct runtime *rt, struct err *err);
 /* Puts the engine's overlay back. In the engine's namespace. */
 void rootfs_restore(struct runtime *rt);
-/* Mounts the root file system on the stage's "r" and points the spec to it. In the private
+/* Mounts the root file system on the stage's root and points the spec to it. In the private
  * namespace. */
 int rootfs_mount(struct runtime *rt, struct err *err);
 void rootfs_done(struct rootfs *r);

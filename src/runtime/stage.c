@@ -55,19 +55,22 @@ static bool needed(const struct runtime *rt, const char *folder)
 
 int stage_choose(struct runtime *rt, struct err *err)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(candidates); i++) {
+	const char **const wanted[] = { &rt->stage.path, &rt->stage.root };
+	size_t got = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(candidates) && got < ARRAY_SIZE(wanted); i++) {
 		struct stat st;
 
 		if (lstat(candidates[i], &st) == 0 && S_ISDIR(st.st_mode) &&
-		    !needed(rt, candidates[i])) {
-			rt->stage.path = candidates[i];
-			return 0;
-		}
+		    !needed(rt, candidates[i]))
+			*wanted[got++] = candidates[i];
 	}
-	return err_set(err, -ENOENT,
-		       "no folder for the container's mounts: one of /mnt, /media, /srv, /opt, "
-		       "/home must exist "
-		       "and hold neither engine data nor the runtime");
+	if (got == ARRAY_SIZE(wanted))
+		return 0;
+	return err_set(
+		err, -ENOENT,
+		"no folders for the container's mounts: two of /mnt, /media, /srv, /opt, /home "
+		"must exist and hold neither engine data nor the runtime");
 }
 
 int stage_enter(struct runtime *rt, struct err *err)

@@ -17,12 +17,13 @@ struct stage {
 	int engine_ns;	  /* the engine's mount namespace, to return to on failure */
 	bool entered;	  /* in the private namespace */
 	const char *path; /* where the tmpfs is */
+	const char *root; /* where the root file system is */
 	int dir;	  /* its root */
 };
 
 #define STAGE_INIT ((struct stage){ .engine_ns = -EBADF, .dir = -EBADF })
 
-/* Picks the folder. Before anything is made, since it can fail. */
+/* Picks the folders. Before anything is made, since it can fail. */
 int stage_choose(struct runtime *rt, struct err *err);
 
 /* Leaves the engine's mount namespace for a private copy and mounts the tmpfs. */
