@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash completion for gabion
+
+_gabion() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	local command= options= word
+
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		case $word in
+		--) return ;; # what follows is dockerd's
+		-*) ;;
+		*) command=${command:-$word} ;;
+		esac
+	done
+	case $prev in
+	--state-dir)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		return
+		;;
+	esac
+	case $command in
+	'') options='up down status ps doctor --help --version' ;;
+	up) options='--state-dir --detach --help --' ;;
+	down) options='--state-dir --help' ;;
+	ps) options='--state-dir --all --json --help' ;;
+	status | doctor) options='--state-dir --json --help' ;;
+	*) return ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+}
+
+complete -F _gabion gabion

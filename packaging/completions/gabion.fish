@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# fish completion for gabion
+
+set -l commands up down status ps doctor
+
+complete -c gabion -f
+complete -c gabion -n "not __fish_seen_subcommand_from $commands" -l help -d 'What there is'
+complete -c gabion -n "not __fish_seen_subcommand_from $commands" -l version -d 'Print the version'
+complete -c gabion -n "not __fish_seen_subcommand_from $commands" -a up -d 'Start an engine of our own under a folder'
+complete -c gabion -n "not __fish_seen_subcommand_from $commands" -a down -d 'Stop a private instance and take it away'
+complete -c gabion -n "not __fish_seen_subcommand_from $commands" -a status -d 'What is on, what is wrong, what to do'
+complete -c gabion -n "not __fish_seen_subcommand_from $commands" -a ps -d 'Containers with their id ranges'
+complete -c gabion -n "not __fish_seen_subcommand_from $commands" -a doctor -d 'What this host can do'
+complete -c gabion -n "__fish_seen_subcommand_from $commands" -l state-dir -r -a '(__fish_complete_directories)' -d 'The private instance in DIR'
+complete -c gabion -n "__fish_seen_subcommand_from $commands" -l help -d 'What the command takes'
+complete -c gabion -n "__fish_seen_subcommand_from up" -s d -l detach -d 'Return when it is ready'
+complete -c gabion -n "__fish_seen_subcommand_from ps" -s a -l all -d 'Also those that stopped'
+complete -c gabion -n "__fish_seen_subcommand_from status ps doctor" -l json -d 'Print JSON'
