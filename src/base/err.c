@@ -38,6 +38,7 @@ int err_wrap(struct err *err, const char *fmt, ...)
 {
 	char context[ERR_TEXT_MAX / 2];
 	char inner[ERR_TEXT_MAX];
+	size_t used;
 	va_list ap;
 
 	if (!err)
@@ -46,7 +47,8 @@ int err_wrap(struct err *err, const char *fmt, ...)
 	(void)vsnprintf(context, sizeof(context), fmt, ap);
 	va_end(ap);
 	(void)snprintf(inner, sizeof(inner), "%s", err->text);
-	(void)snprintf(err->text, sizeof(err->text), "%s: %.*s", context,
-		       (int)(sizeof(err->text) - sizeof(context) - 3), inner);
+	(void)snprintf(err->text, sizeof(err->text), "%s: ", context);
+	used = strlen(err->text);
+	(void)snprintf(err->text + used, sizeof(err->text) - used, "%s", inner);
 	return err->code;
 }
