@@ -10,6 +10,7 @@
 
 static const struct cli_command commands[] = {
 	{ "up", "start an engine of our own and the whole suite under a folder", cmd_up },
+	{ "down", "stop it and take everything away again", cmd_down },
 	{ "status", "what of an instance is on, what is wrong and what to do", cmd_status },
 	{ "ps", "containers with their id ranges", cmd_ps },
 	{ "doctor", "what this host can do; each gap with its consequence and cure", cmd_doctor },
