@@ -4,15 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/securebits.h>
 #include <stdio.h>
-#include <sys/fsuid.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "linux/creds.h"
 
 int mnt_clone(int fd, bool recursive)
 {
@@ -68,22 +66,16 @@ int mnt_tmpfs(const char *mode)
 
 int mnt_overlay(const char *target, const char *options, unsigned long flags, uid_t owner)
 {
-	int bits = prctl(PR_GET_SECUREBITS);
+	int token = creds_fs_begin(owner);
 	int r = 0;
+	int end;
 
-	if (bits < 0 || prctl(PR_SET_SECUREBITS, (unsigned long)bits | SECBIT_NO_SETUID_FIXUP) < 0)
-		return -errno;
-	(void)setfsgid((gid_t)owner);
-	(void)setfsuid(owner);
-	if ((uid_t)setfsuid((uid_t)-1) != owner || (gid_t)setfsgid((gid_t)-1) != (gid_t)owner)
-		r = -EPERM;
-	else if (mount("overlay", target, "overlay", flags, options) < 0)
+	if (token < 0)
+		return token;
+	if (mount("overlay", target, "overlay", flags, options) < 0)
 		r = -errno;
-	(void)setfsuid(geteuid());
-	(void)setfsgid(getegid());
-	if (prctl(PR_SET_SECUREBITS, (unsigned long)bits) < 0 && r == 0)
-		r = -errno;
-	return r;
+	end = creds_fs_end(token);
+	return r < 0 ? r : end;
 }
 
 void mnt_fs_name(int fd, char *ret, size_t size)

@@ -91,6 +91,7 @@ static int parse_making(struct args *a, int at, struct err *err)
 	int r;
 
 	a->makes_container = true;
+	a->makes_process = true;
 	while (at < a->argc) {
 		const char *arg = a->argv[at];
 
@@ -139,6 +140,7 @@ int args_parse(int argc, char **argv, struct args *ret, struct err *err)
 	if (at >= argc)
 		return 0;
 	ret->command = argv[at++];
+	ret->makes_process = strcmp(ret->command, "exec") == 0;
 	for (size_t i = 0; i < ARRAY_SIZE(making); i++)
 		if (strcmp(ret->command, making[i]) == 0)
 			return parse_making(ret, at, err);

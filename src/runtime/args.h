@@ -14,6 +14,7 @@ struct args {
 	char **argv;
 	const char *command; /* "create", "exec", …; NULL when there is none (--version, --help) */
 	bool makes_container;	    /* create, run, restore: the spec is edited */
+	bool makes_process;	    /* those, and exec */
 	const char *log;	    /* --log FILE */
 	bool log_json;		    /* --log-format json */
 	const char *bundle;	    /* --bundle, default "." */

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "runtime/edit.h"
+#include "runtime/record.h"
 #include "runtime/runtime.h"
 
 static bool is_file_name(const char *id)
@@ -24,7 +25,7 @@ static bool is_file_name(const char *id)
 	return true;
 }
 
-static const char *record_path(struct runtime *rt)
+const char *record_path(struct runtime *rt)
 {
 	return arena_must(
 		arena_printf(&rt->arena, "%s/containers/%s.json", rt->inst.run, rt->args.id));
@@ -56,6 +57,9 @@ static int fill(struct runtime *rt, struct json *o)
 		r = json_set(&rt->arena, o, "joined", json_new_bool(&rt->arena, rt->joined));
 	if (r == 0 && rt->rootfs.overlay && rt->rootfs.layers.overlay->upper)
 		r = add_str(rt, o, "view", rt->rootfs.path);
+	if (r == 0 && rt->rootfs.overlay)
+		r = json_set(&rt->arena, o, "overlay",
+			     json_new_slice(&rt->arena, rt->rootfs.super));
 	if (r == 0)
 		r = add_str(rt, o, "pidFile", absolute(rt, rt->args.pid_file));
 	if (r == 0)

@@ -16,6 +16,7 @@
 #include "runtime/edit.h"
 #include "runtime/lower.h"
 #include "runtime/runtime.h"
+#include "runtime/ownstdio.h"
 
 #define SPEC_MAX (16u << 20)
 #define EXIT_FAILED 1
@@ -133,11 +134,12 @@ static int run(struct runtime *rt, int argc, char **argv, struct err *err)
 		r = lower_find(&rt->facts, rt->lower, err);
 	if (r < 0)
 		return r;
-	if (rt->args.makes_container) {
+	if (rt->args.makes_process)
+		r = stdio_own(err);
+	if (r == 0 && rt->args.makes_container)
 		r = isolate(rt, err);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	r = become_lower(rt, err);
 	if (rt->args.makes_container)
 		edits_undo(rt, edits_n);

@@ -9,10 +9,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "linux/at.h"
 #include "linux/mnt.h"
 #include "linux/mountinfo.h"
+#include "runtime/record.h"
 #include "runtime/runtime.h"
+#include "json/json.h"
 
 #define OPTIONS_MAX 4095
 
@@ -75,6 +78,35 @@ static int prepare_plain(struct runtime *rt, int fd, struct err *err)
 			 rt->rootfs.path, fs);
 }
 
+/*
+ * An engine that restarts a container keeps it mounted between stop and start: what stands at the
+ * mount point is then the view of the last start, and the engine's options are in its record.
+ */
+static int original_options(struct runtime *rt, struct slice *super, struct err *err)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(65536);
+	struct json_limits limits = JSON_LIMITS;
+	struct json *doc;
+	const char *view;
+	const char *options;
+	int r;
+
+	if (strstr(arena_must(arena_dup(&rt->arena, super->p, super->n)), "upperdir="))
+		return 0;
+	r = file_read(record_path(rt), &text);
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = json_parse(&rt->arena, buf_slice(&text), &limits, &doc, NULL, err);
+	if (r < 0)
+		return err_errno(err, r, "record of the container %s", record_path(rt));
+	view = json_get_str(doc, "view");
+	options = json_get_str(doc, "overlay");
+	if (view && options && strcmp(view, rt->rootfs.path) == 0)
+		*super = slice_str(options);
+	return 0;
+}
+
 int rootfs_prepare(struct runtime *rt, struct err *err)
 {
 	CLEANUP_FD int fd = -EBADF;
@@ -102,7 +134,11 @@ int rootfs_prepare(struct runtime *rt, struct err *err)
 		return r;
 	if (r == 0 && strcmp(m.type, "overlay") == 0 && strcmp(m.point, rt->rootfs.path) == 0) {
 		rt->rootfs.overlay = true;
-		return layers_clone(rt, rt->rootfs.path, m.super, &rt->rootfs.layers, err);
+		rt->rootfs.super = m.super;
+		r = original_options(rt, &rt->rootfs.super, err);
+		return r < 0 ? r
+			     : layers_clone(rt, rt->rootfs.path, rt->rootfs.super,
+					    &rt->rootfs.layers, err);
 	}
 	return prepare_plain(rt, fd, err);
 }
@@ -177,6 +213,8 @@ int rootfs_mount(struct runtime *rt, struct err *err)
 			(void)err_errno(err, r, "attaching the root file system %s",
 					rt->rootfs.path);
 	}
+	if (r == 0 && json_get_bool(json_get(rt->spec, "root"), "readonly", false))
+		r = readonly_lock(rt, path, err);
 	if (r < 0)
 		return r;
 	r = json_set(&rt->arena, json_get(rt->spec, "root"), "path",

@@ -21,6 +21,7 @@ struct runtime;
 struct rootfs {
 	const char *path;     /* the engine's mount point or folder, resolved */
 	bool overlay;	      /* else a plain directory */
+	struct slice super;   /* overlay: the engine's options, as mountinfo prints them */
 	struct layers layers; /* overlay */
 	int plain;	      /* else: the ID-mapped mount, detached */
 	bool replaced;	      /* the view stands in the place of the engine's mount */
@@ -39,3 +40,10 @@ void rootfs_restore(struct runtime *rt);
  * namespace. */
 int rootfs_mount(struct runtime *rt, struct err *err);
 void rootfs_done(struct rootfs *r);
+
+/*
+ * Makes the mounted root file system read-only so that the kernel locks it. The lower runtime can
+ * then no longer make the places its mounts go to: they are made before, as the container's root
+ * would.
+ */
+int readonly_lock(struct runtime *rt, const char *root, struct err *err);
