@@ -542,13 +542,18 @@ def tree(folder):
 
 
 @contextlib.contextmanager
-def host_mount(*args):
-    """A mount of the host for the time of a block; the last argument is the target."""
-    run("mount", *args)
+def mount_where(pids, *args):
+    """A mount for the time of a block, in the mount namespaces of given processes; the last argument is
+    the target. The engines have namespaces of their own, and hosts whose / is not shared do not send
+    later mounts there."""
+    pids = list(pids)
+    for pid in pids:
+        run("nsenter", "-m", "-t", pid, "mount", *args)
     try:
         yield args[-1]
     finally:
-        run("umount", "-l", args[-1])
+        for pid in pids:
+            run("nsenter", "-m", "-t", pid, "umount", "-l", args[-1], check=False)
 
 
 @contextlib.contextmanager
