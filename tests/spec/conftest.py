@@ -18,3 +18,5 @@ def load(path, name):
 _fixtures = load(HERE.parent / "e2e" / "conftest.py", "gabion_e2e_fixtures")
 _instance = _fixtures._instance
 instance = _fixtures.instance
+_user_without_subids = _fixtures._user_without_subids
+ordinary_user = _fixtures.user_without_subids
