@@ -8,9 +8,12 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUSYBOX = next((p for p in ("/bin/busybox", "/usr/bin/busybox") if os.path.exists(p)), None)
+CGROUP = f"gabion-bench-{os.getpid()}"  # the parent of our containers' cgroups
 USERNS_BASE = 1_000_000_000  # the peer's range where it runs with a user namespace
 USERNS_SIZE = 65536
 
@@ -57,7 +60,6 @@ def device_rules():
 def spec(rootfs, userns=False):
     linux = {
         "resources": {"devices": device_rules(), "memory": {}, "cpu": {"shares": 0}, "blockIO": {"weight": 0}},
-        "cgroupsPath": "/gabion-bench/ID",
         "namespaces": [{"type": t} for t in ("mount", "network", "uts", "pid", "ipc", "cgroup")],
         "seccomp": seccomp(),
         "maskedPaths": MASKED,
@@ -88,7 +90,7 @@ def write(folder, rootfs, name, userns=False):
     """A bundle of its own for each container: the runtimes are told apart by nothing but the id."""
     folder.mkdir(parents=True, exist_ok=True)
     config = spec(rootfs, userns)
-    config["linux"]["cgroupsPath"] = f"/gabion-bench/{name}"
+    config["linux"]["cgroupsPath"] = f"/{CGROUP}/{name}"
     (folder / "config.json").write_text(json.dumps(config))
     return folder
 
@@ -114,6 +116,36 @@ def many_files(folder, count):
         sub.mkdir()
         for i in range(min(1000, count - d)):
             os.close(os.open(sub / f"f{i}", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+
+
+def without_unified():
+    """A tmpfs with the v1 hierarchies alone: crun takes every folder there for a hierarchy, so just
+    unmounting the cgroup2 would make it keep its books in the folder underneath."""
+    new = pathlib.Path(tempfile.mkdtemp(prefix="gabion-bench-cgroup-", dir="/var/tmp"))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "cgroup", new], check=True)
+    for old in sorted(pathlib.Path("/sys/fs/cgroup").iterdir()):
+        if old.is_symlink():
+            (new / old.name).symlink_to(os.readlink(old))
+        elif old.name != "unified" and old.is_mount():
+            (new / old.name).mkdir()
+            subprocess.run(["mount", "--bind", old, new / old.name], check=True)
+    subprocess.run(["mount", "--move", new, "/sys/fs/cgroup"], check=True)
+    new.rmdir()
+
+
+def cgroups():
+    """The parent's folder in each hierarchy."""
+    top = pathlib.Path("/sys/fs/cgroup")
+    return [*top.glob(CGROUP), *top.glob(f"*/{CGROUP}")]
+
+
+def remove_cgroups():
+    for path in cgroups():
+        for folder, _, _ in os.walk(path, topdown=False):
+            try:
+                os.rmdir(folder)
+            except OSError as e:
+                print(f"bench: {folder}: {e.strerror}", file=sys.stderr)
 
 
 class Overlay:
