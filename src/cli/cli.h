@@ -28,6 +28,8 @@ int cmd_down(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_unshare(int argc, char **argv);
+int cmd_migrate(int argc, char **argv);
 
 /* "gabion: TEXT" on standard error. */
 void cli_error(const char *fmt, ...) PRINTF_LIKE(1, 2);

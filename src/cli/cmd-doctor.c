@@ -144,8 +144,10 @@ static struct version kernel_version(void)
 static void print_human(const struct doctor_check *c, const struct finding *f)
 {
 	static const char *const marks[] = { "ok", "warn", "FAIL" };
+	char prefix[64];
 
-	(void)printf("%-4s  %-17s %s\n", marks[f->state], c->title, f->found);
+	(void)snprintf(prefix, sizeof(prefix), "%-4s  %-16s  ", marks[f->state], c->title);
+	print_wrapped(prefix, f->found);
 	if (f->consequence[0])
 		print_wrapped("      ", f->consequence);
 	if (f->cure[0])

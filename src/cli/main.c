@@ -14,6 +14,10 @@ static const struct cli_command commands[] = {
 	{ "status", "what of an instance is on, what is wrong and what to do", cmd_status },
 	{ "ps", "containers with their id ranges", cmd_ps },
 	{ "doctor", "what this host can do; each gap with its consequence and cure", cmd_doctor },
+	{ "unshare", "a shell for the files that your containers left in your folders",
+	  cmd_unshare },
+	{ "migrate", "give files of containers without gabion to a user's containers",
+	  cmd_migrate },
 };
 
 void cli_error(const char *fmt, ...)
