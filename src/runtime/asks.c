@@ -106,3 +106,13 @@ int asks_userns(struct runtime *rt, gid_t source_group, struct err *err)
 	rt->ask_maps[rt->nask_maps++] = (struct ask_map){ group, fd };
 	return fd;
 }
+
+bool asks_owns(struct runtime *rt, uid_t uid)
+{
+	struct range uids;
+	struct range gids;
+
+	return users_subordinate(&rt->arena, instance_ids_dir(), rt->asker.uid, &uids, &gids,
+				 NULL) == 0 &&
+	       uid >= uids.start && uid - uids.start < uids.count;
+}

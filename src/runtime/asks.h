@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -20,3 +21,6 @@ int asks_open(struct runtime *rt, const char *path, struct err *err);
 /* Descriptor of the user namespace to ID-map a source of that group with; borrowed, made once for
  * each group. For root, and for engine's own sources: the container's user namespace itself. */
 int asks_userns(struct runtime *rt, gid_t source_group, struct err *err);
+
+/* Whether an id on the host's disk is among the asker's subordinate ids. */
+bool asks_owns(struct runtime *rt, uid_t uid);

@@ -225,6 +225,31 @@ static int take_overlay(struct runtime *rt, struct bind *b, int fd, struct err *
 	return layers_clone(rt, m.point, m.super, b->layers, err);
 }
 
+/*
+ * A folder of the asker's in which an engine without gabion left another owner (a database's data):
+ * nothing in the container could write there, and the program in it would say so in its own words.
+ */
+static int check_left_over(struct runtime *rt, const struct bind *b, int fd,
+			   const struct at_ident *ident, struct err *err)
+{
+	CLEANUP_FD int parent =
+		S_ISDIR(ident->mode) ? openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+	struct at_ident above;
+
+	if (!rt->has_asker || rt->asker.uid == 0 || (b->attr & MOUNT_ATTR_RDONLY) || parent < 0 ||
+	    ident->uid == rt->asker.uid || ident->uid > UINT16_MAX || (ident->mode & S_IWOTH) ||
+	    at_identify(parent, &above) < 0 || above.uid != rt->asker.uid ||
+	    asks_owns(rt, ident->uid))
+		return 0;
+	return err_set(err, -EPERM,
+		       "can't mount %s to write: it belongs to user %u, which is not among the ids "
+		       "of user %u; if "
+		       "containers wrote it before gabion, `sudo gabion migrate --user %u %s` "
+		       "gives it to this user's "
+		       "containers",
+		       b->asked, ident->uid, rt->asker.uid, rt->asker.uid, b->asked);
+}
+
 static int take_source(struct runtime *rt, struct bind *b, int fd, const struct bind_options *o,
 		       enum source_kind kind, struct err *err)
 {
@@ -243,6 +268,8 @@ static int take_source(struct runtime *rt, struct bind *b, int fd, const struct 
 		return take_overlay(rt, b, fd, err);
 	if (kind == SOURCE_HOST) {
 		r = judge_host(rt, fd, b->asked, o->attr & MOUNT_ATTR_RDONLY, err);
+		if (r == 0)
+			r = check_left_over(rt, b, fd, &ident, err);
 		if (r < 0)
 			return r;
 		userns = asks_userns(rt, ident.gid, err);
