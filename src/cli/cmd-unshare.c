@@ -5,6 +5,7 @@
  * are the others, as in a bind (runtime/asks.h).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
 #include <stdio.h>
@@ -168,6 +169,7 @@ static int enter(const char *user, struct err *err)
 
 int cmd_unshare(int argc, char **argv)
 {
+	static char fallback[] = "/bin/sh";
 	struct unshare_args args = { 0 };
 	struct err err = ERR_INIT;
 	char *shell[2] = { getenv("SHELL"), NULL };
@@ -186,7 +188,7 @@ int cmd_unshare(int argc, char **argv)
 		return CLI_EXIT_NO;
 	}
 	if (!shell[0])
-		shell[0] = "/bin/sh";
+		shell[0] = fallback;
 	command = rest < argc ? argv + rest : shell;
 	(void)execvp(command[0], command);
 	cli_error("%s: %s", command[0], strerror(errno));
