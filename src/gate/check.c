@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/check.h"
+
+#include <errno.h>
+
+#include "gate/answer.h"
+#include "gate/exchange.h"
+#include "gate/request.h"
+#include "json/json.h"
+
+#define TREE_MAX (64u * 1024u * 1024u)
+
+static void next(struct conn *c);
+
+/* --- asking the engine --- */
+
+/* GET /PREFIX/NAME/json on the engine. */
+static void engine_get(struct conn *c, const char *prefix, struct slice name,
+		       void (*done)(struct conn *c))
+{
+	CLEANUP_BUF struct buf target = BUF_INIT(65536);
+	struct exchange_head h = { .method = SLICE_LIT("GET"), .target = &target, .minor = 1 };
+
+	if (c->req->match.version.p)
+		buf_printf(&target, "/v%.*s", SLICE_ARG(c->req->match.version));
+	buf_printf(&target, "/%s/", prefix);
+	http_path_emit(name, &target);
+	buf_add_str(&target, "/json");
+	exchange_ask(c, &h, done);
+}
+
+/* The answer's object, or NULL after the client has been told. */
+static struct json *answer_object(struct conn *c, struct arena *tree)
+{
+	struct json_limits limits = JSON_LIMITS;
+	struct json *v;
+
+	if (c->x.status != 200) {
+		exchange_release(c); /* the engine's own words */
+		return NULL;
+	}
+	if (json_parse(tree, buf_slice(&c->x.body), &limits, &v, NULL, NULL) < 0 ||
+	    !json_is(v, JSON_OBJECT)) {
+		answer_text(c, &(struct answer){ .status = 502 },
+			    "the engine's answer makes no sense");
+		return NULL;
+	}
+	return v;
+}
+
+static bool take_id(struct subject *s, const char *id)
+{
+	if (!id || strlen(id) != CONTROL_ID_LEN || !control_id_ok(id))
+		return false;
+	memcpy(s->id, id, CONTROL_ID_LEN + 1);
+	return true;
+}
+
+/* --- who asked for it --- */
+
+/* ROUTE_OWNER, and what a creation takes from others: both only for those who are not root. */
+static void on_asker(struct ask_call *call, int result, struct slice body)
+{
+	struct conn *c = CONTAINER_OF(call, struct conn, call);
+	struct subject *s = &c->req->subjects[c->req->at];
+	const struct control_asker *a = (const void *)body.p;
+
+	conn_timer_stop(c);
+	if (result < 0) {
+		answer_text(c, &(struct answer){ .status = 500 },
+			    "who asked for container %.12s is not known: %.*s", s->id,
+			    SLICE_ARG(body));
+	} else if (result == CONTROL_DONE && body.n != sizeof(*a)) {
+		answer_text(c, &(struct answer){ .status = 500 },
+			    "gabiond's answer makes no sense");
+	} else if (result == CONTROL_DONE && a->uid != 0 && a->uid != c->uid) {
+		answer_text(
+			c,
+			&(struct answer){ 403, "other-users-container", "ask that user, or root" },
+			"container %.*s acts with the rights of another user (uid %u); only that "
+			"user and root may do this with it",
+			SLICE_ARG(s->name), a->uid);
+	} else {
+		c->req->at++;
+		next(c);
+	}
+	conn_update(c);
+}
+
+static void ask_asker(struct conn *c, const struct subject *s)
+{
+	struct control_request *q = ask_new(CONTROL_ASKER);
+
+	if (q) {
+		q->size = sizeof(q->id);
+		memcpy(q->id.id, s->id, CONTROL_ID_LEN);
+	}
+	if (ask_start(&c->gate->ask, &c->call, q, -EBADF, on_asker) < 0)
+		answer_text(c, &(struct answer){ .status = 503 }, "gabiond cannot be asked");
+	else
+		conn_timer(c, GATE_ASK_SECONDS);
+}
+
+/* --- which container it is --- */
+
+static void on_subject(struct conn *c)
+{
+	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
+	struct json *v = answer_object(c, &tree);
+	struct subject *s;
+	const char *user;
+
+	if (!v)
+		return;
+	s = &c->req->subjects[c->req->at];
+	user = json_get_str(json_get(v, "Config"), "User");
+	s->running = json_get_bool(json_get(v, "State"), "Running", false);
+	s->user = arena_strdup(&c->arena, user ? user : "");
+	if (!s->user || !take_id(s, json_get_str(v, "Id"))) {
+		answer_text(c, &(struct answer){ .status = 502 },
+			    "the engine's answer makes no sense");
+		return;
+	}
+	if (c->uid != 0) {
+		ask_asker(c, s);
+		return;
+	}
+	c->req->at++;
+	next(c);
+}
+
+static bool name_ok(struct slice name)
+{
+	static const char set[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "0123456789_.-";
+
+	if (name.n == 0 || name.p[0] == '.' || name.p[0] == '-')
+		return false;
+	for (size_t i = 0; i < name.n; i++)
+		if (!memchr(set, name.p[i], sizeof(set) - 1))
+			return false;
+	return true;
+}
+
+static void resolve(struct conn *c, const struct subject *s)
+{
+	struct slice name = s->name;
+
+	/* Names may be written with the slash that the engine stores them with. */
+	if (name.n > 0 && name.p[0] == '/')
+		name = slice_from(name, 1);
+	if (!name_ok(name)) {
+		answer_text(c, &(struct answer){ .status = 404 }, "No such container: %.*s",
+			    SLICE_ARG(s->name));
+		return;
+	}
+	engine_get(c, "containers", name, on_subject);
+}
+
+static void on_exec(struct conn *c)
+{
+	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
+	struct json *v = answer_object(c, &tree);
+	struct subject *s;
+
+	if (!v)
+		return;
+	s = &c->req->subjects[c->req->at];
+	if (!take_id(s, json_get_str(v, "ContainerID"))) {
+		answer_text(c, &(struct answer){ .status = 502 },
+			    "the engine's answer makes no sense");
+		return;
+	}
+	c->req->exec_id = NULL;
+	s->name = slice_str(s->id);
+	ask_asker(c, s);
+}
+
+/* --- a fresh view --- */
+
+static void on_refreshed(struct ask_call *call, int result, struct slice body)
+{
+	struct conn *c = CONTAINER_OF(call, struct conn, call);
+
+	conn_timer_stop(c);
+	if (result < 0)
+		answer_text(c, &(struct answer){ .status = 500 },
+			    "the engine's view of container %.12s could not be refreshed: %.*s",
+			    c->req->subjects[0].id, SLICE_ARG(body));
+	else
+		go(c);
+	conn_update(c);
+}
+
+static void refresh(struct conn *c)
+{
+	struct control_request *q = ask_new(CONTROL_REFRESH);
+
+	if (q) {
+		q->size = sizeof(q->id);
+		memcpy(q->id.id, c->req->subjects[0].id, CONTROL_ID_LEN);
+	}
+	if (ask_start(&c->gate->ask, &c->call, q, -EBADF, on_refreshed) < 0)
+		answer_text(c, &(struct answer){ .status = 503 }, "gabiond cannot be asked");
+	else
+		conn_timer(c, GATE_ASK_SECONDS);
+}
+
+/* --- in order --- */
+
+static void next(struct conn *c)
+{
+	struct request *r = c->req;
+
+	if (r->at < r->nsubjects && r->exec_id)
+		engine_get(c, "exec", slice_str(r->exec_id), on_exec);
+	else if (r->at < r->nsubjects)
+		resolve(c, &r->subjects[r->at]);
+	else if (r->refresh && r->path_subject && r->subjects[0].running)
+		refresh(c);
+	else
+		go(c);
+}
+
+static struct slice named(const struct request *r)
+{
+	const struct slice *container;
+
+	if (r->match.route->kind != ROUTE_COMMIT)
+		return r->match.name;
+	container = http_target_param(&r->target, "container", NULL);
+	return container ? *container : SLICE_LIT("");
+}
+
+static void add(struct request *r, struct slice name)
+{
+	r->subjects[r->nsubjects++].name = name;
+}
+
+void check_begin(struct conn *c)
+{
+	struct request *r = c->req;
+	const struct route *route = r->match.route;
+	bool owner = (route->flags & ROUTE_OWNER) && c->uid != 0;
+
+	r->refresh = (route->flags & ROUTE_REFRESH) || r->edit.names_user;
+	r->subjects = arena_array(&c->arena, 1 + r->edit.nothers, sizeof(*r->subjects));
+	if (!r->subjects) {
+		conn_kill(c);
+		return;
+	}
+	if (route->kind == ROUTE_EXEC_ID && owner) {
+		r->exec_id = arena_dup(&c->arena, r->match.name.p, r->match.name.n);
+		if (!r->exec_id || !name_ok(r->match.name)) {
+			answer_text(c, &(struct answer){ .status = 404 },
+				    "No such exec instance: %.*s", SLICE_ARG(r->match.name));
+			return;
+		}
+		add(r, r->match.name);
+	} else if (route->kind != ROUTE_EXEC_ID &&
+		   (owner || r->refresh || route->kind == ROUTE_ARCHIVE)) {
+		add(r, named(r));
+		r->path_subject = true;
+	}
+	for (size_t i = 0; i < r->edit.nothers && c->uid != 0; i++)
+		add(r, r->edit.others[i]);
+	next(c);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps 3 to 6 of a request (request.h): whom it acts on, whether the asker may, a fresh view, go.
+ */
+#pragma once
+
+#include "gate/conn.h"
+
+/* The body, if it is read whole, has been read and decided on. */
+void check_begin(struct conn *c);
+
+/* go.c: everything has been checked. */
+void go(struct conn *c);
+
+/* go.c: the container has been created, but not recorded: takes it away again. */
+void go_unrecorded(struct conn *c, struct slice why);
+
+/* Writes the request's target as the engine will see it: path (with the subject's id in place of
+ * its name where that has been resolved) and query. */
+void go_target(const struct conn *c, struct buf *b);

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/edit.h"
+
+#include <errno.h>
+
+#include "json/shape.h"
+
+/* A tree of at most this size is made of a body; most of a body is text, not structure. */
+#define DEPTH_MAX 64u
+
+const char edit_network_text[] = "sysbox containers can't share a network namespace with the host "
+				 "(because they use the linux "
+				 "user-namespace for isolation)";
+
+/* --- what the engine would decode, as far as anything here depends on it --- */
+
+static const struct shape_member driver_members[] = {
+	{ "Name", &shape_string },
+	{ "Options", &shape_string_map },
+};
+static const struct shape driver = SHAPE_POINTER_TO(driver_members);
+
+static const struct shape_member volume_options_members[] = {
+	{ "DriverConfig", &driver },
+};
+static const struct shape volume_options = SHAPE_POINTER_TO(volume_options_members);
+
+static const struct shape_member mount_members[] = {
+	{ "Type", &shape_string },
+	{ "Source", &shape_string },
+	{ "Target", &shape_string },
+	{ "VolumeOptions", &volume_options },
+};
+static const struct shape mount = SHAPE_STRUCT_OF(mount_members);
+static const struct shape mounts = SHAPE_LIST_OF(&mount);
+
+static const struct shape_member host_config_members[] = {
+	{ "Binds", &shape_strings },	   { "Mounts", &mounts },
+	{ "VolumesFrom", &shape_strings }, { "Runtime", &shape_string },
+	{ "UsernsMode", &shape_string },   { "PidMode", &shape_string },
+	{ "IpcMode", &shape_string },	   { "UTSMode", &shape_string },
+	{ "NetworkMode", &shape_string },  { "CgroupnsMode", &shape_string },
+	{ "Privileged", &shape_bool },	   { "Devices", &shape_any },
+	{ "CapAdd", &shape_strslice },	   { "SecurityOpt", &shape_strings },
+};
+static const struct shape host_config = SHAPE_POINTER_TO(host_config_members);
+
+static const struct shape_member create_members[] = {
+	{ "Image", &shape_string },
+	{ "User", &shape_string },
+	{ "HostConfig", &host_config },
+};
+static const struct shape create_shape = SHAPE_STRUCT_OF(create_members);
+
+static const struct shape_member exec_members[] = {
+	{ "User", &shape_string },
+	{ "Privileged", &shape_bool },
+};
+static const struct shape exec_shape = SHAPE_STRUCT_OF(exec_members);
+
+static const struct shape_member volume_members[] = {
+	{ "Name", &shape_string },
+	{ "Driver", &shape_string },
+	{ "DriverOpts", &shape_string_map },
+};
+static const struct shape volume_shape = SHAPE_STRUCT_OF(volume_members);
+
+/* --- verdicts --- */
+
+static int deny(struct edit *e, const char *rule, const char *hint)
+{
+	e->rule = rule;
+	e->hint = hint;
+	return EDIT_DENIED;
+}
+
+static int bad(struct err *err, const char *text)
+{
+	(void)err_set(err, -EINVAL, "%s", text);
+	return EDIT_BAD;
+}
+
+static const char *text_of(const struct json *obj, const char *key)
+{
+	const char *s = json_get_str(obj, key);
+
+	return s ? s : "";
+}
+
+/* The engine compares these modes with "host" exactly. */
+static int check_host_namespaces(const struct json *hc, struct edit *e, struct err *err)
+{
+	static const struct {
+		const char *key;
+		const char *name;
+	} modes[] = {
+		{ "PidMode", "pid" },
+		{ "IpcMode", "ipc" },
+		{ "UTSMode", "uts" },
+		{ "CgroupnsMode", "cgroup" },
+	};
+	char names[64];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+		if (strcmp(text_of(hc, modes[i].key), "host") == 0)
+			n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", n ? " " : "",
+					      modes[i].name);
+	if (n > 0) {
+		(void)err_set(
+			err, -EPERM,
+			"sysbox containers can't share namespaces [%s] with the host (because "
+			"they use the linux user-namespace for isolation)",
+			names);
+		return deny(e, "host-namespaces", NULL);
+	}
+	if (strcmp(text_of(hc, "NetworkMode"), "host") == 0) {
+		(void)err_set(err, -EPERM, "%s", edit_network_text);
+		return deny(e, "host-network", "publish ports with -p instead");
+	}
+	return EDIT_OK;
+}
+
+/* Mount options of a tmpfs that are only about that tmpfs. "bind" among them would make the engine
+ * bind the device, whatever the type. */
+static bool tmpfs_option(struct slice token)
+{
+	static const char *const known[] = {
+		"size",	      "mode",	  "uid",      "gid",	     "nr_inodes", "nr_blocks",
+		"ro",	      "rw",	  "nosuid",   "suid",	     "nodev",	  "dev",
+		"noexec",     "exec",	  "sync",     "async",	     "noatime",	  "atime",
+		"nodiratime", "diratime", "relatime", "strictatime",
+	};
+	struct slice name = { token.p, slice_find(token, '=') };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (slice_eq_str(name, known[i]))
+			return true;
+	return false;
+}
+
+static bool tmpfs_options(const char *o)
+{
+	struct slice rest = slice_str(o);
+	struct slice token;
+
+	while (slice_split(&rest, ',', &token))
+		if (token.n > 0 && !tmpfs_option(token))
+			return false;
+	return true;
+}
+
+/* The engine's own volume driver mounts whatever its options say, as root on the host. */
+static int check_volume_options(const char *name, const struct json *options, struct edit *e,
+				struct err *err)
+{
+	const char *type = text_of(options, "type");
+	const char *o = text_of(options, "o");
+	const char *device = text_of(options, "device");
+
+	if (*name && strcmp(name, "local") != 0)
+		return EDIT_OK; /* a plugin's: there is none */
+	if (!*type && !*o && !*device)
+		return EDIT_OK;
+	if (strcmp(type, "tmpfs") == 0 && tmpfs_options(o))
+		return EDIT_OK;
+	(void)err_set(err, -EPERM,
+		      "volumes of type \"%s\" with device \"%s\" and options \"%s\" are not "
+		      "supported by gabion: the engine would mount them as root of the host",
+		      type, device, o);
+	return deny(e, "volume-options", "bind a folder with -v instead, or use type=tmpfs");
+}
+
+static int check_mounts(const struct json *hc, struct edit *e, struct err *err)
+{
+	const struct json *list = json_get(hc, "Mounts");
+
+	for (size_t i = 0; list && i < list->n; i++) {
+		const struct json *d = json_at(list->items[i], "VolumeOptions.DriverConfig");
+		int r = check_volume_options(text_of(d, "Name"), json_get(d, "Options"), e, err);
+
+		if (r != EDIT_OK)
+			return r;
+	}
+	return EDIT_OK;
+}
+
+/* --- other containers --- */
+
+static int add_other(struct edit *e, struct slice name, struct err *err)
+{
+	if (e->nothers == EDIT_OTHERS_MAX)
+		return bad(err, "too many other containers are named");
+	e->others[e->nothers++] = name;
+	return EDIT_OK;
+}
+
+static struct slice id_of(const struct edit_ids *ids, struct slice name)
+{
+	for (size_t i = 0; ids && i < ids->n; i++)
+		if (slice_eq(ids->names[i], name))
+			return ids->ids[i];
+	return name;
+}
+
+/* Notes the container in prefix NAME rest, and writes its id there when that is known. */
+static int take_other(struct arena *a, struct json *v, size_t at, size_t n,
+		      const struct edit_ids *ids, struct edit *e, struct err *err)
+{
+	struct slice name = { v->text.p + at, n };
+	struct slice id = id_of(ids, name);
+	struct slice rest = slice_from(v->text, at + n);
+	char *s;
+
+	if (id.p != name.p) {
+		s = arena_printf(a, "%.*s%.*s%.*s", (int)at, v->text.p, SLICE_ARG(id),
+				 SLICE_ARG(rest));
+		if (!s)
+			return bad(err, "too large");
+		v->text = slice_str(s);
+	}
+	return add_other(e, name, err);
+}
+
+static int take_others(struct arena *a, const struct json *hc, const struct edit_ids *ids,
+		       struct edit *e, struct err *err)
+{
+	static const char *const modes[] = { "PidMode", "IpcMode", "NetworkMode" };
+	static const struct slice prefix = { "container:", 10 };
+	const struct json *from = json_get(hc, "VolumesFrom");
+	int r = EDIT_OK;
+
+	for (size_t i = 0; from && i < from->n && r == EDIT_OK; i++)
+		r = take_other(a, from->items[i], 0, slice_find(from->items[i]->text, ':'), ids, e,
+			       err);
+	for (size_t i = 0; i < ARRAY_SIZE(modes) && r == EDIT_OK; i++) {
+		struct json *mode = json_get(hc, modes[i]);
+
+		if (mode && slice_starts(mode->text, prefix))
+			r = take_other(a, mode, prefix.n, mode->text.n - prefix.n, ids, e, err);
+	}
+	return r;
+}
+
+/* --- bodies --- */
+
+/* Engines up to 26 take members of HostConfig at the top level too. */
+static int check_top_level(const struct json *doc, struct err *err)
+{
+	for (size_t i = 0; doc->kind == JSON_OBJECT && i < doc->n; i++) {
+		const struct shape_member *m = shape_find(&host_config, doc->members[i].key);
+
+		if (m) {
+			(void)err_set(err, -EINVAL, "%s belongs into HostConfig", m->name);
+			return EDIT_BAD;
+		}
+	}
+	return EDIT_OK;
+}
+
+static int edit_create(struct arena *a, struct json *doc, const struct edit_ids *ids,
+		       struct edit *e, struct err *err)
+{
+	struct json *hc = json_get(doc, "HostConfig");
+	int r = check_top_level(doc, err);
+
+	if (r != EDIT_OK || !hc)
+		return r;
+	r = check_host_namespaces(hc, e, err);
+	if (r == EDIT_OK)
+		r = check_mounts(hc, e, err);
+	if (r == EDIT_OK)
+		r = take_others(a, hc, ids, e, err);
+	/* The engine's default is the one runtime that there is; every container gets a user
+	 * namespace of its own. */
+	(void)json_del(hc, "Runtime");
+	if (strcmp(text_of(hc, "UsernsMode"), "host") == 0)
+		(void)json_del(hc, "UsernsMode");
+	return r;
+}
+
+static void look_at_exec(const struct json *doc, struct edit *e)
+{
+	const char *user = text_of(doc, "User");
+
+	e->names_user = user[strspn(user, "0123456789:")] != '\0';
+}
+
+static const struct shape *shape_of(enum route_kind kind)
+{
+	switch (kind) {
+	case ROUTE_CREATE:
+		return &create_shape;
+	case ROUTE_EXEC:
+		return &exec_shape;
+	case ROUTE_VOLUME:
+		return &volume_shape;
+	case ROUTE_RELAY:
+	case ROUTE_REFUSE:
+	case ROUTE_EXEC_ID:
+	case ROUTE_COMMIT:
+	case ROUTE_ARCHIVE:
+	case ROUTE_BUILD:
+		return &shape_any;
+	}
+	return &shape_any;
+}
+
+int edit_body(enum route_kind kind, struct arena *a, struct slice text, const struct edit_ids *ids,
+	      struct edit *ret, struct buf *out, struct err *err)
+{
+	static const struct json_limits limits = {
+		.depth = DEPTH_MAX, .one_value = true, .no_nul = true, .valid_utf8 = true
+	};
+	static const struct shape_options keep = { .unknown = SHAPE_UNKNOWN_KEEP };
+	struct json *raw;
+	struct json *doc;
+	int r = EDIT_OK;
+
+	*ret = (struct edit){ 0 };
+	if (json_parse(a, text, &limits, &raw, NULL, err) < 0 ||
+	    json_canon(a, raw, shape_of(kind), &keep, &doc, err) < 0)
+		return EDIT_BAD;
+	if (kind == ROUTE_CREATE)
+		r = edit_create(a, doc, ids, ret, err);
+	else if (kind == ROUTE_EXEC)
+		look_at_exec(doc, ret);
+	else if (kind == ROUTE_VOLUME)
+		r = check_volume_options(text_of(doc, "Driver"), json_get(doc, "DriverOpts"), ret,
+					 err);
+	if (r == EDIT_OK && out) {
+		json_emit(doc, out);
+		if (!buf_ok(out))
+			return bad(err, "the body is too large");
+	}
+	return r;
+}
+
+int edit_query(enum route_kind kind, const struct http_target *t, struct edit *ret, struct err *err)
+{
+	const struct slice *mode;
+	size_t n;
+
+	*ret = (struct edit){ 0 };
+	if (kind != ROUTE_BUILD)
+		return EDIT_OK;
+	mode = http_target_param(t, "networkmode", &n);
+	if (n > 1)
+		return bad(err, "networkmode is repeated");
+	if (!mode)
+		return EDIT_OK;
+	if (slice_eq_str(*mode, "host")) {
+		(void)err_set(err, -EPERM, "%s", edit_network_text);
+		return deny(ret, "host-network", NULL);
+	}
+	if (slice_starts(*mode, SLICE_LIT("container:")))
+		return add_other(ret, slice_from(*mode, 10), err);
+	return EDIT_OK;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pure: what a request's JSON body asks for, whether that may be, and the body written afresh.
+ *
+ * Bodies are read as the engine reads them or more strictly (json/shape.h): keys folded, duplicates
+ * refused at every depth, one document, valid UTF-8, no NUL.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "gate/route.h"
+#include "http/target.h"
+
+enum edit_result {
+	EDIT_OK = 0,
+	EDIT_DENIED = 1, /* `rule` and the text in err say why; 403 */
+	EDIT_BAD = 2,	 /* not what the engine would take; 400 */
+};
+
+#define EDIT_OTHERS_MAX 32
+
+/* What the body names beside what it creates. */
+struct edit {
+	const char *rule; /* EDIT_DENIED */
+	const char *hint; /* EDIT_DENIED: the way out; may be NULL */
+	bool names_user;  /* exec: User is a name, which the engine looks up in the container */
+	size_t nothers;	  /* containers whose mounts or namespaces it asks for */
+	struct slice others[EDIT_OTHERS_MAX]; /* in the arena */
+};
+
+/* Ids that stand for names in the body that is written; n 0: the names stay. */
+struct edit_ids {
+	size_t n;
+	const struct slice *names;
+	const struct slice *ids;
+};
+
+/* text: the body as it came. out: as it is sent. Either of ids and out may be NULL. */
+int edit_body(enum route_kind kind, struct arena *a, struct slice text, const struct edit_ids *ids,
+	      struct edit *ret, struct buf *out, struct err *err);
+
+/* Parameters that decide: POST /build. */
+int edit_query(enum route_kind kind, const struct http_target *t, struct edit *ret,
+	       struct err *err);
+
+/* The text about shared namespaces (design: "Texts that are part of the interface"). */
+extern const char edit_network_text[];

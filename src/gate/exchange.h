@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request to the engine and its answer: relayed to the client, or collected for the gate. */
+#pragma once
+
+#include "gate/conn.h"
+
+/* The head of what is sent. */
+struct exchange_head {
+	struct slice method;
+	const struct buf *target;	/* path and query, escaped */
+	const struct http_head *fields; /* whose end-to-end fields go along; NULL: none */
+	unsigned minor;			/* HTTP/1.minor */
+	const char *content_type;	/* a field of our own; NULL: none */
+	struct slice upgrade;		/* value of an Upgrade field; null: none */
+	bool expect_continue;
+	bool hijack;		  /* a tunnel may follow */
+	enum http_body_kind body; /* framing of what the client will send */
+	uint64_t length;
+	const struct buf *whole; /* the body itself, instead; NULL: none */
+};
+
+/* Sends the client's request: its body follows as it comes, the answer goes to the client. */
+void exchange_relay(struct conn *c, const struct exchange_head *h);
+
+/* Asks the engine something and collects the answer: done(c) finds it in c->x.status, .head, .body.
+ * When the engine gives none, done() does not run: the client is told so and the request is over.
+ */
+void exchange_ask(struct conn *c, const struct exchange_head *h, void (*done)(struct conn *c));
+
+/* Gives the collected answer to the client, as the engine wrote it. */
+void exchange_release(struct conn *c);
+
+/* Called by conn.c when there may be something to do. */
+void exchange_pump_up(struct conn *c);
+void exchange_pump_down(struct conn *c);
+/* The engine's end of file, or the end of both directions. */
+void exchange_engine_ended(struct conn *c);
+void exchange_connect_again(struct conn *c);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/gate.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "gate/conn.h"
+
+#define ACCEPT_BATCH 16
+#define LISTEN_AGAIN_MS 100u
+
+/* --- quotas --- */
+
+static struct gate_user *user_of(struct gate *g, uid_t uid)
+{
+	struct gate_user *u;
+
+	for (u = g->users; u; u = u->next)
+		if (u->uid == uid)
+			return u;
+	u = calloc(1, sizeof(*u));
+	if (!u)
+		return NULL;
+	u->uid = uid;
+	u->next = g->users;
+	g->users = u;
+	return u;
+}
+
+static void user_drop(struct gate *g, struct gate_user *user)
+{
+	struct gate_user **at = &g->users;
+
+	while (*at && *at != user)
+		at = &(*at)->next;
+	if (*at && user->conns == 0) {
+		*at = user->next;
+		free(user);
+	}
+}
+
+bool gate_hold(struct gate *g, size_t n)
+{
+	if (n > GATE_HELD_MAX - g->held)
+		return false;
+	g->held += n;
+	return true;
+}
+
+void gate_release(struct gate *g, size_t n)
+{
+	g->held -= n;
+}
+
+/* --- listening --- */
+
+static void listen_ready(struct loop_fd *f, uint32_t events);
+
+static void listen_on(struct loop_timer *t)
+{
+	struct gate *g = CONTAINER_OF(t, struct gate, listen_again);
+
+	(void)loop_fd_want(&g->listen, EPOLLIN);
+}
+
+/* Out of descriptors or connections: those who wait, wait a little longer. */
+static void listen_pause(struct gate *g)
+{
+	(void)loop_fd_want(&g->listen, 0);
+	loop_timer_in(&g->loop, &g->listen_again, LISTEN_AGAIN_MS * LOOP_NSEC_PER_MSEC, listen_on);
+}
+
+void gate_conn_gone(struct gate *g, struct gate_user *user)
+{
+	g->nconns--;
+	user->conns--;
+	user_drop(g, user);
+}
+
+static void too_many(int fd)
+{
+	static const char text[] =
+		"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+		"Connection: close\r\nContent-Length: 51\r\n\r\n"
+		"{\"message\":\"gabion: too many connections of yours\"}";
+
+	static_assert(sizeof("{\"message\":\"gabion: too many connections of yours\"}") - 1 == 51,
+		      "Content-Length");
+	(void)!send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void admit(struct gate *g, int take_fd)
+{
+	struct ucred cred;
+	socklen_t n = sizeof(cred);
+	struct gate_user *user;
+
+	if (getsockopt(take_fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0) {
+		(void)fd_close(take_fd);
+		return;
+	}
+	user = user_of(g, cred.uid);
+	if (!user || (cred.uid != 0 && user->conns >= GATE_CONNS_PER_USER)) {
+		too_many(take_fd);
+		(void)fd_close(take_fd);
+		return;
+	}
+	if (conn_new(g, take_fd, user, cred.pid, cred.uid, cred.gid) < 0) {
+		user_drop(g, user);
+		return;
+	}
+	user->conns++;
+	g->nconns++;
+}
+
+static void listen_ready(struct loop_fd *f, uint32_t events)
+{
+	struct gate *g = CONTAINER_OF(f, struct gate, listen);
+
+	(void)events;
+	for (int i = 0; i < ACCEPT_BATCH; i++) {
+		int fd;
+
+		if (g->nconns >= GATE_CONNS_MAX) {
+			listen_pause(g);
+			return;
+		}
+		fd = accept4(g->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+			    errno == ENOBUFS)
+				listen_pause(g);
+			return;
+		}
+		admit(g, fd);
+	}
+}
+
+/* --- life --- */
+
+static void lost(struct ask *a)
+{
+	struct gate *g = CONTAINER_OF(a, struct gate, ask);
+
+	log_info("gabiond has gone, and so does the gate");
+	loop_stop(&g->loop);
+}
+
+/* A path that is too long for a socket address is reached through its directory's descriptor. */
+static int engine_address(struct gate *g, const char *path, struct err *err)
+{
+	struct sockaddr_un *a = &g->engine;
+	const char *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+	int n;
+
+	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (strlen(path) < sizeof(a->sun_path)) {
+		memcpy(a->sun_path, path, strlen(path) + 1);
+		return 0;
+	}
+	if (!slash || (size_t)(slash - path) >= sizeof(dir))
+		return err_set(err, -ENAMETOOLONG, "%s: not an absolute path, or too long", path);
+	(void)snprintf(dir, sizeof(dir), "%.*s/", (int)(slash - path), path);
+	g->engine_dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (g->engine_dir < 0)
+		return err_errno(err, -errno, "%s", dir);
+	n = snprintf(a->sun_path, sizeof(a->sun_path), "/proc/self/fd/%d/%s", g->engine_dir,
+		     slash + 1);
+	if (n < 0 || (size_t)n >= sizeof(a->sun_path))
+		return err_set(err, -ENAMETOOLONG, "%s: name of the socket is too long", path);
+	return 0;
+}
+
+int gate_init(struct gate *g, struct gate_options *o, struct err *err)
+{
+	int r;
+
+	*g = (struct gate){ .listen_fd = o->take_listen, .engine_dir = -EBADF };
+	g->loop = LOOP_INIT;
+	o->take_listen = -EBADF;
+	g->ask.fd = -EBADF;
+	r = loop_init(&g->loop);
+	if (r < 0)
+		return err_errno(err, r, "event loop");
+	g->scratch = malloc(SIDE_SCRATCH_SIZE);
+	if (!g->scratch)
+		return err_set(err, -ENOMEM, "out of memory");
+	r = fd_nonblock(g->listen_fd, true);
+	if (r == 0 && o->take_control >= 0)
+		r = fd_nonblock(o->take_control, true);
+	if (r < 0)
+		return err_errno(err, r, "inherited descriptors");
+	r = ask_init(&g->ask, &g->loop, o->take_control, lost);
+	o->take_control = -EBADF;
+	if (r < 0)
+		return err_errno(err, r, "control channel");
+	return engine_address(g, o->engine, err);
+}
+
+int gate_run(struct gate *g, struct err *err)
+{
+	int r = loop_fd_start(&g->loop, &g->listen, g->listen_fd, EPOLLIN, listen_ready);
+
+	if (r == 0)
+		r = loop_run(&g->loop);
+	return r < 0 ? err_errno(err, r, "event loop") : 0;
+}
+
+void gate_done(struct gate *g)
+{
+	while (g->conns)
+		conn_kill(g->conns);
+	if (g->loop.epoll_fd >= 0)
+		(void)loop_once(&g->loop, 0); /* frees them */
+	loop_fd_stop(&g->listen);
+	ask_done(&g->ask);
+	g->listen_fd = fd_close(g->listen_fd);
+	g->engine_dir = fd_close(g->engine_dir);
+	free(g->scratch);
+	loop_done(&g->loop);
+}

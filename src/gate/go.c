@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "base/log.h"
+#include "base/sock.h"
+#include "gate/answer.h"
+#include "gate/archive.h"
+#include "gate/check.h"
+#include "gate/exchange.h"
+#include "gate/request.h"
+#include "json/json.h"
+
+#define TREE_MAX (96u * 1024u * 1024u)
+
+/* --- the request as it is sent --- */
+
+/* What was checked is what is acted on: the id stands where the name was, so that a container which
+ * gets that name meanwhile is not meant. Root's requests keep their names. */
+static const char *fixed_id(const struct conn *c)
+{
+	const struct request *r = c->req;
+
+	return c->uid != 0 && r->path_subject && r->nsubjects > 0 ? r->subjects[0].id : NULL;
+}
+
+static void emit_path(const struct request *r, const char *id, struct buf *b)
+{
+	struct slice path = r->match.path;
+	struct slice name = r->match.name;
+
+	if (r->match.version.p)
+		buf_printf(b, "/v%.*s", SLICE_ARG(r->match.version));
+	if (!id || !name.p) {
+		http_path_emit(path, b);
+		return;
+	}
+	http_path_emit((struct slice){ path.p, (size_t)(name.p - path.p) }, b);
+	buf_add_str(b, id);
+	http_path_emit(slice_from(path, (size_t)(name.p - path.p) + name.n), b);
+}
+
+void go_target(const struct conn *c, struct buf *b)
+{
+	const struct request *r = c->req;
+	const char *id = fixed_id(c);
+
+	emit_path(r, id, b);
+	if (id && r->match.route->kind == ROUTE_COMMIT)
+		for (size_t i = 0; i < r->target.nparams; i++)
+			if (slice_eq_str(r->target.params[i].key, "container"))
+				r->target.params[i].value = slice_str(id);
+	http_query_emit(&r->target, b);
+}
+
+/* A creation by somebody who is not root names other containers by their ids. */
+static int rewrite_others(struct conn *c)
+{
+	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
+	struct request *r = c->req;
+	struct slice names[EDIT_OTHERS_MAX];
+	struct slice ids[EDIT_OTHERS_MAX];
+	struct edit_ids with = { .names = names, .ids = ids };
+	struct edit ignored;
+
+	if (r->match.route->kind != ROUTE_CREATE || r->nsubjects == 0)
+		return 0;
+	for (size_t i = 0; i < r->nsubjects; i++) {
+		names[i] = r->subjects[i].name;
+		ids[i] = slice_str(r->subjects[i].id);
+	}
+	with.n = r->nsubjects;
+	buf_reset(&r->whole);
+	return edit_body(ROUTE_CREATE, &tree, buf_slice(&r->body), &with, &ignored, &r->whole,
+			 NULL) == EDIT_OK
+		       ? 0
+		       : -EINVAL;
+}
+
+static struct exchange_head head_of(struct request *r, const struct buf *target)
+{
+	struct exchange_head h = { .method = r->head.method,
+				   .target = target,
+				   .fields = &r->head,
+				   .minor = r->head.minor,
+				   .expect_continue = r->head.expect_continue,
+				   .body = r->head.body,
+				   .length = r->head.length };
+
+	if (r->match.route->flags & ROUTE_HIJACK) {
+		h.hijack = true;
+		h.upgrade = r->head.upgrade;
+	}
+	if (r->body_read) {
+		/* Our own words, framed by us. */
+		for (size_t i = 0; i < r->head.nfields; i++)
+			if (slice_eq_nocase(r->head.fields[i].name, SLICE_LIT("content-type")))
+				r->head.fields[i].kind = HTTP_FIELD_FRAMING;
+		h.content_type = "application/json";
+		h.whole = &r->whole;
+		h.body = HTTP_BODY_NONE;
+		h.length = 0;
+	}
+	return h;
+}
+
+/* --- creation --- */
+
+static void on_undone(struct conn *c)
+{
+	struct request *r = c->req;
+
+	answer_text(c, &(struct answer){ .status = 500, .rule = "unrecorded" },
+		    "the container was %s: it could not be recorded who asked for it: %s",
+		    c->x.status == 204 ? "created and removed again"
+				       : "created, and could not be removed again",
+		    r->trouble);
+}
+
+/* A container that nobody is known to have asked for must not stay. */
+void go_unrecorded(struct conn *c, struct slice why)
+{
+	CLEANUP_BUF struct buf target = BUF_INIT(4096);
+	struct exchange_head h = { .method = SLICE_LIT("DELETE"), .target = &target, .minor = 1 };
+	char *text = arena_dup(&c->arena, why.p, why.n);
+
+	c->req->trouble = text ? text : "out of memory";
+	buf_printf(&target, "/containers/%s?force=1&v=1", c->req->created);
+	exchange_ask(c, &h, on_undone);
+}
+
+static void on_recorded(struct ask_call *call, int result, struct slice body)
+{
+	struct conn *c = CONTAINER_OF(call, struct conn, call);
+
+	conn_timer_stop(c);
+	if (result == CONTROL_DONE)
+		exchange_release(c);
+	else
+		go_unrecorded(c, body);
+	conn_update(c);
+}
+
+static void fill_asker(struct conn *c, struct control_asker *a)
+{
+	struct sock_peer *peer = arena_alloc(&c->arena, sizeof(*peer));
+
+	memcpy(a->id, c->req->created, CONTROL_ID_LEN);
+	a->uid = c->uid;
+	a->gid = c->gid;
+	if (!peer || sock_peer(c->client.fd, peer) < 0) {
+		a->flags = CONTROL_GROUPS_TRUNCATED;
+		return;
+	}
+	a->ngroups = (uint32_t)peer->ngroups;
+	memcpy(a->groups, peer->groups, peer->ngroups * sizeof(a->groups[0]));
+}
+
+static void record(struct conn *c)
+{
+	struct control_request *q = ask_new(CONTROL_RECORD);
+
+	if (q) {
+		q->size = sizeof(q->asker);
+		fill_asker(c, &q->asker);
+	}
+	if (ask_start(&c->gate->ask, &c->call, q, -EBADF, on_recorded) < 0)
+		go_unrecorded(c, SLICE_LIT("gabiond cannot be asked"));
+	else
+		conn_timer(c, GATE_ASK_SECONDS);
+}
+
+static void on_created(struct conn *c)
+{
+	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
+	struct json_limits limits = JSON_LIMITS;
+	struct json *v = NULL;
+	const char *id;
+
+	if (c->x.status != 201) {
+		exchange_release(c);
+		return;
+	}
+	(void)json_parse(&tree, buf_slice(&c->x.body), &limits, &v, NULL, NULL);
+	id = json_get_str(v, "Id");
+	if (!id || strlen(id) != CONTROL_ID_LEN || !control_id_ok(id)) {
+		answer_text(c, &(struct answer){ .status = 502 },
+			    "the engine's answer makes no sense");
+		return;
+	}
+	c->req->created = arena_strdup(&c->arena, id);
+	if (c->req->created)
+		record(c);
+	else
+		conn_kill(c);
+}
+
+/* --- go --- */
+
+void go(struct conn *c)
+{
+	CLEANUP_BUF struct buf target = BUF_INIT(4u * HTTP_HEAD_MAX);
+	struct request *r = c->req;
+	struct exchange_head h;
+
+	if (r->match.route->kind == ROUTE_ARCHIVE && r->subjects[0].running) {
+		archive_begin(c);
+		return;
+	}
+	if (rewrite_others(c) < 0) {
+		answer_text(c, &(struct answer){ .status = 500 },
+			    "the body cannot be written afresh");
+		return;
+	}
+	go_target(c, &target);
+	h = head_of(r, &target);
+	if (r->match.route->kind == ROUTE_CREATE)
+		exchange_ask(c, &h, on_created);
+	else
+		exchange_relay(c, &h);
+}

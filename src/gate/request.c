@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/request.h"
+
+#include <errno.h>
+
+#include "base/err.h"
+#include "gate/answer.h"
+#include "gate/check.h"
+#include "gate/exchange.h"
+
+/* The tree of a body is gone before anything is waited for. */
+#define TREE_MAX (96u * 1024u * 1024u)
+
+static const struct slice continue_line = { "HTTP/1.1 100 Continue\r\n\r\n", 25 };
+
+bool request_keeps_alive(const struct request *r)
+{
+	return r->head.keep_alive;
+}
+
+bool request_is_head(const struct request *r)
+{
+	return slice_eq_str(r->head.method, "HEAD");
+}
+
+bool request_takes_interim(const struct request *r, unsigned status)
+{
+	return r->head.minor == 1 && (status != 100 || r->head.expect_continue);
+}
+
+bool request_wants_body(const struct request *r)
+{
+	return r->holding;
+}
+
+void request_done(struct request *r)
+{
+	buf_done(&r->body);
+	buf_done(&r->whole);
+}
+
+int request_begin(struct conn *c, struct slice head, struct http_refusal *why)
+{
+	struct request *r = arena_alloc(&c->arena, sizeof(*r));
+	char *copy = arena_dup(&c->arena, head.p, head.n);
+	int result;
+
+	c->state = CONN_CHECK;
+	if (!r || !copy) {
+		*why = (struct http_refusal){ 431, "the head is too large" };
+		return HTTP_REFUSED;
+	}
+	r->raw = (struct slice){ copy, head.n };
+	result = http_request_parse(r->raw, &r->head, why);
+	if (result == HTTP_OK)
+		result = http_target_parse(&c->arena, r->head.target, &r->target, why);
+	if (result != HTTP_OK)
+		return result;
+	r->body = BUF_INIT(GATE_BODY_MAX);
+	r->whole = BUF_INIT(2u * GATE_BODY_MAX);
+	c->req = r;
+	return HTTP_OK;
+}
+
+/* --- bodies that are read whole --- */
+
+static void body_complete(struct conn *c)
+{
+	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
+	struct request *r = c->req;
+	struct err err = ERR_INIT;
+	struct edit found;
+
+	conn_timer_stop(c);
+	r->holding = false;
+	r->body_read = true;
+	switch (edit_body(r->match.route->kind, &tree, buf_slice(&r->body), NULL, &found, &r->whole,
+			  &err)) {
+	case EDIT_OK:
+		break;
+	case EDIT_DENIED:
+		answer_text(c, &(struct answer){ 403, found.rule, found.hint }, "%s", err.text);
+		return;
+	default:
+		answer_text(c, &(struct answer){ .status = 400 }, "%s", err.text);
+		return;
+	}
+	/* Its slices are in the tree, which is about to go. */
+	for (size_t i = 0; i < found.nothers; i++) {
+		found.others[i].p = arena_dup(&c->arena, found.others[i].p, found.others[i].n);
+		if (!found.others[i].p) {
+			conn_kill(c);
+			return;
+		}
+	}
+	r->edit = found;
+	check_begin(c);
+}
+
+/* Counts what is held, and refuses when everybody together holds too much. */
+static bool hold(struct conn *c, size_t n)
+{
+	if (!gate_hold(c->gate, n))
+		return false;
+	c->held += n;
+	return true;
+}
+
+static void take_body(struct conn *c, struct slice *in)
+{
+	struct request *r = c->req;
+
+	for (;;) {
+		struct slice piece;
+		size_t used;
+		int got = http_decode(&r->up, *in, &used, &piece);
+
+		*in = slice_from(*in, used);
+		if (got == HTTP_PIECE) {
+			if (!hold(c, piece.n)) {
+				answer_text(c, &(struct answer){ .status = 503 },
+					    "too many large requests at once");
+				return;
+			}
+			buf_add_slice(&r->body, piece);
+			if (buf_ok(&r->body))
+				continue;
+			answer_text(c, &(struct answer){ .status = 413 },
+				    "the request's body is larger than %u bytes", GATE_BODY_MAX);
+			return;
+		}
+		if (got < 0) {
+			answer_text(c, &(struct answer){ .status = 400 },
+				    "bad request: the body's chunks are malformed");
+			return;
+		}
+		if (got == HTTP_PIECE_END)
+			r->body_read = true;
+		return;
+	}
+}
+
+void request_pump_body(struct conn *c)
+{
+	struct request *r = c->req;
+	struct slice in;
+	int got = side_fill(&c->client, c->gate->scratch, &in);
+
+	if (got < 0) {
+		conn_kill(c);
+		return;
+	}
+	take_body(c, &in);
+	if (c->dead || c->req != r || c->state != CONN_CHECK) {
+		/* Refused. What is left is thrown away with the connection. */
+		if (!c->dead)
+			(void)side_keep(&c->client, SLICE_NULL);
+		return;
+	}
+	if (side_keep(&c->client, in) < 0)
+		conn_kill(c);
+	else if (r->body_read)
+		body_complete(c);
+	else if (got == SIDE_EOF)
+		conn_kill(c);
+	else
+		conn_timer(c, GATE_BODY_SECONDS);
+}
+
+static void body_begin(struct conn *c)
+{
+	struct request *r = c->req;
+	struct slice type = http_media_type(r->head.content_type);
+
+	if (!slice_eq_nocase(type, SLICE_LIT("application/json"))) {
+		answer_text(c, &(struct answer){ .status = 400 },
+			    "Content-Type specified (%.*s) must be 'application/json'",
+			    SLICE_ARG(r->head.content_type));
+		return;
+	}
+	if (r->head.body == HTTP_BODY_LENGTH && r->head.length > GATE_BODY_MAX) {
+		answer_text(c, &(struct answer){ .status = 413 },
+			    "the request's body is larger than %u bytes", GATE_BODY_MAX);
+		return;
+	}
+	if (r->head.expect_continue && side_send(&c->client, &continue_line, 1) < 0) {
+		conn_kill(c);
+		return;
+	}
+	r->holding = true;
+	http_decoder_init(&r->up, r->head.body, r->head.length);
+	request_pump_body(c);
+}
+
+void request_timed_out(struct conn *c)
+{
+	if (c->req && c->req->holding) {
+		answer_text(c, &(struct answer){ .status = 408 },
+			    "the request's body took too long");
+		return;
+	}
+	ask_cancel(&c->call);
+	if (c->req && c->req->created)
+		go_unrecorded(c, SLICE_LIT("gabiond does not answer"));
+	else
+		answer_text(c, &(struct answer){ .status = 504 }, "gabiond does not answer");
+}
+
+/* --- what can be said at once --- */
+
+/* The engine would let a form body override the query. */
+static bool is_form(const struct http_head *h)
+{
+	struct slice type = http_media_type(h->content_type);
+
+	return slice_eq_nocase(type, SLICE_LIT("application/x-www-form-urlencoded")) ||
+	       slice_eq_nocase(type, SLICE_LIT("multipart/form-data"));
+}
+
+static void drop_content_type(struct http_head *h)
+{
+	for (size_t i = 0; i < h->nfields; i++)
+		if (slice_eq_nocase(h->fields[i].name, SLICE_LIT("content-type")))
+			h->fields[i].kind = HTTP_FIELD_FRAMING;
+	h->content_type = SLICE_NULL;
+}
+
+/* True when the request has been answered. */
+static bool refused(struct conn *c)
+{
+	struct request *r = c->req;
+	struct err err = ERR_INIT;
+	struct edit found;
+
+	switch (route_find(r->head.method, r->target.path, &r->match)) {
+	case ROUTE_FOUND:
+		break;
+	case ROUTE_BAD_VERSION:
+		answer_text(c, &(struct answer){ .status = 400 },
+			    "client version %.*s is not supported by gabion: API versions are 1.24 "
+			    "and later",
+			    SLICE_ARG(r->match.version));
+		return true;
+	default:
+		answer_text(c, &(struct answer){ .status = 404, .rule = "unknown-endpoint" },
+			    "page not found: gabion does not know the endpoint %.*s %.*s",
+			    SLICE_ARG(r->head.method), SLICE_ARG(r->target.path));
+		return true;
+	}
+	if (r->match.route->kind == ROUTE_REFUSE) {
+		answer_text(c, &(struct answer){ .status = 403, .rule = "unsupported" },
+			    "gabion: docker command \"%.*s\" is not available: %s",
+			    SLICE_ARG(r->head.target), r->match.route->reason);
+		return true;
+	}
+	if (is_form(&r->head)) {
+		if (r->head.body != HTTP_BODY_NONE) {
+			answer_text(c, &(struct answer){ .status = 415 },
+				    "forms are not taken: put the parameters into the query");
+			return true;
+		}
+		drop_content_type(&r->head);
+	}
+	switch (edit_query(r->match.route->kind, &r->target, &found, &err)) {
+	case EDIT_OK:
+		r->edit = found;
+		return false;
+	case EDIT_DENIED:
+		answer_text(c, &(struct answer){ 403, found.rule, found.hint }, "%s", err.text);
+		return true;
+	default:
+		answer_text(c, &(struct answer){ .status = 400 }, "%s", err.text);
+		return true;
+	}
+}
+
+void request_proceed(struct conn *c)
+{
+	struct request *r = c->req;
+
+	if (refused(c))
+		return;
+	if ((r->match.route->flags & ROUTE_JSON) && r->head.body != HTTP_BODY_NONE)
+		body_begin(c);
+	else
+		check_begin(c);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request, from its head to "go" or "no".
+ *
+ *   1. the head is copied and parsed; method and path choose a row of the route table; what can be
+ *      refused without asking anybody is refused
+ *   2. a JSON body is read whole, and edit.h says what it asks for
+ *   3. names of containers that the request acts on become ids: the engine is asked
+ *   4. who asked for those containers: gabiond is asked; others may not act on them
+ *   5. where the engine is about to read a running container's view: gabiond refreshes it
+ *   6. go: the request is written afresh and relayed; a creation is recorded before its answer is
+ *      passed on; an archive of a running container is gabion-cp's work
+ *
+ * Root skips 3 and 4: whatever it asks, it may.
+ */
+#pragma once
+
+#include "gate/conn.h"
+#include "gate/edit.h"
+#include "gate/route.h"
+#include "http/target.h"
+
+/* A container that the request acts on. */
+struct subject {
+	struct slice name; /* as the client wrote it, or an id */
+	char id[CONTROL_ID_LEN + 1];
+	bool running;
+	const char *user; /* its Config.User, "" if none */
+};
+
+#define REQUEST_SUBJECTS_MAX 64
+
+struct request {
+	struct http_head head; /* slices of `raw` */
+	struct slice raw;      /* the head's bytes, in the connection's arena */
+	struct http_target target;
+	struct route_match match;
+
+	bool holding;		/* the body is being read whole */
+	struct http_decoder up; /* of that body */
+	struct buf body;	/* the body, as it came */
+	struct buf whole;	/* the body, as it will be sent */
+	bool body_read;		/* nothing of the body is left on the client's connection */
+
+	struct edit edit;
+	size_t nsubjects;
+	size_t at; /* the subject in question */
+	struct subject *subjects;
+	bool path_subject;   /* subjects[0] is what the path or the query names */
+	bool refresh;	     /* its view has to be fresh */
+	const char *exec_id; /* ROUTE_EXEC_ID: its container is not known yet */
+	const char *created; /* ROUTE_CREATE: id in the engine's answer */
+	const char *trouble; /* ROUTE_CREATE: why it could not be recorded */
+};
+
+/* Copies and parses a head. HTTP_OK: request_proceed() comes next; HTTP_REFUSED. */
+int request_begin(struct conn *c, struct slice head, struct http_refusal *why);
+void request_proceed(struct conn *c);
+void request_done(struct request *r);
+
+/* More of a body that is read whole may have come. */
+void request_pump_body(struct conn *c);
+bool request_wants_body(const struct request *r);
+void request_timed_out(struct conn *c);
+
+/* For answers. */
+bool request_keeps_alive(const struct request *r);
+bool request_is_head(const struct request *r);
+bool request_takes_interim(const struct request *r, unsigned status);

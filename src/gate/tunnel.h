@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* After an upgrade: bytes both ways, each direction with an end of its own. */
+#pragma once
+
+#include "gate/conn.h"
+
+/* The engine has said so. `rest` is what came from it after the head. */
+void tunnel_begin(struct conn *c, struct slice rest);
+void tunnel_pump(struct conn *c);
