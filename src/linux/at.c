@@ -70,6 +70,8 @@ int at_identify(int fd, struct at_ident *ret)
 				  .mode = sx.stx_mode,
 				  .nlink = sx.stx_nlink,
 				  .uid = sx.stx_uid,
-				  .gid = sx.stx_gid };
+				  .gid = sx.stx_gid,
+				  .rdev_major = sx.stx_rdev_major,
+				  .rdev_minor = sx.stx_rdev_minor };
 	return 0;
 }

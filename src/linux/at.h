@@ -34,5 +34,7 @@ struct at_ident {
 	uint32_t nlink;
 	uint32_t uid;
 	uint32_t gid;
+	uint32_t rdev_major; /* of a device node */
+	uint32_t rdev_minor;
 };
 int at_identify(int fd, struct at_ident *ret);

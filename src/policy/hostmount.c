@@ -49,6 +49,13 @@ const struct hostmount_exception_name hostmount_exceptions[] = {
 	{ "/usr/share/themes", false },
 	{ "/lib/modules", false },
 	{ "/usr/src", false },
+	/* Nodes that every container has anyway: to hide a file behind /dev/null is an old custom.
+	 */
+	{ "/dev/null", true },
+	{ "/dev/zero", true },
+	{ "/dev/full", true },
+	{ "/dev/random", true },
+	{ "/dev/urandom", true },
 	{ NULL, false },
 };
 

@@ -6,9 +6,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -225,6 +228,30 @@ static int take_overlay(struct runtime *rt, struct bind *b, int fd, struct err *
 	return layers_clone(rt, m.point, m.super, b->layers, err);
 }
 
+/* File systems that are a window on the kernel, wherever they are mounted: a volume driver could
+ * have been asked for one. */
+static int check_fs(const struct bind *b, int fd, struct err *err)
+{
+	static const unsigned long windows[] = {
+		PROC_SUPER_MAGIC, SYSFS_MAGIC,	      CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+		DEBUGFS_MAGIC,	  TRACEFS_MAGIC,      SECURITYFS_MAGIC,	  BPF_FS_MAGIC,
+		EFIVARFS_MAGIC,	  PSTOREFS_MAGIC,     BINFMTFS_MAGIC,	  NSFS_MAGIC,
+		SELINUX_MAGIC,	  DEVPTS_SUPER_MAGIC,
+	};
+	struct statfs sf;
+
+	if (fstatfs(fd, &sf) < 0)
+		return err_errno(err, -errno, "mount source %s", b->asked);
+	for (size_t i = 0; i < ARRAY_SIZE(windows); i++) {
+		if ((unsigned long)sf.f_type != windows[i])
+			continue;
+		return err_set(err, -EPERM,
+			       "can't mount %s because it's configured as a restricted host mount",
+			       b->asked);
+	}
+	return 0;
+}
+
 /*
  * A folder of the asker's in which an engine without gabion left another owner (a database's data):
  * nothing in the container could write there, and the program in it would say so in its own words.
@@ -266,12 +293,19 @@ static int take_source(struct runtime *rt, struct bind *b, int fd, const struct 
 		return err_set(err, -EPERM, "can't mount %s: it is a block device", b->asked);
 	if (kind == SOURCE_OVERLAY)
 		return take_overlay(rt, b, fd, err);
+	r = check_fs(b, fd, err);
+	if (r < 0)
+		return r;
 	if (kind == SOURCE_HOST) {
 		r = judge_host(rt, fd, b->asked, o->attr & MOUNT_ATTR_RDONLY, err);
 		if (r == 0)
 			r = check_left_over(rt, b, fd, &ident, err);
 		if (r < 0)
 			return r;
+		if (S_ISCHR(ident.mode)) { /* devtmpfs cannot be ID-mapped */
+			b->node = makedev(ident.rdev_major, ident.rdev_minor);
+			return 0;
+		}
 		userns = asks_userns(rt, ident.gid, err);
 		if (userns < 0)
 			return userns;

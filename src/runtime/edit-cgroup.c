@@ -32,6 +32,20 @@ static bool writable_cgroup(const struct json *spec)
 	return false;
 }
 
+/* A parent group like "/../../x" (the engine takes it as it is) leads out of what the engine was
+ * given. */
+static int check_path(const struct json *spec, struct err *err)
+{
+	const char *path = json_get_str(json_get(spec, "linux"), "cgroupsPath");
+	struct slice rest = slice_str(path);
+	struct slice part;
+
+	while (slice_split(&rest, '/', &part))
+		if (slice_eq_str(part, ".."))
+			return err_set(err, -EPERM, "cgroup %s is refused: it leads up", path);
+	return 0;
+}
+
 /* Name and ids on the hook's command line; the state with the process id comes on its standard
  * input (OCI runtime spec, "POSIX-platform Hooks"). */
 int edit_cgroup(struct runtime *rt, struct err *err)
@@ -43,8 +57,9 @@ int edit_cgroup(struct runtime *rt, struct err *err)
 	char self[PATH_MAX];
 	int r;
 
-	if (!writable_cgroup(rt->spec))
-		return 0;
+	r = check_path(rt->spec, err);
+	if (r < 0 || !writable_cgroup(rt->spec))
+		return r;
 	if (!realpath("/proc/self/exe", self))
 		return err_errno(err, -errno, "/proc/self/exe");
 	hooks = json_need(&rt->arena, rt->spec, "hooks", JSON_OBJECT);

@@ -21,6 +21,18 @@
 
 #define SPEC_MAX (16u << 20)
 
+/* A device node on the stage, owned by ids of the container. */
+static int make_own_node(struct runtime *rt, const char *name, mode_t mode, dev_t dev, uid_t uid,
+			 gid_t gid)
+{
+	if (mknodat(rt->stage.dir, name, (mode & S_IFMT) | 0600, dev) < 0 ||
+	    fchownat(rt->stage.dir, name, rt->base + uid, rt->base + gid, AT_SYMLINK_NOFOLLOW) <
+		    0 ||
+	    fchmodat(rt->stage.dir, name, mode & 0777, 0) < 0)
+		return -errno;
+	return 0;
+}
+
 /* Puts an overlay together beside the place and mounts the wanted part of it there. */
 static int attach_layers(struct runtime *rt, struct bind *b, size_t i, int place, struct err *err)
 {
@@ -47,6 +59,14 @@ static int attach_layers(struct runtime *rt, struct bind *b, size_t i, int place
 	return r < 0 ? err_errno(err, r, "attaching %s", b->asked) : 0;
 }
 
+static int point_to(struct runtime *rt, const struct bind *b, const char *name, struct err *err)
+{
+	int r = json_set(&rt->arena, b->mount, "source",
+			 json_new_str(&rt->arena, stage_path(rt, name)));
+
+	return r < 0 ? err_errno(err, r, "spec") : 0;
+}
+
 static int attach_bind(struct runtime *rt, struct bind *b, size_t i, struct err *err)
 {
 	CLEANUP_FD int place = -EBADF;
@@ -54,6 +74,12 @@ static int attach_bind(struct runtime *rt, struct bind *b, size_t i, struct err 
 	int r;
 
 	(void)snprintf(name, sizeof(name), "m%zu", i);
+	if (b->node) {
+		r = make_own_node(rt, name, S_IFCHR | 0666, b->node, 0, 0);
+		if (r < 0)
+			return err_errno(err, r, "node for %s", b->asked);
+		return point_to(rt, b, name, err);
+	}
 	place = stage_place(rt, name, b->dir);
 	if (place < 0)
 		return err_errno(err, place, "place for %s", b->asked);
@@ -67,9 +93,7 @@ static int attach_bind(struct runtime *rt, struct bind *b, size_t i, struct err 
 		if (r < 0)
 			return err_errno(err, r, "attaching %s", b->asked);
 	}
-	r = json_set(&rt->arena, b->mount, "source",
-		     json_new_str(&rt->arena, stage_path(rt, name)));
-	return r < 0 ? err_errno(err, r, "spec") : 0;
+	return point_to(rt, b, name, err);
 }
 
 /* The user namespace as a file, so that the lower runtime finds it by path. */
@@ -115,6 +139,7 @@ static int make_node(struct runtime *rt, const struct json *d, size_t i, struct 
 	uint64_t maj = 0;
 	uint64_t min = 0;
 	char name[24];
+	int r;
 
 	(void)json_get_u64(d, "fileMode", &mode);
 	(void)json_get_u64(d, "uid", &uid);
@@ -124,12 +149,11 @@ static int make_node(struct runtime *rt, const struct json *d, size_t i, struct 
 	if (uid >= rt->size || gid >= rt->size || maj > UINT32_MAX || min > UINT32_MAX)
 		return err_set(err, -EINVAL, "device %s: owner or number out of range", path);
 	(void)snprintf(name, sizeof(name), "d%zu", i);
-	if (mknodat(rt->stage.dir, name, (type && type[0] == 'b' ? S_IFBLK : S_IFCHR) | 0600,
-		    makedev((unsigned)maj, (unsigned)min)) < 0 ||
-	    fchownat(rt->stage.dir, name, rt->base + (uid_t)uid, rt->base + (gid_t)gid,
-		     AT_SYMLINK_NOFOLLOW) < 0 ||
-	    fchmodat(rt->stage.dir, name, (mode_t)mode & 0777, 0) < 0)
-		return err_errno(err, -errno, "device %s", path);
+	r = make_own_node(rt, name,
+			  (type && type[0] == 'b' ? S_IFBLK : S_IFCHR) | ((mode_t)mode & 0777),
+			  makedev((unsigned)maj, (unsigned)min), (uid_t)uid, (gid_t)gid);
+	if (r < 0)
+		return err_errno(err, r, "device %s", path);
 	return add_node_mount(rt, path, stage_path(rt, name)) < 0
 		       ? err_set(err, -ENOMEM, "out of memory")
 		       : 0;

@@ -15,8 +15,8 @@
 #include "runtime/delegate.h"
 #include "runtime/edit.h"
 #include "runtime/lower.h"
-#include "runtime/runtime.h"
 #include "runtime/ownstdio.h"
+#include "runtime/runtime.h"
 
 #define SPEC_MAX (16u << 20)
 #define EXIT_FAILED 1
@@ -68,7 +68,11 @@ static int load_asker(struct runtime *rt, struct err *err)
 
 static int isolate(struct runtime *rt, struct err *err)
 {
-	int r = find_bundle(rt, err);
+	int r = geteuid() == 0
+			? find_bundle(rt, err)
+			: err_set(err, -EPERM,
+				  "containers are made by root only: gabion isolates them by "
+				  "itself, no rootless engine is needed");
 
 	if (r == 0)
 		r = load_spec(rt, err);

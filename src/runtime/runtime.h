@@ -41,6 +41,7 @@ struct bind {
 	struct layers *layers; /* instead of mnt: an overlay to be put together again, of which … */
 	const char *part;      /* … this part is mounted: "/", or a path below it */
 	uint64_t attr;	       /* MOUNT_ATTR_* for it */
+	dev_t node;	       /* instead of mnt: a character device node of our own; 0: none */
 };
 
 /* A map made for binds whose source has this group. */
