@@ -18,13 +18,29 @@ _gabion() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
 		;;
+	--user)
+		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
+		return
+		;;
 	esac
 	case $command in
-	'') options='up down status ps doctor --help --version' ;;
+	'') options='up down status ps doctor unshare migrate --help --version' ;;
 	up) options='--state-dir --detach --help --' ;;
 	down) options='--state-dir --help' ;;
 	ps) options='--state-dir --all --json --help' ;;
 	status | doctor) options='--state-dir --json --help' ;;
+	unshare) options='--user --help --' ;;
+	migrate)
+		options='--user --help'
+		case $cur in
+		-*) ;;
+		*)
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur"; compgen -d -- "$cur")
+			return
+			;;
+		esac
+		;;
 	*) return ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
