@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host of these tests is made of paths: every path is an inode (its hash), and its chain are
+ * the inodes of the paths above it. What a test says otherwise (another file system, a bind under
+ * another name, a hard link) it sets by hand.
+ */
+#include "policy/hostmount.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+
+#define CAP (4u << 20)
+#define DEV ((uint64_t)8 << 32 | 1)
+
+static uint64_t inode_of(const char *path, size_t n)
+{
+	uint64_t h = 1469598103934665603u;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)path[i]) * 1099511628211u;
+	return h;
+}
+
+static struct hostmount_place place(struct arena *a, const char *path)
+{
+	struct hostmount_node *chain = arena_must(arena_array(a, 64, sizeof(*chain)));
+	size_t n = strlen(path);
+	size_t k = 0;
+
+	for (; n > 1; n = (size_t)((const char *)memrchr(path, '/', n) - path)) {
+		chain[k++] = (struct hostmount_node){ DEV, inode_of(path, n) };
+	}
+	chain[k++] = (struct hostmount_node){ DEV, inode_of("/", 1) };
+	return (struct hostmount_place){
+		.path = path, .dev = DEV, .fs_path = path, .chain = chain, .nchain = k
+	};
+}
+
+struct world {
+	struct arena arena;
+	struct hostmount_rule rules[64];
+	struct hostmount_exception exceptions[64];
+	struct hostmount_place sharing[8];
+	struct hostmount_policy policy;
+};
+
+static void add_rule(struct world *w, enum hostmount_kind kind, struct hostmount_place p)
+{
+	w->rules[w->policy.nrules++] = (struct hostmount_rule){ kind, p };
+}
+
+static void add_exception(struct world *w, const char *path, bool writable)
+{
+	w->exceptions[w->policy.nexceptions++] =
+		(struct hostmount_exception){ place(&w->arena, path), writable };
+}
+
+static void share(struct world *w, const char *path)
+{
+	w->policy.has_sharing = true;
+	w->sharing[w->policy.nsharing++] = place(&w->arena, path);
+}
+
+/* An ordinary host, where /bin, /lib and so on are folders of their own. */
+static void world_init(struct world *w)
+{
+	*w = (struct world){ .arena = ARENA_INIT(CAP) };
+	w->policy = (struct hostmount_policy){ .rules = w->rules,
+					       .exceptions = w->exceptions,
+					       .sharing = w->sharing };
+	add_rule(w, HOSTMOUNT_SINGLE, place(&w->arena, "/"));
+	for (size_t i = 0; hostmount_protected[i]; i++)
+		add_rule(w, HOSTMOUNT_TREE, place(&w->arena, hostmount_protected[i]));
+	add_rule(w, HOSTMOUNT_TREE, place(&w->arena, "/run/docker.sock"));
+	for (size_t i = 0; hostmount_exceptions[i].path; i++)
+		add_exception(w, hostmount_exceptions[i].path, hostmount_exceptions[i].writable);
+	add_exception(w, "/run/user/1000", true);
+}
+
+static void decide(struct world *w, struct hostmount_place p, const char *asked, bool read_only,
+		   struct verdict *ret)
+{
+	struct hostmount_request req = { .asked = asked, .place = p, .read_only = read_only };
+
+	memset(ret, 0x5a, sizeof(*ret));
+	hostmount_decide(&w->policy, &req, ret);
+}
+
+static void assert_denied(struct world *w, struct hostmount_place p, const char *asked,
+			  bool read_only, const char *rule)
+{
+	struct verdict v;
+	char want[256];
+
+	(void)snprintf(want, sizeof(want),
+		       "can't mount %s because it's configured as a restricted host mount", asked);
+	decide(w, p, asked, read_only, &v);
+	if (v.kind != VERDICT_DENY)
+		fail_msg("%s%s is let through (%s)", asked, read_only ? ":ro" : "", v.rule);
+	assert_string_equal(v.message, want);
+	if (rule)
+		assert_string_equal(v.rule, rule);
+}
+
+static void assert_allowed(struct world *w, struct hostmount_place p, const char *asked,
+			   bool read_only, const char *rule)
+{
+	struct verdict v;
+
+	decide(w, p, asked, read_only, &v);
+	if (v.kind != VERDICT_ALLOW)
+		fail_msg("%s%s: %s (%s)", asked, read_only ? ":ro" : "", v.message, v.rule);
+	assert_string_equal(v.rule, rule);
+}
+
+static void denied(struct world *w, const char *path, const char *rule)
+{
+	assert_denied(w, place(&w->arena, path), path, false, rule);
+	assert_denied(w, place(&w->arena, path), path, true, rule);
+}
+
+static void open_to_all(struct world *w, const char *path)
+{
+	assert_allowed(w, place(&w->arena, path), path, false, "hostmount-open");
+	assert_allowed(w, place(&w->arena, path), path, true, "hostmount-open");
+}
+
+/* Issue 2, point 5, word for word; the table must not lose one of them. */
+static void test_protected_names(void **state)
+{
+	static const char *const names[] = {
+		"/etc",
+		"/usr",
+		"/boot",
+		"/proc",
+		"/sys",
+		"/dev",
+		"/run",
+		"/var/run",
+		"/bin",
+		"/sbin",
+		"/lib",
+		"/lib64",
+		"/var/lib/docker",
+		"/var/lib/containerd",
+		"/var/lib/containers",
+		"/var/lib/gabion",
+		"/var/lib/gabion-ids",
+		"/etc/docker/daemon.json",
+		"/etc/gabion/gabion.json",
+		"/run/docker.sock",
+		"/var/run/docker.sock",
+		"/run/gabion",
+		"/run/containerd/containerd.sock",
+		"/usr/bin/env",
+		"/proc/1/root/etc",
+		"/sys/fs/cgroup",
+		"/dev/sda",
+		"/etc/shadow",
+		"/boot/vmlinuz",
+		"/var/lib/docker/volumes",
+		"/run/user/1001",
+		"/run/user",
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		denied(&w, names[i], NULL);
+	arena_done(&w.arena);
+}
+
+/* Every row of the table: the object, something in it, and what holds it. */
+static void test_walk_protected(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	for (size_t i = 0; hostmount_protected[i]; i++) {
+		const char *name = hostmount_protected[i];
+		char *up = arena_strdup(&w.arena, name);
+
+		assert_int_equal(name[0], '/');
+		denied(&w, name, NULL);
+		denied(&w, arena_printf(&w.arena, "%s/a/b", name), "hostmount-protected");
+		open_to_all(&w, arena_printf(&w.arena, "%s-other", name));
+		for (char *slash = strrchr(up, '/'); slash; slash = strrchr(up, '/')) {
+			*slash = '\0';
+			denied(&w, *up ? up : "/", NULL);
+		}
+	}
+	arena_done(&w.arena);
+}
+
+/* "A table of everyday read-only exceptions": only nodes that every container has anyway (OCI
+ * runtime spec, "Default Devices") may be written to. */
+static bool is_default_device(const char *name)
+{
+	static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random",
+					       "/dev/urandom" };
+
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
+		if (strcmp(name, devices[i]) == 0)
+			return true;
+	return false;
+}
+
+static void test_walk_exceptions(void **state)
+{
+	static const char *const needed[] = { "/etc/localtime", "/etc/timezone",
+					      "/usr/share/zoneinfo", "/etc/ssl/certs",
+					      "/lib/modules" };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	for (size_t i = 0; hostmount_exceptions[i].path; i++) {
+		const char *name = hostmount_exceptions[i].path;
+		const char *below = arena_printf(&w.arena, "%s/x", name);
+
+		assert_allowed(&w, place(&w.arena, name), name, true, "hostmount-exception");
+		assert_allowed(&w, place(&w.arena, below), below, true, "hostmount-exception");
+		denied(&w, arena_printf(&w.arena, "%s.d", name), "hostmount-protected");
+		assert_int_equal(hostmount_exceptions[i].writable, is_default_device(name));
+		if (hostmount_exceptions[i].writable)
+			continue;
+		assert_denied(&w, place(&w.arena, name), name, false, "hostmount-protected");
+		assert_denied(&w, place(&w.arena, below), below, false, "hostmount-protected");
+	}
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		assert_allowed(&w, place(&w.arena, needed[i]), needed[i], true,
+			       "hostmount-exception");
+	arena_done(&w.arena);
+}
+
+/* "What lies above them" is protected; a name that only begins alike is not. */
+static void test_above_and_beside(void **state)
+{
+	static const char *const above[] = { "/", "/var", "/var/lib", "/opt" };
+	static const char *const beside[] = { "/home/u/src", "/srv",	  "/data",
+					      "/tmp/x",	     "/mnt",	  "/root",
+					      "/etcetera",   "/usr2/bin", "/var/lib/mysql",
+					      "/var/log",    "/opt/app",  "/deve" };
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	for (size_t i = 0; i < sizeof(above) / sizeof(above[0]); i++)
+		denied(&w, above[i], "hostmount-above");
+	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++)
+		open_to_all(&w, beside[i]);
+	arena_done(&w.arena);
+}
+
+/* The text names what the user wrote, not what it resolved to. */
+static void test_asked(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	assert_denied(&w, place(&w.arena, "/etc"), "/home/u/link/../link", false, NULL);
+	assert_denied(&w, place(&w.arena, "/"), "/proc/self/root", true, NULL);
+	arena_done(&w.arena);
+}
+
+/* The root folder alone is a rule of kind SINGLE: what is in it is judged for itself. */
+static void test_single(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.policy.nrules = 0;
+	w.policy.nexceptions = 0;
+	add_rule(&w, HOSTMOUNT_SINGLE, place(&w.arena, "/s"));
+	assert_denied(&w, place(&w.arena, "/s"), "/s", true, "hostmount-protected");
+	open_to_all(&w, "/s/x");
+	denied(&w, "/", "hostmount-above");
+	arena_done(&w.arena);
+}
+
+/* A bind mount of a protected folder under another name: another chain, the same place in the same
+ * file system. */
+static void test_bound_elsewhere(void **state)
+{
+	struct hostmount_place p;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	p = place(&w.arena, "/home/u/mnt");
+	p.fs_path = "/etc/ssl";
+	assert_denied(&w, p, "/home/u/mnt", true, NULL);
+	p.fs_path = "/etcetera";
+	assert_allowed(&w, p, "/home/u/mnt", true, "hostmount-open");
+	p.fs_path = "/var/lib"; /* holds protected ones */
+	assert_denied(&w, p, "/home/u/mnt", true, "hostmount-above");
+	p.fs_path = "/";
+	assert_denied(&w, p, "/home/u/mnt", true, "hostmount-above");
+	p.dev = DEV + 1; /* as deep in another file system */
+	assert_allowed(&w, p, "/home/u/mnt", true, "hostmount-open");
+	p.fs_path = "/etc";
+	assert_allowed(&w, p, "/home/u/mnt", true, "hostmount-open");
+	p.dev = DEV;
+	p.fs_path = NULL; /* not known: only the chain is left */
+	assert_allowed(&w, p, "/home/u/mnt", true, "hostmount-open");
+	p = place(&w.arena, "/etc/x");
+	p.fs_path = NULL;
+	assert_denied(&w, p, "/etc/x", true, "hostmount-protected");
+	arena_done(&w.arena);
+}
+
+/* A protected file system of its own (as /proc is): its root is "/" in there. */
+static void test_own_file_system(void **state)
+{
+	struct hostmount_place proc, p;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.policy.nrules = 0;
+	proc = place(&w.arena, "/proc");
+	proc.dev = DEV + 7;
+	proc.fs_path = "/";
+	add_rule(&w, HOSTMOUNT_TREE, proc);
+	p = place(&w.arena, "/home/u/proc/1/root"); /* mounted there once more */
+	p.dev = DEV + 7;
+	p.fs_path = "/1/root";
+	assert_denied(&w, p, "/home/u/proc/1/root", true, "hostmount-protected");
+	p.dev = DEV + 8;
+	assert_allowed(&w, p, "/home/u/proc/1/root", true, "hostmount-open");
+	arena_done(&w.arena);
+}
+
+/* A hard link to a protected file: the same inode with other parents. */
+static void test_hard_link(void **state)
+{
+	struct hostmount_node chain[3];
+	struct hostmount_place p;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	p = place(&w.arena, "/home/sock");
+	chain[0] = (struct hostmount_node){ DEV, inode_of("/run/docker.sock", 16) };
+	chain[1] = p.chain[1];
+	chain[2] = p.chain[2];
+	p.chain = chain;
+	assert_denied(&w, p, "/home/sock", false, "hostmount-protected");
+	chain[0].dev = DEV + 1; /* the same number on another device is another file */
+	assert_allowed(&w, p, "/home/sock", false, "hostmount-open");
+	p.nchain = 0; /* nothing known of it at all: not the same as anything */
+	p.fs_path = "/run/docker.sock";
+	assert_denied(&w, p, "/home/sock", false, "hostmount-protected");
+	arena_done(&w.arena);
+}
+
+/* Issue: "the asker's /run/user/N without engine sockets". */
+static void test_run_user(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	assert_allowed(&w, place(&w.arena, "/run/user/1000"), "/run/user/1000", false,
+		       "hostmount-exception");
+	assert_allowed(&w, place(&w.arena, "/run/user/1000/wayland-0"), "/run/user/1000/wayland-0",
+		       false, "hostmount-exception");
+	denied(&w, "/run/user/1001/wayland-0", "hostmount-protected");
+	denied(&w, "/run/user", NULL);
+	/* an engine's socket in it makes it a folder above something protected */
+	add_rule(&w, HOSTMOUNT_TREE, place(&w.arena, "/run/user/1000/docker.sock"));
+	denied(&w, "/run/user/1000", "hostmount-above");
+	assert_allowed(&w, place(&w.arena, "/run/user/1000/bus"), "/run/user/1000/bus", false,
+		       "hostmount-exception");
+	arena_done(&w.arena);
+}
+
+/* filesharingAllowedDirectories narrows what is open and opens nothing. */
+static void test_sharing(void **state)
+{
+	struct verdict v;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	share(&w, "/home/u/work");
+	share(&w, "/etc");
+	open_to_all(&w, "/home/u/work");
+	open_to_all(&w, "/home/u/work/a/b");
+	denied(&w, "/etc/shadow", "hostmount-protected");
+	denied(&w, "/etc", NULL);
+	assert_allowed(&w, place(&w.arena, "/etc/localtime"), "/etc/localtime", true,
+		       "hostmount-exception");
+	decide(&w, place(&w.arena, "/home/u"), "/home/u", false, &v);
+	assert_int_equal(v.kind, VERDICT_DENY);
+	assert_string_equal(v.rule, "hostmount-not-shared");
+	assert_non_null(strstr(v.message, "can't mount /home/u because"));
+	assert_non_null(strstr(v.message, "filesharingAllowedDirectories"));
+	decide(&w, place(&w.arena, "/home/u/workshop"), "/home/u/workshop", true, &v);
+	assert_int_equal(v.kind, VERDICT_DENY);
+	w.policy.nsharing = 0; /* an empty list: nothing is shared */
+	decide(&w, place(&w.arena, "/home/u/work"), "/home/u/work", true, &v);
+	assert_int_equal(v.kind, VERDICT_DENY);
+	w.policy.has_sharing = false;
+	open_to_all(&w, "/home/u/work");
+	arena_done(&w.arena);
+}
+
+/* A path as long as the kernel knows them does not overrun the message. */
+static void test_long_path(void **state)
+{
+	static char path[4096] = "/etc/";
+	struct verdict v;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	memset(path + 5, 'x', sizeof(path) - 6);
+	decide(&w, place(&w.arena, path), path, true, &v);
+	assert_int_equal(v.kind, VERDICT_DENY);
+	assert_true(strnlen(v.message, sizeof(v.message)) < sizeof(v.message));
+	arena_done(&w.arena);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_protected_names), cmocka_unit_test(test_walk_protected),
+		cmocka_unit_test(test_walk_exceptions), cmocka_unit_test(test_above_and_beside),
+		cmocka_unit_test(test_asked),		cmocka_unit_test(test_single),
+		cmocka_unit_test(test_bound_elsewhere), cmocka_unit_test(test_own_file_system),
+		cmocka_unit_test(test_hard_link),	cmocka_unit_test(test_run_user),
+		cmocka_unit_test(test_sharing),		cmocka_unit_test(test_long_path),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
