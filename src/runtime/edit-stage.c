@@ -14,87 +14,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "linux/at.h"
 #include "linux/mnt.h"
+#include "runtime/attach.h"
 #include "runtime/edit.h"
 #include "runtime/runtime.h"
+#include "runtime/target.h"
 
 #define SPEC_MAX (16u << 20)
-
-/* A device node on the stage, owned by ids of the container. */
-static int make_own_node(struct runtime *rt, const char *name, mode_t mode, dev_t dev, uid_t uid,
-			 gid_t gid)
-{
-	if (mknodat(rt->stage.dir, name, (mode & S_IFMT) | 0600, dev) < 0 ||
-	    fchownat(rt->stage.dir, name, rt->base + uid, rt->base + gid, AT_SYMLINK_NOFOLLOW) <
-		    0 ||
-	    fchmodat(rt->stage.dir, name, mode & 0777, 0) < 0)
-		return -errno;
-	return 0;
-}
-
-/* Puts an overlay together beside the place and mounts the wanted part of it there. */
-static int attach_layers(struct runtime *rt, struct bind *b, size_t i, int place, struct err *err)
-{
-	struct mnt_attr attr = { .userns = -EBADF, .set = b->attr, .propagation = MS_PRIVATE };
-	CLEANUP_FD int whole = -EBADF;
-	CLEANUP_FD int part = -EBADF;
-	CLEANUP_FD int mnt = -EBADF;
-	char name[24];
-	int r;
-
-	(void)snprintf(name, sizeof(name), "o%zu", i);
-	whole = stage_place(rt, name, true);
-	r = whole < 0 ? err_errno(err, whole, "place for %s", b->asked)
-		      : layers_mount(rt, b->layers, stage_path(rt, name), err);
-	if (r < 0)
-		return r;
-	(void)fd_close(TAKE_FD(whole));
-	whole = open(stage_path(rt, name), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	part = whole < 0 ? -errno : at_open_in_root(whole, b->part, O_PATH, 0);
-	mnt = part < 0 ? part : mnt_clone(part, false);
-	r = mnt < 0 ? mnt : mnt_prepare(mnt, &attr);
-	if (r == 0)
-		r = mnt_attach(mnt, place);
-	return r < 0 ? err_errno(err, r, "attaching %s", b->asked) : 0;
-}
-
-static int point_to(struct runtime *rt, const struct bind *b, const char *name, struct err *err)
-{
-	int r = json_set(&rt->arena, b->mount, "source",
-			 json_new_str(&rt->arena, stage_path(rt, name)));
-
-	return r < 0 ? err_errno(err, r, "spec") : 0;
-}
-
-static int attach_bind(struct runtime *rt, struct bind *b, size_t i, struct err *err)
-{
-	CLEANUP_FD int place = -EBADF;
-	char name[24];
-	int r;
-
-	(void)snprintf(name, sizeof(name), "m%zu", i);
-	if (b->node) {
-		r = make_own_node(rt, name, S_IFCHR | 0666, b->node, 0, 0);
-		if (r < 0)
-			return err_errno(err, r, "node for %s", b->asked);
-		return point_to(rt, b, name, err);
-	}
-	place = stage_place(rt, name, b->dir);
-	if (place < 0)
-		return err_errno(err, place, "place for %s", b->asked);
-	if (b->layers) {
-		r = attach_layers(rt, b, i, place, err);
-		if (r < 0)
-			return r;
-	} else {
-		r = mnt_attach(b->mnt, place);
-		b->mnt = fd_close(b->mnt);
-		if (r < 0)
-			return err_errno(err, r, "attaching %s", b->asked);
-	}
-	return point_to(rt, b, name, err);
-}
 
 /* The user namespace as a file, so that the lower runtime finds it by path. */
 static int attach_userns(struct runtime *rt, struct err *err)
@@ -149,9 +75,9 @@ static int make_node(struct runtime *rt, const struct json *d, size_t i, struct 
 	if (uid >= rt->size || gid >= rt->size || maj > UINT32_MAX || min > UINT32_MAX)
 		return err_set(err, -EINVAL, "device %s: owner or number out of range", path);
 	(void)snprintf(name, sizeof(name), "d%zu", i);
-	r = make_own_node(rt, name,
-			  (type && type[0] == 'b' ? S_IFBLK : S_IFCHR) | ((mode_t)mode & 0777),
-			  makedev((unsigned)maj, (unsigned)min), (uid_t)uid, (gid_t)gid);
+	r = attach_own_node(rt, name,
+			    (type && type[0] == 'b' ? S_IFBLK : S_IFCHR) | ((mode_t)mode & 0777),
+			    makedev((unsigned)maj, (unsigned)min), (uid_t)uid, (gid_t)gid);
 	if (r < 0)
 		return err_errno(err, r, "device %s", path);
 	return add_node_mount(rt, path, stage_path(rt, name)) < 0
@@ -183,6 +109,20 @@ static int attach_spec(struct runtime *rt, struct err *err)
 		     : 0;
 }
 
+/* In the mounted root: binds, then, for --read-only, its lock. */
+static int furnish(struct runtime *rt, struct err *err)
+{
+	CLEANUP_FD int root = open(rt->stage.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (root < 0)
+		return err_errno(err, -errno, "root file system %s", rt->stage.root);
+	r = attach_binds(rt, root, err);
+	if (r == 0 && json_get_bool(json_get(rt->spec, "root"), "readonly", false))
+		r = target_lock_root(rt, root, err);
+	return r;
+}
+
 int edit_stage(struct runtime *rt, struct err *err)
 {
 	int r = stage_enter(rt, err);
@@ -191,8 +131,8 @@ int edit_stage(struct runtime *rt, struct err *err)
 		r = attach_userns(rt, err);
 	if (r == 0)
 		r = rootfs_mount(rt, err);
-	for (size_t i = 0; r == 0 && i < rt->nbinds; i++)
-		r = attach_bind(rt, &rt->binds[i], i, err);
+	if (r == 0)
+		r = furnish(rt, err);
 	for (size_t i = 0; r == 0 && i < rt->devices->n; i++)
 		r = make_node(rt, rt->devices->items[i], i, err);
 	if (r == 0)

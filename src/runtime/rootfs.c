@@ -213,8 +213,6 @@ int rootfs_mount(struct runtime *rt, struct err *err)
 			(void)err_errno(err, r, "attaching the root file system %s",
 					rt->rootfs.path);
 	}
-	if (r == 0 && json_get_bool(json_get(rt->spec, "root"), "readonly", false))
-		r = readonly_lock(rt, path, err);
 	if (r < 0)
 		return r;
 	r = json_set(&rt->arena, json_get(rt->spec, "root"), "path",

@@ -40,10 +40,3 @@ void rootfs_restore(struct runtime *rt);
  * namespace. */
 int rootfs_mount(struct runtime *rt, struct err *err);
 void rootfs_done(struct rootfs *r);
-
-/*
- * Makes the mounted root file system read-only so that the kernel locks it. The lower runtime can
- * then no longer make the places its mounts go to: they are made before, as the container's root
- * would.
- */
-int readonly_lock(struct runtime *rt, const char *root, struct err *err);

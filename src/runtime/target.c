@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "linux/at.h"
+#include "linux/creds.h"
+#include "linux/mnt.h"
+#include "oci/spec.h"
+#include "runtime/runtime.h"
+
+/* Cuts "/a/b" into "/a" and returns "b"; NULL when there is nothing to cut. */
+static const char *cut_last(char *path)
+{
+	char *slash;
+	size_t n = strlen(path);
+
+	while (n > 1 && path[n - 1] == '/')
+		path[--n] = '\0';
+	slash = strrchr(path, '/');
+	if (!slash || slash[1] == '\0')
+		return NULL;
+	*slash = '\0';
+	return slash + 1;
+}
+
+/* The folder `path`, made with all above it where missing. Paths shrink with each step. */
+static int make_folder(int root, const char *path)
+{
+	char parent[PATH_MAX];
+	CLEANUP_FD int above = -EBADF;
+	const char *name;
+	int fd = at_open_in_root(root, path, O_PATH | O_DIRECTORY, 0);
+
+	if (fd != -ENOENT)
+		return fd;
+	(void)snprintf(parent, sizeof(parent), "%s", path);
+	name = cut_last(parent);
+	if (!name)
+		return -ENOENT;
+	above = make_folder(root, parent[0] ? parent : "/");
+	if (above < 0)
+		return above;
+	if (mkdirat(above, name, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	return at_open_in_root(root, path, O_PATH | O_DIRECTORY, 0);
+}
+
+static int make_file(int root, const char *path)
+{
+	char parent[PATH_MAX];
+	CLEANUP_FD int above = -EBADF;
+	CLEANUP_FD int made = -EBADF;
+	const char *name;
+
+	(void)snprintf(parent, sizeof(parent), "%s", path);
+	name = cut_last(parent);
+	if (!name)
+		return -EINVAL;
+	above = make_folder(root, parent[0] ? parent : "/");
+	if (above < 0)
+		return above;
+	made = openat(above, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (made < 0)
+		return -errno;
+	return at_open_in_root(root, path, O_PATH, 0);
+}
+
+int target_open(struct runtime *rt, int root, const char *dest, bool dir)
+{
+	int fd = at_open_in_root(root, dest, O_PATH | (dir ? O_DIRECTORY : 0), 0);
+	int token;
+	int end;
+
+	if (fd != -ENOENT)
+		return fd;
+	if (strlen(dest) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	token = creds_fs_begin(rt->base);
+	if (token < 0)
+		return token;
+	fd = dir ? make_folder(root, dest) : make_file(root, dest);
+	end = creds_fs_end(token);
+	if (end < 0 && fd >= 0) {
+		(void)fd_close(fd);
+		return end;
+	}
+	return fd;
+}
+
+static const struct bind *bind_of(const struct runtime *rt, const struct json *mount)
+{
+	for (size_t i = 0; i < rt->nbinds; i++)
+		if (rt->binds[i].mount == mount)
+			return &rt->binds[i];
+	return NULL;
+}
+
+/* Same path or below it, dots and doubled slashes aside (engines write clean destinations). */
+static bool lies_on(const char *dest, const char *other)
+{
+	size_t n = strlen(other);
+
+	while (n > 1 && other[n - 1] == '/')
+		n--;
+	return n > 1 && strncmp(dest, other, n) == 0 && (dest[n] == '/' || dest[n] == '\0');
+}
+
+bool target_covered(const struct runtime *rt, const struct json *mount)
+{
+	const char *dest = json_get_str(mount, "destination");
+
+	for (size_t i = 0; i < oci_mount_count(rt->spec); i++) {
+		const struct json *m = oci_mount_get(rt->spec, i);
+		const char *other = json_get_str(m, "destination");
+
+		if (m != mount && other && !bind_of(rt, m) && lies_on(dest, other))
+			return true;
+	}
+	return false;
+}
+
+int target_lock_root(struct runtime *rt, int root, struct err *err)
+{
+	struct mnt_attr attr = { .userns = -EBADF, .set = MOUNT_ATTR_RDONLY };
+	int r;
+
+	for (size_t i = 0; i < oci_mount_count(rt->spec); i++) {
+		const struct json *m = oci_mount_get(rt->spec, i);
+		const char *dest = json_get_str(m, "destination");
+		CLEANUP_FD int fd = -EBADF;
+
+		if (!dest || target_covered(rt, m))
+			continue;
+		fd = target_open(rt, root, dest, true);
+		if (fd < 0)
+			return err_errno(err, fd, "place for the mount on %s", dest);
+	}
+	r = mnt_prepare(root, &attr);
+	return r < 0 ? err_errno(err, r, "root file system: read-only") : 0;
+}
