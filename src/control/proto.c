@@ -71,16 +71,6 @@ static int check_copy(const struct control_copy *c, size_t nfds, struct err *err
 	return 0;
 }
 
-static int check_keep(const struct control_request *q, struct err *err)
-{
-	if (q->size % sizeof(struct control_id))
-		return err_set(err, -EPROTO, "wrong size");
-	for (size_t i = 0; i < q->size / sizeof(struct control_id); i++)
-		if (!control_id_ok(q->ids[i].id))
-			return err_set(err, -EPROTO, "bad container id");
-	return 0;
-}
-
 static int check_body(const struct control_request *q, size_t nfds, struct err *err)
 {
 	switch ((enum control_op)q->header.op) {
@@ -88,27 +78,27 @@ static int check_body(const struct control_request *q, size_t nfds, struct err *
 		return check_asker(&q->asker, err);
 	case CONTROL_COPY:
 		return check_copy(&q->copy, nfds, err);
-	case CONTROL_KEEP:
-		return check_keep(q, err);
 	case CONTROL_PING:
 	case CONTROL_STATUS:
 	case CONTROL_DOWN:
 	case CONTROL_FORGET:
 	case CONTROL_ASKER:
 	case CONTROL_REFRESH:
+	case CONTROL_LIST:
 	case CONTROL_OPS:
 		return 0;
 	}
 	return 0;
 }
 
-/* Size of the body of each op; CONTROL_KEEP has any multiple of an id. */
+/* Size of the body of each op. */
 static const size_t body_size[CONTROL_OPS] = {
 	[CONTROL_RECORD] = sizeof(struct control_asker),
 	[CONTROL_FORGET] = sizeof(struct control_id),
 	[CONTROL_ASKER] = sizeof(struct control_id),
 	[CONTROL_REFRESH] = sizeof(struct control_id),
 	[CONTROL_COPY] = sizeof(struct control_copy),
+	[CONTROL_LIST] = sizeof(struct control_id),
 };
 
 int control_request_check(const struct control_request *q, size_t n, size_t nfds, struct err *err)
@@ -122,8 +112,7 @@ int control_request_check(const struct control_request *q, size_t n, size_t nfds
 		return err_set(err, -EPROTO, "not version %d of this protocol", CONTROL_VERSION);
 	if (h->op == 0 || h->op >= CONTROL_OPS)
 		return err_set(err, -EPROTO, "unknown operation %u", h->op);
-	if (q->size != n - head || q->reserved != 0 ||
-	    (h->op != CONTROL_KEEP && q->size != body_size[h->op]))
+	if (q->size != n - head || q->reserved != 0 || q->size != body_size[h->op])
 		return err_set(err, -EPROTO, "wrong size");
 	if (nfds > 0 && h->op != CONTROL_COPY)
 		return err_set(err, -EPROTO, "unexpected descriptor");

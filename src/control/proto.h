@@ -26,6 +26,7 @@
 #define CONTROL_PATH_MAX 4096	 /* bytes of a path with its NUL */
 #define CONTROL_USER_MAX 256	 /* bytes of a container's Config.User with its NUL */
 #define CONTROL_ANSWER_MAX 65536 /* bytes after a struct control_answer */
+#define CONTROL_LIST_MAX 1000	 /* ids in one answer */
 
 enum control_op {
 	CONTROL_PING = 1, /* no body; answer: empty */
@@ -36,8 +37,8 @@ enum control_op {
 	CONTROL_ASKER,	  /* struct control_id; answer: struct control_asker, or CONTROL_NONE */
 	CONTROL_REFRESH,  /* struct control_id; answer: empty, or CONTROL_NONE */
 	CONTROL_COPY,	  /* struct control_copy and, but for CONTROL_COPY_STAT, a descriptor */
-	CONTROL_KEEP,	  /* a list of struct control_id: forget every other record older than an
-			     hour; answer: empty */
+	CONTROL_LIST,	  /* struct control_id; answer: the ids of records that sort after it, in
+			     order, at most CONTROL_LIST_MAX; fewer means that these were all */
 	CONTROL_OPS,
 };
 
@@ -103,7 +104,6 @@ struct control_request {
 		struct control_id id;
 		struct control_asker asker;
 		struct control_copy copy;
-		struct control_id ids[CONTROL_ANSWER_MAX / CONTROL_ID_LEN]; /* CONTROL_KEEP */
 	};
 };
 

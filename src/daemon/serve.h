@@ -5,7 +5,7 @@
  * but for the sync of a record.
  *
  * What a channel may ask is a table in serve.c: the gate's socket pair RECORD, FORGET, ASKER,
- * REFRESH, COPY, KEEP; a connection to run/control.sock PING and STATUS, and DOWN when the peer is
+ * REFRESH, COPY, LIST; a connection to run/control.sock PING and STATUS, and DOWN when the peer is
  * root or the user that owns a private instance's folder.
  */
 #pragma once
@@ -39,6 +39,7 @@ struct serve {
 	 */
 	void (*gate_gone)(void *data);
 
+	uid_t owner; /* of a private instance's folder */
 	struct serve_channel *channels[SERVE_CHANNELS_MAX];
 	struct serve_copy *copies[SERVE_COPIES_MAX];
 };

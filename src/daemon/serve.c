@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/serve.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/sock.h"
+#include "daemon/serve-channel.h"
+#include "settings/asker.h"
+
+#define REQUESTS_PER_ROUND 32
+#define ACCEPTS_PER_ROUND 8
+
+/* --- channels --- */
+
+static void channel_free(struct loop_deferred *d)
+{
+	free(CONTAINER_OF(d, struct serve_channel, later));
+}
+
+static void channel_drop(struct serve_channel *ch)
+{
+	struct serve *s = ch->serve;
+	bool gate = ch->kind == SERVE_GATE;
+
+	if (ch->dead)
+		return;
+	ch->dead = true;
+	serve_copy_drop(ch);
+	while (ch->first) {
+		struct serve_answer *a = ch->first;
+
+		ch->first = a->next;
+		free(a);
+	}
+	loop_fd_stop(&ch->watch);
+	ch->fd = fd_close(ch->fd);
+	s->channels[ch->slot] = NULL;
+	loop_defer(s->loop, &ch->later, channel_free);
+	if (gate && s->gate_gone)
+		s->gate_gone(s->data);
+}
+
+static void queue(struct serve_channel *ch, const struct control_header *to, int result,
+		  struct slice body)
+{
+	struct serve_answer *a = calloc(1, sizeof(*a) + body.n);
+
+	if (!a) {
+		channel_drop(ch);
+		return;
+	}
+	a->to = *to;
+	a->result = result;
+	a->size = body.n;
+	if (body.n)
+		memcpy(a->body, body.p, body.n);
+	*ch->last = a;
+	ch->last = &a->next;
+	if (loop_fd_want(&ch->watch, EPOLLOUT) < 0)
+		channel_drop(ch);
+}
+
+void serve_answer(struct serve_channel *ch, const struct control_header *to, int result,
+		  struct slice body)
+{
+	int r;
+
+	if (ch->dead)
+		return;
+	r = ch->first ? -EAGAIN : control_answer_send(ch->fd, to, result, body);
+	if (r == -EAGAIN)
+		queue(ch, to, result, body);
+	else if (r < 0)
+		channel_drop(ch);
+}
+
+void serve_answer_err(struct serve_channel *ch, const struct control_header *to,
+		      const struct err *err)
+{
+	serve_answer(ch, to, err->code < 0 ? err->code : -EIO, slice_str(err->text));
+}
+
+static void send_queued(struct serve_channel *ch)
+{
+	while (ch->first) {
+		struct serve_answer *a = ch->first;
+		int r = control_answer_send(ch->fd, &a->to, a->result,
+					    (struct slice){ a->body, a->size });
+
+		if (r == -EAGAIN)
+			return;
+		if (r < 0) {
+			channel_drop(ch);
+			return;
+		}
+		ch->first = a->next;
+		free(a);
+	}
+	ch->last = &ch->first;
+	if (loop_fd_want(&ch->watch, EPOLLIN) < 0)
+		channel_drop(ch);
+}
+
+/* --- what is asked --- */
+
+typedef void (*handler)(struct serve_channel *ch, const struct control_request *q, int take_fd);
+
+static void on_ping(struct serve_channel *ch, const struct control_request *q, int take_fd)
+{
+	(void)fd_close(take_fd);
+	serve_answer(ch, &q->header, CONTROL_DONE, SLICE_NULL);
+}
+
+static void on_status(struct serve_channel *ch, const struct control_request *q, int take_fd)
+{
+	CLEANUP_BUF struct buf json = BUF_INIT(CONTROL_ANSWER_MAX);
+	struct serve *s = ch->serve;
+
+	(void)fd_close(take_fd);
+	if (s->status)
+		s->status(s->data, &json);
+	else
+		buf_add_str(&json, "{}");
+	if (buf_ok(&json))
+		serve_answer(ch, &q->header, CONTROL_DONE, buf_slice(&json));
+	else
+		serve_answer(ch, &q->header, -EFBIG, SLICE_LIT("there is too much to say"));
+}
+
+static void on_down(struct serve_channel *ch, const struct control_request *q, int take_fd)
+{
+	struct serve *s = ch->serve;
+
+	(void)fd_close(take_fd);
+	if (ch->uid != 0 && !(s->instance->private_dir && ch->uid == s->owner)) {
+		serve_answer(ch, &q->header, CONTROL_DENIED,
+			     SLICE_LIT("only root and the owner of the instance may do that"));
+		return;
+	}
+	serve_answer(ch, &q->header, CONTROL_DONE, SLICE_NULL);
+	if (s->down)
+		s->down(s->data);
+}
+
+static void id_text(const char id[CONTROL_ID_LEN], char ret[CONTROL_ID_LEN + 1])
+{
+	memcpy(ret, id, CONTROL_ID_LEN);
+	ret[CONTROL_ID_LEN] = '\0';
+}
+
+static void on_record(struct serve_channel *ch, const struct control_request *q, int take_fd)
+{
+	char id[CONTROL_ID_LEN + 1];
+	struct err err = ERR_INIT;
+	struct asker a = { .uid = q->asker.uid,
+			   .gid = q->asker.gid,
+			   .truncated = q->asker.flags & CONTROL_GROUPS_TRUNCATED,
+			   .ngroups = q->asker.ngroups };
+
+	static_assert(ASKER_GROUPS_MAX >= CONTROL_GROUPS_MAX, "groups");
+	(void)fd_close(take_fd);
+	id_text(q->asker.id, id);
+	memcpy(a.groups, q->asker.groups, a.ngroups * sizeof(a.groups[0]));
+	if (asker_store(ch->serve->instance->lib, id, &a, &err) < 0) {
+		log_error("record of container %.12s: %s", id, err.text);
+		serve_answer_err(ch, &q->header, &err);
+		return;
+	}
+	serve_answer(ch, &q->header, CONTROL_DONE, SLICE_NULL);
+}
+
+static void on_forget(struct serve_channel *ch, const struct control_request *q, int take_fd)
+{
+	char id[CONTROL_ID_LEN + 1];
+	struct err err = ERR_INIT;
+
+	(void)fd_close(take_fd);
+	id_text(q->id.id, id);
+	if (asker_forget(ch->serve->instance->lib, id, &err) < 0)
+		serve_answer_err(ch, &q->header, &err);
+	else
+		serve_answer(ch, &q->header, CONTROL_DONE, SLICE_NULL);
+}
+
+static void on_asker(struct serve_channel *ch, const struct control_request *q, int take_fd)
+{
+	char id[CONTROL_ID_LEN + 1];
+	struct control_asker out = { 0 };
+	struct err err = ERR_INIT;
+	struct asker a;
+	int r;
+
+	(void)fd_close(take_fd);
+	id_text(q->id.id, id);
+	r = asker_load(ch->serve->instance->lib, id, &a, &err);
+	if (r < 0) {
+		serve_answer_err(ch, &q->header, &err);
+		return;
+	}
+	if (r == ASKER_NONE) {
+		serve_answer(ch, &q->header, CONTROL_NONE, SLICE_NULL);
+		return;
+	}
+	memcpy(out.id, id, CONTROL_ID_LEN);
+	out.uid = a.uid;
+	out.gid = a.gid;
+	out.flags = a.truncated ? CONTROL_GROUPS_TRUNCATED : 0;
+	out.ngroups = (uint32_t)a.ngroups;
+	memcpy(out.groups, a.groups, a.ngroups * sizeof(a.groups[0]));
+	serve_answer(ch, &q->header, CONTROL_DONE,
+		     (struct slice){ (const char *)&out, sizeof(out) });
+}
+
+static void on_refresh(struct serve_channel *ch, const struct control_request *q, int take_fd)
+{
+	struct err err = ERR_INIT;
+	struct serve_box box;
+	int r = serve_box_load(ch->serve->instance, q->id.id, &box, &err);
+
+	(void)fd_close(take_fd);
+	if (r == 0)
+		r = serve_box_refresh(&box, &err);
+	if (r < 0) {
+		log_error("view of container %.12s: %s", q->id.id, err.text);
+		serve_answer_err(ch, &q->header, &err);
+		return;
+	}
+	serve_answer(ch, &q->header, r, SLICE_NULL);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return memcmp(a, b, CONTROL_ID_LEN);
+}
+
+/* All ids of records after `after`, sorted; *ret is allocated. */
+static int list_ids(const char *lib, const char *after, struct control_id **ret, size_t *ret_n)
+{
+	CLEANUP_FREE struct control_id *ids = NULL;
+	CLEANUP_DIR DIR *d = NULL;
+	char path[PATH_MAX];
+	size_t size = 0;
+	size_t n = 0;
+	struct dirent *e;
+
+	(void)snprintf(path, sizeof(path), "%s/askers", lib);
+	d = opendir(path);
+	while (d && (e = readdir(d)) != NULL) {
+		if (strlen(e->d_name) != CONTROL_ID_LEN || !control_id_ok(e->d_name) ||
+		    memcmp(e->d_name, after, CONTROL_ID_LEN) <= 0)
+			continue;
+		if (n == size) {
+			struct control_id *more;
+
+			size = size ? size * 2 : 64;
+			more = reallocarray(ids, size, sizeof(*ids));
+			if (!more)
+				return -ENOMEM;
+			ids = more;
+		}
+		memcpy(ids[n++].id, e->d_name, CONTROL_ID_LEN);
+	}
+	if (n)
+		qsort(ids, n, sizeof(*ids), by_id);
+	*ret = TAKE_PTR(ids);
+	*ret_n = n;
+	return 0;
+}
+
+static void on_list(struct serve_channel *ch, const struct control_request *q, int take_fd)
+{
+	CLEANUP_FREE struct control_id *ids = NULL;
+	size_t n = 0;
+
+	(void)fd_close(take_fd);
+	if (list_ids(ch->serve->instance->lib, q->id.id, &ids, &n) < 0) {
+		serve_answer(ch, &q->header, -ENOMEM, SLICE_LIT("out of memory"));
+		return;
+	}
+	n = MIN(n, (size_t)CONTROL_LIST_MAX);
+	serve_answer(ch, &q->header, CONTROL_DONE,
+		     (struct slice){ (const char *)ids, n * sizeof(*ids) });
+}
+
+/* Who may ask what. A request that is not here for its channel is denied. */
+static const struct permit {
+	enum serve_kind kind;
+	handler handle;
+} permits[CONTROL_OPS] = {
+	[CONTROL_PING] = { SERVE_CLIENT, on_ping },
+	[CONTROL_STATUS] = { SERVE_CLIENT, on_status },
+	[CONTROL_DOWN] = { SERVE_CLIENT, on_down },
+	[CONTROL_RECORD] = { SERVE_GATE, on_record },
+	[CONTROL_FORGET] = { SERVE_GATE, on_forget },
+	[CONTROL_ASKER] = { SERVE_GATE, on_asker },
+	[CONTROL_REFRESH] = { SERVE_GATE, on_refresh },
+	[CONTROL_COPY] = { SERVE_GATE, serve_copy_start },
+	[CONTROL_LIST] = { SERVE_GATE, on_list },
+};
+
+static void handle(struct serve_channel *ch, const struct control_request *q, size_t n, int fd,
+		   size_t nfds)
+{
+	const struct permit *p;
+	struct err err = ERR_INIT;
+
+	if (control_request_check(q, n, nfds, &err) < 0) {
+		(void)fd_close(fd);
+		log_warning("control channel: %s", err.text);
+		if (n < sizeof(q->header) || ch->kind == SERVE_GATE) {
+			channel_drop(ch);
+			return;
+		}
+		serve_answer_err(ch, &q->header, &err);
+		return;
+	}
+	p = &permits[q->header.op];
+	if (!p->handle || p->kind != ch->kind) {
+		(void)fd_close(fd);
+		serve_answer(ch, &q->header, CONTROL_DENIED,
+			     SLICE_LIT("that may not be asked here"));
+		return;
+	}
+	p->handle(ch, q, fd);
+}
+
+static void channel_ready(struct loop_fd *f, uint32_t events)
+{
+	struct serve_channel *ch = CONTAINER_OF(f, struct serve_channel, watch);
+
+	if (ch->first) {
+		if (events & (EPOLLHUP | EPOLLERR))
+			channel_drop(ch);
+		else
+			send_queued(ch);
+		return;
+	}
+	for (int i = 0; i < REQUESTS_PER_ROUND && !ch->dead && !ch->first; i++) {
+		struct control_request q;
+		int fd = -EBADF;
+		size_t nfds = 0;
+		ssize_t n = control_request_recv(ch->fd, &q, &fd, &nfds);
+
+		if (n == -EAGAIN || n == -EINTR)
+			return;
+		if (n <= 0)
+			channel_drop(ch);
+		else
+			handle(ch, &q, (size_t)n, fd, nfds);
+	}
+}
+
+/* --- life --- */
+
+static void listen_ready(struct loop_fd *f, uint32_t events)
+{
+	struct serve_channel *ch = CONTAINER_OF(f, struct serve_channel, watch);
+
+	(void)events;
+	for (int i = 0; i < ACCEPTS_PER_ROUND; i++) {
+		int fd = accept4(ch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0)
+			return;
+		(void)serve_add_channel(ch->serve, fd, SERVE_CLIENT);
+	}
+}
+
+int serve_init(struct serve *s, struct loop *l, const struct instance *instance)
+{
+	struct stat st;
+
+	*s = (struct serve){ .loop = l, .instance = instance };
+	if (instance->private_dir && stat(instance->dir, &st) == 0)
+		s->owner = st.st_uid;
+	return 0;
+}
+
+static int peer_uid(int fd, uid_t *ret)
+{
+	struct ucred cred;
+	socklen_t n = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
+		return -errno;
+	*ret = cred.uid;
+	return 0;
+}
+
+int serve_add_channel(struct serve *s, int take_fd, enum serve_kind kind)
+{
+	CLEANUP_FD int fd = take_fd;
+	struct serve_channel *ch;
+	size_t slot = 0;
+	int r;
+
+	while (slot < SERVE_CHANNELS_MAX && s->channels[slot])
+		slot++;
+	if (slot == SERVE_CHANNELS_MAX)
+		return -EMFILE;
+	ch = calloc(1, sizeof(*ch));
+	if (!ch)
+		return -ENOMEM;
+	*ch = (struct serve_channel){
+		.serve = s, .slot = slot, .kind = kind, .fd = fd, .uid = (uid_t)-1
+	};
+	ch->last = &ch->first;
+	r = fd_nonblock(fd, true);
+	if (r == 0 && kind == SERVE_CLIENT)
+		r = peer_uid(fd, &ch->uid);
+	if (r == 0)
+		r = loop_fd_start(s->loop, &ch->watch, fd, EPOLLIN,
+				  kind == SERVE_LISTEN ? listen_ready : channel_ready);
+	if (r < 0) {
+		free(ch);
+		return r;
+	}
+	(void)TAKE_FD(fd);
+	s->channels[slot] = ch;
+	return 0;
+}
+
+void serve_done(struct serve *s)
+{
+	s->gate_gone = NULL;
+	for (size_t i = 0; i < SERVE_CHANNELS_MAX; i++)
+		if (s->channels[i])
+			channel_drop(s->channels[i]);
+	serve_copy_reap(s);
+}
