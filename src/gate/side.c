@@ -64,6 +64,7 @@ int side_fill(struct side *s, char *scratch, struct slice *ret)
 		to = buf_reserve(&s->in, room);
 		if (!to)
 			return -ENOMEM;
+		*ret = buf_slice(&s->in); /* it may have moved */
 	}
 	n = recv(s->fd, to, room, MSG_DONTWAIT);
 	if (n < 0) {
