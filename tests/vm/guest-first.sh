@@ -36,3 +36,5 @@ for test in test-*; do
 done
 exec 3>&-
 sed -e 's/^/# /' "$OUT.skipped"
+
+[ -e plain ] || . ./guest-first-gabion.sh

@@ -6,6 +6,7 @@ cd /opt/gabion-test || exit 1
 . ./guest-lib.sh
 
 boot=$(sed -n 's/.*gabion\.boot=\([a-z]*\).*/\1/p' /proc/cmdline)
+export HOME=/root LC_ALL=C
 echo "GABION-VM BEGIN $boot $(uname -r)"
 [ -e "./guest-$boot.sh" ] && . "./guest-$boot.sh"
 done_testing

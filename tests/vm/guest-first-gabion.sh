@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced in the first boot, after plain docker was seen to work.
+. ./guest-gabion.sh
+
+t "gabion up, beside the host's engine" gabion up --state-dir $STATE --detach
+t "the instance answers" wait_for 120 engine_answers
+t "gabion doctor finds no problem" gabion doctor --state-dir $STATE
+t_not "it is an engine of its own" docker image inspect test
+t "image is imported" make_image
+
+t "run: root inside is nobody outside" prints "$MAP" docker run --rm test cat /proc/self/uid_map
+t "run --privileged" prints "$MAP" docker run --rm --privileged test cat /proc/self/uid_map
+t_is "AppArmor profile is kept" "docker-default (enforce)" docker run --rm test cat /proc/self/attr/current
+t_is "memory limit holds" 67108864 docker run --rm -m 64m test cat /sys/fs/cgroup/memory.max
+t "refused: the host's pid namespace" refused "sysbox containers can't share namespaces \[pid\] with the host" \
+	docker run --rm --pid=host test true
+t "refused: the host's root" refused "restricted host mount" docker run --rm -v /:/host test true
+t_not "the kernel's settings cannot be written" docker run --rm --privileged test \
+	sh -c 'cat /proc/sys/kernel/core_pattern >/proc/sys/kernel/core_pattern'
+t_not "no disk of the host" docker run --rm --privileged test sh -c 'head -c 1 /dev/vda'
+
+# Kept over the reboot: keeps running, and its data has owners that must be the same afterwards.
+t "a container that restarts" docker run -d --name stays --restart=always -v data:/data test \
+	sh -c 'touch /data/mine && chown 33:33 /data/mine && touch /mine && chown 33:33 /mine && exec sleep 1000000'
+t "exec" prints "$MAP" docker exec stays cat /proc/self/uid_map
+t_is "exec as a user" 33 docker exec -u www stays id -u
+t_is "owners inside" "33:33" docker exec stays stat -c %u:%g /mine
+t_is "owners on disk" "33:33" upper_owner stays mine
+t_is "owners in the volume on disk" "33:33" stat -c %u:%g $STATE/lib/engine/volumes/data/_data/mine
+t_is "docker diff" "A /mine" sh -c "docker diff stays | grep mine"
+
+cp_in_and_out() {
+	echo content >/tmp/in && docker cp /tmp/in stays:/tmp/copied && docker cp stays:/tmp/copied /tmp/out &&
+		cmp /tmp/in /tmp/out && [ "$(docker exec stays stat -c %u:%g /tmp/copied)" = 0:0 ]
+}
+t "cp in and out of a running container" cp_in_and_out
+
+commit_and_run() {
+	docker commit stays committed && [ "$(docker run --rm committed stat -c %u:%g /mine)" = 33:33 ]
+}
+t "commit" commit_and_run
+
+mkdir -p /var/tmp/build
+printf 'FROM test\nRUN cat /proc/self/uid_map >/map\n' >/var/tmp/build/Dockerfile
+t "build, classic" env DOCKER_BUILDKIT=0 docker build -t built-classic /var/tmp/build
+t "its step was isolated" prints "$MAP" docker run --rm built-classic cat /map
+t "build, BuildKit" env DOCKER_BUILDKIT=1 docker build -t built-buildkit /var/tmp/build
+t "its step was isolated" prints "$MAP" docker run --rm built-buildkit cat /map
+
+bind_of_user() {
+	id alice >/dev/null 2>&1 || useradd -m alice
+	install -d -o alice -g alice /home/alice/project
+	docker run --rm -v /home/alice/project:/p test sh -c 'touch /p/made'
+	[ "$(stat -c %u:%g /home/alice/project/made)" = 0:0 ]
+}
+t "root's bind makes root's files" bind_of_user
+
+# kill -9 of each part: the container goes on.
+base=$(map_of stays 2)
+for program in gabion-gate dockerd containerd gabiond; do
+	killed() {
+		pid=$(instance_pid "$program") || { echo "no $program"; return 1; }
+		kill -9 "$pid"
+	}
+	again() {
+		wait_for 30 engine_answers || gabion up --state-dir $STATE --detach
+		wait_for 120 engine_answers && [ "$(map_of stays 2)" = "$base" ] &&
+			[ "$(docker exec stays stat -c %u:%g /mine)" = 33:33 ]
+	}
+	t "kill -9 $program" killed
+	t "the container is what it was" again
+done
+
+t "the host's own docker was not disturbed" env -u DOCKER_HOST docker run --rm test true
+sync
