@@ -85,8 +85,10 @@ def engine_session(make):
         engine.sweep()
     finally:
         engine.down()
-    assert_nothing_left(engine, before)
-    engine.remove_folder()
+        try:
+            assert_nothing_left(engine, before)
+        finally:
+            engine.remove_folder()
 
 
 def make_instance():
