@@ -107,7 +107,7 @@ int cmd_ps(int argc, char **argv)
 	if (r == 0 && inst.private_dir)
 		r = state_load(&a, &inst, &state, &err);
 	if (r >= 0)
-		r = containers_load(&a, &inst, state.pid, &all, &err);
+		r = containers_load(&a, &inst, state.inside, &all, &err);
 	if (r < 0) {
 		cli_error("%s%s", err.text, r == -EACCES ? " (try sudo)" : "");
 		return CLI_EXIT_UNKNOWN;

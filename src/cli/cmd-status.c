@@ -92,7 +92,7 @@ static void check_daemon(struct status *s, int found)
 		add_problem(s, "gabiond lives but does not answer",
 			    arena_printf(s->arena, "`gabion down --state-dir %s` ends it", dir));
 	else if (!s->running && found == 0)
-		add_problem(s, "gabiond was killed; containers go on, but nobody watches over them",
+		add_problem(s, "gabiond was killed: containers go on, clients are not served",
 			    arena_printf(s->arena, "`gabion up --state-dir %s` takes over", dir));
 	else if (!s->running)
 		add_problem(s, "no instance runs here",
@@ -118,7 +118,7 @@ static int collect(struct status *s, struct err *err)
 	if (found < 0)
 		return found;
 	s->running = s->state.pid > 0;
-	r = containers_load(s->arena, &s->inst, s->state.pid, &s->containers, err);
+	r = containers_load(s->arena, &s->inst, s->state.inside, &s->containers, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < s->containers.n; i++)
@@ -151,12 +151,11 @@ static void print_human(const struct status *s)
 		line("clients", "DOCKER_HOST=unix://%s/docker.sock", s->inst.run);
 		line("gabiond", "up since %s, pid %d", s->state.started ? s->state.started : "?",
 		     s->state.pid);
-		for (size_t i = 0; i < s->state.nservices; i++)
-			line(s->state.services[i].name, "%s",
-			     no_way_out(&s->state.services[i])
-				     ? "no way out: slirp4netns is not installed"
-				     : s->state.services[i].state);
 	}
+	for (size_t i = 0; i < s->state.nservices; i++)
+		line(s->state.services[i].name, "%s",
+		     no_way_out(&s->state.services[i]) ? "no way out: slirp4netns is not installed"
+						       : s->state.services[i].state);
 	line("containers", "%zu running", s->nrunning);
 	for (size_t i = 0; i < s->nproblems; i++) {
 		print_wrapped("problem: ", s->problems[i].text);

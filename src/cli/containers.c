@@ -163,7 +163,7 @@ static bool is_record(const char *name)
 	return name[0] != '.' && slice_ends(slice_str(name), SLICE_LIT(SUFFIX));
 }
 
-int containers_load(struct arena *a, const struct instance *inst, pid_t daemon,
+int containers_load(struct arena *a, const struct instance *inst, pid_t inside,
 		    struct containers *ret, struct err *err)
 {
 	CLEANUP_DIR DIR *dir = NULL;
@@ -172,8 +172,8 @@ int containers_load(struct arena *a, const struct instance *inst, pid_t daemon,
 	struct dirent *entry;
 
 	*ret = (struct containers){ .n = 0 };
-	if (daemon > 0)
-		(void)snprintf(root, sizeof(root), "/proc/%d/root", daemon);
+	if (inside > 0)
+		(void)snprintf(root, sizeof(root), "/proc/%d/root", inside);
 	(void)snprintf(path, sizeof(path), "%s/containers", inst->run);
 	dir = opendir(path);
 	if (!dir)

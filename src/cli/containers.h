@@ -35,9 +35,9 @@ struct containers {
 	struct container *list; /* newest first */
 };
 
-/* Reads all records. `daemon`: pid of gabiond, whose mount namespace the engine shares, or 0. No
+/* Reads all records. `inside`: a process in the engine's mount namespace, or 0 for our own. No
  * folder: none. -EACCES when the caller may not look. */
-int containers_load(struct arena *a, const struct instance *inst, pid_t daemon,
+int containers_load(struct arena *a, const struct instance *inst, pid_t inside,
 		    struct containers *ret, struct err *err);
 
 /* "running", "stopped", "unknown". */

@@ -13,6 +13,7 @@
 
 #define RECORD_MAX 65536u
 #define ASK_TIMEOUT_MS 5000
+#define STAT_STATE_FIELD 3
 #define STAT_START_FIELD 22
 
 uint64_t state_birth(struct slice stat)
@@ -27,9 +28,12 @@ uint64_t state_birth(struct slice stat)
 	if (!end)
 		return 0;
 	rest = slice_from(stat, (size_t)(end - stat.p) + 2);
-	for (int i = 3; slice_split(&rest, ' ', &field); i++)
+	for (int i = STAT_STATE_FIELD; slice_split(&rest, ' ', &field); i++) {
+		if (i == STAT_STATE_FIELD && (slice_eq_str(field, "Z") || slice_eq_str(field, "X")))
+			return 0;
 		if (i == STAT_START_FIELD)
 			return num_parse_u64(field, UINT64_MAX, &birth) == 0 ? birth : 0;
+	}
 	return 0;
 }
 
@@ -39,7 +43,8 @@ static bool lives(pid_t pid, uint64_t birth)
 	char path[64];
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	return pid > 0 && file_read(path, &b) == 0 && state_birth(buf_slice(&b)) == birth;
+	return pid > 0 && birth > 0 && file_read(path, &b) == 0 &&
+	       state_birth(buf_slice(&b)) == birth;
 }
 
 static pid_t get_pid(const struct json *obj)
@@ -56,13 +61,16 @@ static void add_services(struct arena *a, const struct json *doc, struct state *
 	for (size_t i = 0; i < doc->n && ret->nservices < STATE_SERVICES_MAX; i++) {
 		const struct json_member *m = &doc->members[i];
 		const char *state = json_get_str(m->value, "state");
+		uint64_t birth = 0;
 
 		if (!state)
 			continue;
+		(void)json_get_u64(m->value, "birth", &birth);
 		ret->services[ret->nservices++] = (struct state_service){
 			.name = arena_must(arena_dup(a, m->key.p, m->key.n)),
 			.state = state,
 			.pid = get_pid(m->value),
+			.birth = birth,
 		};
 	}
 }
@@ -97,6 +105,30 @@ static int read_boot(struct buf *b)
 	return r;
 }
 
+/* Nobody tells us any more which of the services live. */
+static void look_at_services(struct state *s)
+{
+	for (size_t i = 0; i < s->nservices; i++) {
+		struct state_service *v = &s->services[i];
+
+		if (v->pid == 0 || lives(v->pid, v->birth))
+			continue;
+		v->state = "gone";
+		v->pid = 0;
+	}
+}
+
+/* slirp4netns ("network") is outside of the instance's namespaces. */
+static pid_t find_inside(const struct state *s)
+{
+	if (s->pid > 0)
+		return s->pid;
+	for (size_t i = 0; i < s->nservices; i++)
+		if (s->services[i].pid > 0 && strcmp(s->services[i].name, "network") != 0)
+			return s->services[i].pid;
+	return 0;
+}
+
 static int load_record(struct arena *a, const struct instance *inst, struct slice boot,
 		       struct state *ret, struct err *err)
 {
@@ -111,15 +143,17 @@ static int load_record(struct arena *a, const struct instance *inst, struct slic
 		r = state_parse(a, buf_slice(&b), boot, ret, &birth, err);
 		if (r < 0)
 			(void)err_wrap(err, "%s", path);
-		else if (r == 0 && !lives(ret->pid, birth))
+		if (r == 0 && !lives(ret->pid, birth)) {
 			ret->pid = 0;
+			look_at_services(ret);
+		}
 	} else {
 		r = r == -ENOENT || r == -ENOTDIR ? 1 : err_errno(err, r, "%s", path);
 	}
 	return r;
 }
 
-int state_load(struct arena *a, const struct instance *inst, struct state *ret, struct err *err)
+static int load(struct arena *a, const struct instance *inst, struct state *ret, struct err *err)
 {
 	CLEANUP_BUF struct buf boot = BUF_INIT(128);
 	char *answer = arena_must(arena_alloc(a, CONTROL_ANSWER_MAX + 1));
@@ -143,4 +177,14 @@ int state_load(struct arena *a, const struct instance *inst, struct state *ret, 
 		return err_wrap(err, "answer of gabiond");
 	ret->answered = true;
 	return 0;
+}
+
+int state_load(struct arena *a, const struct instance *inst, struct state *ret, struct err *err)
+{
+	int r = load(a, inst, ret, err);
+
+	if (r != 0)
+		*ret = (struct state){ .pid = 0 };
+	ret->inside = find_inside(ret);
+	return r;
 }

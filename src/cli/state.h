@@ -17,13 +17,15 @@
 
 struct state_service {
 	const char *name;
-	const char *state; /* "up", "starting", "restarting", "down" */
+	const char *state; /* "up", "starting", "restarting", "down"; "gone": died after gabiond */
 	pid_t pid;	   /* 0: none */
+	uint64_t birth;	   /* start time of pid */
 };
 
 struct state {
 	bool answered; /* gabiond said it itself */
 	pid_t pid;     /* of gabiond; 0 when it does not live */
+	pid_t inside;  /* a process in the instance's mount namespace; 0 when there is none */
 	const char *started;
 	size_t nservices;
 	struct state_service services[STATE_SERVICES_MAX];
@@ -37,5 +39,6 @@ int state_load(struct arena *a, const struct instance *inst, struct state *ret, 
 int state_parse(struct arena *a, struct slice text, struct slice boot, struct state *ret,
 		uint64_t *ret_birth, struct err *err);
 
-/* Start time of a process (field 22 of proc_pid_stat(5)) in the text of /proc/PID/stat, or 0. */
+/* Start time of a process (field 22 of proc_pid_stat(5)) in the text of /proc/PID/stat; 0 when it
+ * is not to be found, or the process is dead and only waits to be reaped. */
 uint64_t state_birth(struct slice stat);

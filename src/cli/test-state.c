@@ -27,6 +27,10 @@ static void test_birth(void **state)
 		state_birth(SLICE_LIT("12 (a) b) (c) S 1 12 12 0 -1 4194560 1 2 3 4 5 6 7 8 "
 				      "20 0 1 0 4711 8 9")),
 		4711);
+	assert_int_equal(
+		state_birth(SLICE_LIT("12 (a) Z 1 12 12 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 "
+				      "4711 8 9")),
+		0);
 	assert_int_equal(state_birth(SLICE_LIT("12 (a) S 1 12")), 0);
 	assert_int_equal(state_birth(SLICE_LIT("12 (a)")), 0);
 	assert_int_equal(state_birth(SLICE_LIT("")), 0);

@@ -95,3 +95,27 @@ def test_who_may_know(cage, ordinary_user):
 def test_doctor_on_the_instance(cage):
     document = json.loads(cage.cli("doctor", "--json", check=False).out)
     assert [c for c in document["checks"] if c["state"] == "problem"] == []
+
+
+def test_a_killed_supervisor(cage):
+    """gabiond is killed: status says so, ps still knows what runs, `gabion up` takes over."""
+    container = cage.start()
+    pid = container.pid
+    before = status(cage)
+    os.kill(before["pid"], signal.SIGKILL)
+    try:
+        end = time.monotonic() + 10
+        while time.monotonic() < end and status(cage, check=False)["running"]:
+            time.sleep(0.05)
+        document = status(cage, check=False)
+        listed = ps(cage)
+    finally:
+        cage.cli("up", "--detach")
+    assert not document["running"] and not document["ok"]
+    assert "killed" in document["problems"][0]["problem"]
+    assert cage.dir in document["problems"][0]["cure"]
+    assert document["services"]["engine"] == before["services"]["engine"]
+    assert listed[container.id]["pid"] == pid
+    after = status(cage)
+    assert after["running"] and after["pid"] != before["pid"]
+    assert ps(cage)[container.id]["pid"] == pid
