@@ -35,6 +35,12 @@ static struct json *answer_object(struct conn *c, struct arena *tree)
 	struct json_limits limits = JSON_LIMITS;
 	struct json *v;
 
+	if (c->x.status == 404 && !c->req->path_subject && !c->req->exec_id) {
+		/* A 404 would tell the client that the image is missing. */
+		answer_text(c, &(struct answer){ .status = 400 }, "No such container: %.*s",
+			    SLICE_ARG(c->req->subjects[c->req->at].name));
+		return NULL;
+	}
 	if (c->x.status != 200) {
 		exchange_release(c); /* the engine's own words */
 		return NULL;

@@ -2,9 +2,7 @@
 #include "gate/exchange.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 
-#include "base/fd.h"
 #include "base/log.h"
 #include "gate/answer.h"
 #include "gate/request.h"
@@ -34,17 +32,10 @@ static void failed(struct conn *c, unsigned status, const char *text)
 /* 0: connected; -EAGAIN: its queue is full; -errno. */
 static int connect_engine(struct conn *c)
 {
-	const struct sockaddr_un *addr = &c->gate->engine;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int r;
+	int fd = gate_connect_engine(c->gate);
 
 	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0) {
-		r = -errno;
-		(void)fd_close(fd);
-		return r;
-	}
+		return fd;
 	return side_open(&c->engine, &c->gate->loop, fd, ENGINE_IN_MAX, ENGINE_OUT_MAX,
 			 engine_ready);
 }

@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "base/fd.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "gate/conn.h"
+#include "gate/janitor.h"
 
 #define ACCEPT_BATCH 16
 #define LISTEN_AGAIN_MS 100u
@@ -146,6 +147,17 @@ static void listen_ready(struct loop_fd *f, uint32_t events)
 
 /* --- life --- */
 
+int gate_connect_engine(const struct gate *g)
+{
+	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&g->engine, sizeof(g->engine)) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
 static void lost(struct ask *a)
 {
 	struct gate *g = CONTAINER_OF(a, struct gate, ask);
@@ -200,6 +212,13 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 	if (r < 0)
 		return err_errno(err, r, "inherited descriptors");
 	r = ask_init(&g->ask, &g->loop, o->take_control, lost);
+	if (r == 0 && o->take_control >= 0) {
+		g->janitor = calloc(1, sizeof(*g->janitor));
+		if (g->janitor)
+			janitor_init(g->janitor, g);
+		else
+			r = -ENOMEM;
+	}
 	o->take_control = -EBADF;
 	if (r < 0)
 		return err_errno(err, r, "control channel");
@@ -210,6 +229,8 @@ int gate_run(struct gate *g, struct err *err)
 {
 	int r = loop_fd_start(&g->loop, &g->listen, g->listen_fd, EPOLLIN, listen_ready);
 
+	if (r == 0 && g->janitor)
+		janitor_start(g->janitor);
 	if (r == 0)
 		r = loop_run(&g->loop);
 	return r < 0 ? err_errno(err, r, "event loop") : 0;
@@ -222,6 +243,9 @@ void gate_done(struct gate *g)
 	if (g->loop.epoll_fd >= 0)
 		(void)loop_once(&g->loop, 0); /* frees them */
 	loop_fd_stop(&g->listen);
+	if (g->janitor)
+		janitor_done(g->janitor);
+	free(g->janitor);
 	ask_done(&g->ask);
 	g->listen_fd = fd_close(g->listen_fd);
 	g->engine_dir = fd_close(g->engine_dir);

@@ -12,6 +12,7 @@
  *   edit.c       pure: what a JSON body asks for, and how it is written afresh
  *   route.c      pure: method and path to a row of the table
  *   side.c, ask.c, answer.c   a socket; a question to gabiond; answers of our own
+ *   janitor.c    records of containers that are gone are forgotten
  *
  * Parse, decide, re-emit: no byte of a head or of a JSON body reaches the engine as a client wrote
  * it. The gate has no privilege; what needs one it asks of gabiond.
@@ -40,6 +41,7 @@
 #define GATE_LINGER_SECONDS 5u		     /* for the rest of a request that was refused */
 
 struct conn;
+struct janitor;
 
 struct gate_user {
 	struct gate_user *next;
@@ -53,6 +55,7 @@ struct gate {
 	int listen_fd; /* owned */
 	struct loop_timer listen_again;
 	struct ask ask;
+	struct janitor *janitor;   /* NULL without gabiond */
 	struct sockaddr_un engine; /* where the engine listens, resolved at start */
 	int engine_dir;		   /* keeps that address valid where the path is long */
 
@@ -75,6 +78,10 @@ int gate_init(struct gate *g, struct gate_options *options, struct err *err);
 /* Begins to accept; returns when told to stop. */
 int gate_run(struct gate *g, struct err *err);
 void gate_done(struct gate *g);
+
+/* A new connection to the engine: its descriptor, -EAGAIN where the engine's queue is full, -errno.
+ */
+int gate_connect_engine(const struct gate *g);
 
 /* A connection has gone: its place is free again. Called by conn.c. */
 void gate_conn_gone(struct gate *g, struct gate_user *user);

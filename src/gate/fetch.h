@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One GET of the gate's own on a connection of its own, whose body is digested as it comes. */
+#pragma once
+
+#include "gate/gate.h"
+#include "gate/side.h"
+#include "http/body.h"
+
+struct fetch {
+	struct gate *gate;
+	struct side side; /* open while it runs */
+	size_t scanned;
+	bool in_body;
+	struct http_decoder down;
+	/* A part of the body of a 200 answer, cut anywhere. */
+	void (*piece)(struct fetch *f, struct slice piece);
+	/* Once, when it is over; ok: a 200 answer was read to its end. The side is closed. Not
+	 * called after fetch_stop(). */
+	void (*ended)(struct fetch *f, bool ok);
+};
+
+#define FETCH_INIT ((struct fetch){ .side = SIDE_INIT })
+
+/* target: path and query, escaped. Returns 0, or -errno when the engine is not there. */
+int fetch_start(struct fetch *f, struct gate *g, const char *target,
+		void (*piece)(struct fetch *f, struct slice piece),
+		void (*ended)(struct fetch *f, bool ok));
+void fetch_stop(struct fetch *f);
