@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -192,6 +193,27 @@ static int engine_address(struct gate *g, const char *path, struct err *err)
 	return 0;
 }
 
+static void on_signal(struct loop_signals *s, const struct signalfd_siginfo *info)
+{
+	struct gate *g = CONTAINER_OF(s, struct gate, signals);
+
+	(void)info;
+	loop_stop(&g->loop);
+}
+
+static int catch_signals(struct gate *g)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	/* A tunnel's other end may be gone; splice(2) has no MSG_NOSIGNAL. */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return -errno;
+	return loop_signals_start(&g->loop, &g->signals, &set, on_signal);
+}
+
 int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 {
 	int r;
@@ -222,6 +244,9 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 	o->take_control = -EBADF;
 	if (r < 0)
 		return err_errno(err, r, "control channel");
+	r = catch_signals(g);
+	if (r < 0)
+		return err_errno(err, r, "signals");
 	return engine_address(g, o->engine, err);
 }
 
@@ -243,6 +268,7 @@ void gate_done(struct gate *g)
 	if (g->loop.epoll_fd >= 0)
 		(void)loop_once(&g->loop, 0); /* frees them */
 	loop_fd_stop(&g->listen);
+	loop_signals_stop(&g->signals);
 	if (g->janitor)
 		janitor_done(g->janitor);
 	free(g->janitor);

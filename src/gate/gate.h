@@ -51,6 +51,7 @@ struct gate_user {
 
 struct gate {
 	struct loop loop;
+	struct loop_signals signals; /* SIGTERM, SIGINT: the end */
 	struct loop_fd listen;
 	int listen_fd; /* owned */
 	struct loop_timer listen_again;
