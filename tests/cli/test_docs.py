@@ -125,10 +125,23 @@ def test_keys_of_gabion_json_are_documented():
 def test_protected_paths_are_documented():
     source = (ROOT / "src" / "policy" / "hostmount.c").read_text()
     text = (ROOT / "docs" / "administration.md").read_text()
-    table = source[source.index("hostmount_exceptions[] = {"):]
-    for path in re.findall(r'\{ "(/[^"]+)", false \}', table):
-        short = path if f"`{path}`" in text else None
-        assert short or path.startswith(("/usr/share/", "/usr/local/share/")), path
+    rules, exceptions = source.split("hostmount_exceptions[] = {")
+    protected = re.findall(r'"(/[^"]+)"', rules.split("hostmount_protected[] = {")[1].split("};")[0])
+    assert len(protected) > 10
+    grouped = ("/lib", "/var/lib/", "/opt/containerd")  # "/lib*", data of engines, gabion's own
+    for path in protected:
+        assert f"`{path}`" in text or path.startswith(grouped), path
+    excepted = re.findall(r'\{ "(/[^"]+)", (?:true|false) \}', exceptions)
+    assert len(excepted) > 10
+    for path in excepted:
+        assert f"`{path}`" in text or path.startswith(("/usr/share/", "/usr/local/share/")), path
+
+
+def test_edits_are_documented():
+    source = (ROOT / "src" / "runtime" / "edit.c").read_text()
+    edits = re.findall(r'^\t\{ "([a-z]+)", ', source, re.M)
+    table = re.findall(r"^   \| ([a-z]+) \| ", (ROOT / "docs" / "architecture.md").read_text(), re.M)
+    assert len(edits) > 10 and [name for name in table if name != "edit"] == edits
 
 
 @pytest.mark.parametrize("source", sorted(glob.glob(str(MAN / "*.scd"))))
