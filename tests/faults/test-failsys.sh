@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # failsys itself: test-failsys.sh FAILSYS
 set -u
-failsys=$1
+failsys=$(realpath "$1")
 dir=$(mktemp -d /tmp/gabion-failsys-XXXXXX) || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
