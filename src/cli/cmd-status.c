@@ -26,7 +26,7 @@ struct status {
 	struct instance inst;
 	bool running; /* gabiond lives */
 	struct state state;
-	struct containers containers;
+	bool counted; /* the caller may know about containers */
 	size_t nrunning;
 	size_t nproblems;
 	struct problem problems[PROBLEMS_MAX];
@@ -109,6 +109,17 @@ static void check_facts(struct status *s)
 			    "no container starts until gabion.json reads well; see gabion.json(5)");
 }
 
+static int count_containers(struct status *s, struct err *err)
+{
+	struct containers all;
+	int r = containers_load(s->arena, &s->inst, s->state.inside, &all, err);
+
+	s->counted = r == 0;
+	for (size_t i = 0; i < all.n; i++)
+		s->nrunning += all.list[i].state == CONTAINER_RUNNING;
+	return r == -EACCES ? 0 : r;
+}
+
 /* 0, or -errno when that cannot be found out. */
 static int collect(struct status *s, struct err *err)
 {
@@ -118,11 +129,9 @@ static int collect(struct status *s, struct err *err)
 	if (found < 0)
 		return found;
 	s->running = s->state.pid > 0;
-	r = containers_load(s->arena, &s->inst, s->state.inside, &s->containers, err);
+	r = count_containers(s, err);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < s->containers.n; i++)
-		s->nrunning += s->containers.list[i].state == CONTAINER_RUNNING;
 	check_daemon(s, found);
 	if (s->running)
 		check_services(s);
@@ -156,7 +165,10 @@ static void print_human(const struct status *s)
 		line(s->state.services[i].name, "%s",
 		     no_way_out(&s->state.services[i]) ? "no way out: slirp4netns is not installed"
 						       : s->state.services[i].state);
-	line("containers", "%zu running", s->nrunning);
+	if (s->counted)
+		line("containers", "%zu running", s->nrunning);
+	else
+		line("containers", "only root may know");
 	for (size_t i = 0; i < s->nproblems; i++) {
 		print_wrapped("problem: ", s->problems[i].text);
 		print_wrapped("  to do: ", s->problems[i].cure);
@@ -210,7 +222,8 @@ static void print_document(const struct status *s)
 		       json_new_str(a, s->running && s->state.started ? s->state.started : ""));
 	(void)json_set(a, doc, "dockerHost", json_new_str(a, s->running ? socket : ""));
 	(void)json_set(a, doc, "services", services_json(s));
-	(void)json_set(a, doc, "containers", json_new_uint(a, s->nrunning));
+	(void)json_set(a, doc, "containers",
+		       s->counted ? json_new_uint(a, s->nrunning) : json_new(a, JSON_NULL));
 	(void)json_set(a, doc, "problems", problems_json(s));
 	print_json(doc);
 }

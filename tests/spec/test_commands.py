@@ -90,6 +90,8 @@ def test_status_sees_a_service_come_back(cage):
 def test_who_may_know(cage, ordinary_user):
     done = cage.cli("ps", check=False, user=ordinary_user)
     assert done.rc == 3 and done.err, done
+    document = json.loads(cage.cli("status", "--json", user=ordinary_user).out)
+    assert document["ok"] and document["running"] and document["containers"] is None
 
 
 def test_doctor_on_the_instance(cage):
