@@ -242,7 +242,7 @@ static int make_link(struct put *p, const struct place *at, const struct tar_ent
 }
 
 static const struct {
-	char type;
+	unsigned char type;
 	int (*make)(struct put *p, const struct place *at, const struct tar_entry *e,
 		    struct err *err);
 } makers[] = {

@@ -64,7 +64,7 @@ static void note(struct get *g, int r, const char *op)
 		(void)status_fail(&g->problem, r, op, g->name.n ? g->name.p : "/");
 }
 
-static char type_of(mode_t mode)
+static unsigned char type_of(mode_t mode)
 {
 	switch (mode & S_IFMT) {
 	case S_IFREG:

@@ -36,8 +36,8 @@ static void put_octal(unsigned char *p, size_t field, int64_t v)
 	p[field - 1] = '\0';
 }
 
-/* Bytes above 0x7f are dropped, a slash at the cut is not left at the end. */
-static void put_text(unsigned char *p, size_t field, const char *s)
+/* Bytes above 0x7f are dropped, a slash at the cut is not left at the end; with `trim` none is. */
+static void put_text(unsigned char *p, size_t field, const char *s, bool trim)
 {
 	size_t n = 0;
 	bool cut = false;
@@ -49,7 +49,7 @@ static void put_text(unsigned char *p, size_t field, const char *s)
 		if (!cut)
 			p[n++] = (unsigned char)*s;
 	}
-	while (cut && n > 0 && p[n - 1] == '/')
+	while ((cut || trim) && n > 0 && p[n - 1] == '/')
 		p[--n] = '\0';
 }
 
@@ -172,7 +172,7 @@ static void emit_extended(struct buf *out, const char *name, struct slice record
 		out->failed = true;
 		return;
 	}
-	put_text(block, 100, meta.p);
+	put_text(block, 100, meta.p, true);
 	put_octal(block + 100, 8, 0);
 	put_octal(block + 108, 8, 0);
 	put_octal(block + 116, 8, 0);
@@ -189,14 +189,14 @@ static void emit_main(struct buf *out, const struct tar_entry *e, size_t cut)
 {
 	unsigned char block[TAR_BLOCK] = { 0 };
 
-	put_text(block, 100, cut ? e->name + cut + 1 : e->name);
+	put_text(block, 100, cut ? e->name + cut + 1 : e->name, false);
 	put_octal(block + 100, 8, e->mode & 07777);
 	put_octal(block + 108, 8, e->uid);
 	put_octal(block + 116, 8, e->gid);
 	put_octal(block + 124, 12, e->size);
 	put_octal(block + 136, 12, e->mtime.sec);
-	block[156] = (unsigned char)e->type;
-	put_text(block + 157, 100, e->link ? e->link : "");
+	block[156] = e->type;
+	put_text(block + 157, 100, e->link ? e->link : "", false);
 	put_octal(block + 329, 8, e->devmajor);
 	put_octal(block + 337, 8, e->devminor);
 	memcpy(block + 345, e->name, cut);

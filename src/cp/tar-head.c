@@ -146,7 +146,7 @@ int tar_block_parse(const unsigned char block[TAR_BLOCK], struct arena *a, struc
 	struct slice link = text(block, f_link);
 	struct slice prefix = SLICE_NULL;
 
-	*e = (struct tar_entry){ .type = (char)block[TYPE_AT] };
+	*e = (struct tar_entry){ .type = block[TYPE_AT] };
 	if (format == TAR_FORMAT_UNKNOWN)
 		return -EBADMSG;
 	if (number(block, f_size, &e->size) < 0 || number(block, f_mode, &e->mode) < 0 ||

@@ -169,6 +169,7 @@ static int apply_known(struct arena *a, const struct tar_record *records, struct
 {
 	struct slice path = tar_pax_get(records, "path");
 	struct slice link = tar_pax_get(records, "linkpath");
+	struct tar_time unused; /* not kept, but Go refuses the header if it is wrong */
 	const struct {
 		const char *key;
 		int64_t *number;
@@ -176,7 +177,7 @@ static int apply_known(struct arena *a, const struct tar_record *records, struct
 	} known[] = {
 		{ "uid", &e->uid, NULL },     { "gid", &e->gid, NULL },
 		{ "size", &e->size, NULL },   { "mtime", NULL, &e->mtime },
-		{ "atime", NULL, &e->atime },
+		{ "atime", NULL, &e->atime }, { "ctime", NULL, &unused },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {

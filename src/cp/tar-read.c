@@ -117,7 +117,7 @@ static int next_block(struct tar_reader *t, struct err *err)
 	return TAR_END;
 }
 
-static bool has_content(char type)
+bool tar_has_content(unsigned char type)
 {
 	switch (type) {
 	case TAR_LINK:
@@ -134,7 +134,7 @@ static bool has_content(char type)
 
 static int start_content(struct tar_reader *t)
 {
-	int64_t n = has_content(t->entry.type) ? t->entry.size : 0;
+	int64_t n = tar_has_content(t->entry.type) ? t->entry.size : 0;
 
 	if (n < 0)
 		return -EBADMSG;
@@ -153,8 +153,6 @@ static int read_special(struct tar_reader *t, struct slice *ret, struct err *err
 	char *p;
 	ssize_t k;
 
-	if (n > TAR_SPECIAL_MAX)
-		return err_set(err, -EBADMSG, "archive/tar: header field too long");
 	p = arena_alloc(&t->arena, n + 1);
 	if (!p)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -163,6 +161,8 @@ static int read_special(struct tar_reader *t, struct slice *ret, struct err *err
 		return (int)k;
 	if ((size_t)k < n)
 		return eof(err);
+	if (n > TAR_SPECIAL_MAX)
+		return err_set(err, -EBADMSG, "archive/tar: header field too long");
 	t->left = 0;
 	*ret = (struct slice){ p, n };
 	return 0;
@@ -222,7 +222,7 @@ static int finish_entry(struct tar_reader *t, const struct meta *m, struct err *
 	return r < 0 ? bad(r, err) : tar_sparse(t, m->records, err);
 }
 
-static bool is_meta(char type)
+static bool is_meta(unsigned char type)
 {
 	return type == META_PAX || type == META_PAX_GLOBAL || type == META_LONG_NAME ||
 	       type == META_LONG_LINK;
@@ -283,6 +283,9 @@ int tar_data(struct tar_reader *t, struct slice *ret, int64_t *ret_offset, struc
 
 	source_skip(t->source, t->shown);
 	t->shown = 0;
+	if (want == 0 && t->entry.sparse && t->left > 0)
+		return err_set(err, -EBADMSG,
+			       "archive/tar: sparse file contains unreferenced data");
 	if (want == 0)
 		return TAR_DATA_END;
 	if (t->left == 0)

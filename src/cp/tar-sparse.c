@@ -229,7 +229,7 @@ int tar_sparse(struct tar_reader *t, const struct tar_record *records, struct er
 
 	if (form == FORM_NONE)
 		return 0;
-	if (t->entry.type != TAR_FILE && t->entry.type != TAR_GNU_SPARSE)
+	if (!tar_has_content(t->entry.type))
 		return bad(err);
 	r = read_map(t, records, form, &m, err);
 	store = m.spans; /* grown: the cleanup is to free what is there now */

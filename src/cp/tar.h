@@ -52,9 +52,9 @@ struct tar_span {
 };
 
 struct tar_entry {
-	const char *name; /* as the archive has it; no NUL inside */
-	const char *link; /* target of TAR_LINK, TAR_SYMLINK */
-	char type;	  /* enum tar_type, or another flag that nobody knows */
+	const char *name;   /* as the archive has it; no NUL inside */
+	const char *link;   /* target of TAR_LINK, TAR_SYMLINK */
+	unsigned char type; /* enum tar_type, or another flag that nobody knows */
 	int64_t mode;
 	int64_t uid;
 	int64_t gid;
@@ -150,6 +150,8 @@ int tar_pax_int(struct slice s, int64_t *ret);
 /* "123.5", "-0.25". 0 or -EBADMSG. */
 int tar_pax_time(struct slice s, struct tar_time *ret);
 
+/* Do entries of this type have content? What is unknown has. */
+bool tar_has_content(unsigned char type);
 /* Reads n bytes of the stream: how many came (fewer only at its end), or an error. */
 ssize_t tar_take(struct tar_reader *t, void *to, size_t n, struct err *err);
 /* If the entry is sparse, by its type or by its records: reads the map, sets size, spans (and

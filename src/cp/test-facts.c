@@ -117,9 +117,9 @@ static void test_status(void **state)
 	assert_int_equal(pipe(p), 0);
 	assert_int_equal(status_facts(p[1], &f), 0);
 	read_line(p[0], line, sizeof(line));
-	assert_string_equal(line,
-			    "{\"name\":\"a\\u003c\\\"\xef\xbf\xbd\\n\",\"size\":5,\"mode\":134218239,"
-			    "\"mtime\":\"1970-01-01T00:00:00Z\",\"linkTarget\":\"/x\"}\n");
+	assert_string_equal(
+		line, "{\"name\":\"a\\u003c\\\"\xef\xbf\xbd\\n\",\"size\":5,\"mode\":134218239,"
+		      "\"mtime\":\"1970-01-01T00:00:00Z\",\"linkTarget\":\"/x\"}\n");
 	assert_int_equal(status_done(p[1]), 0);
 	read_line(p[0], line, sizeof(line));
 	assert_string_equal(line, "{}\n");

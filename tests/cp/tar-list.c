@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "cp/tar.h"
 
-#define FILE_MAX (64u << 20)
+#define FILE_MAX (64 << 20)
 
 static void print_hex(const char *p, size_t n)
 {
@@ -65,8 +65,8 @@ static int print_entry(struct tar_reader *t, const struct tar_entry *e, struct e
 	for (const struct tar_xattr *x = e->xattrs; x; x = x->next)
 		if (strcmp(x->name, "security.capability") == 0 && !x->next)
 			(void)printf(" capability %zu", x->value.n);
-	r = e->sparse && e->size > (64 << 20) ? 0 : sum_content(t, e, &sum, err);
-	(void)printf(" %016llx\n", (unsigned long long)sum);
+	r = e->size > FILE_MAX ? 0 : sum_content(t, e, &sum, err);
+	(void)printf(" %016llx\n", r < 0 ? 0 : (unsigned long long)sum);
 	return r;
 }
 
@@ -89,7 +89,7 @@ static void read_one(const char *path)
 	do
 		r = tar_next(&t, &e, &err);
 	while (r == TAR_ENTRY && print_entry(&t, e, &err) >= 0);
-	(void)printf("  %s\n", err.code < 0 ? err.text : "end");
+	(void)printf("  %s\n", err.code < 0 ? "error" : "end");
 	tar_done(&t);
 	s = source_free(s);
 }
@@ -121,7 +121,7 @@ static void write_one(char *line)
 	char *rest = line;
 	struct tar_entry e = { .name = take_text(&rest), .link = take_text(&rest) };
 
-	e.type = (char)take_number(&rest);
+	e.type = (unsigned char)take_number(&rest);
 	e.mode = take_number(&rest);
 	e.uid = take_number(&rest);
 	e.gid = take_number(&rest);
