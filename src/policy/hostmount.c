@@ -97,15 +97,19 @@ static void deny(struct verdict *ret, const char *rule, const char *asked)
 	(void)snprintf(ret->message, sizeof(ret->message), DENIED, asked);
 }
 
-static bool excepted(const struct hostmount_policy *policy, const struct hostmount_request *req)
+/* The exception that lifts a rule for this request: it must lie inside of what the rule protects,
+ * so that a more special rule inside the exception still holds. */
+static const struct hostmount_exception *lifted_by(const struct hostmount_policy *policy,
+						   const struct hostmount_request *req,
+						   const struct hostmount_rule *rule)
 {
 	for (size_t i = 0; i < policy->nexceptions; i++) {
 		const struct hostmount_exception *e = &policy->exceptions[i];
 
-		if ((req->read_only || e->writable) && within(&req->place, &e->place))
-			return true;
+		if (within(&req->place, &e->place) && within(&e->place, &rule->place))
+			return e;
 	}
-	return false;
+	return NULL;
 }
 
 static bool shared(const struct hostmount_policy *policy, const struct hostmount_request *req)
@@ -119,6 +123,8 @@ static bool shared(const struct hostmount_policy *policy, const struct hostmount
 void hostmount_decide(const struct hostmount_policy *policy, const struct hostmount_request *req,
 		      struct verdict *ret)
 {
+	bool excepted = false;
+
 	*ret = (struct verdict){ .kind = VERDICT_ALLOW, .rule = "hostmount-open" };
 	for (size_t i = 0; i < policy->nrules; i++) {
 		const struct hostmount_rule *rule = &policy->rules[i];
@@ -130,20 +136,25 @@ void hostmount_decide(const struct hostmount_policy *policy, const struct hostmo
 			return;
 		}
 	}
-	if (excepted(policy, req)) {
-		ret->rule = "hostmount-exception";
-		return;
-	}
 	for (size_t i = 0; i < policy->nrules; i++) {
 		const struct hostmount_rule *rule = &policy->rules[i];
+		const struct hostmount_exception *e;
 		bool hit = rule->kind == HOSTMOUNT_TREE ? within(&req->place, &rule->place)
 							: same(&req->place, &rule->place);
 
-		if (hit) {
+		if (!hit)
+			continue;
+		e = lifted_by(policy, req, rule);
+		if (!e) {
 			deny(ret, "hostmount-protected", req->asked);
 			return;
 		}
+		ret->rule = "hostmount-exception";
+		ret->read_only |= !e->writable;
+		excepted = true;
 	}
+	if (excepted)
+		return;
 	if (policy->has_sharing && !shared(policy, req)) {
 		ret->kind = VERDICT_DENY;
 		ret->rule = "hostmount-not-shared";

@@ -44,13 +44,12 @@ struct hostmount_rule {
 /* A part of a protected tree that may be mounted all the same. */
 struct hostmount_exception {
 	struct hostmount_place place;
-	bool writable; /* else only read-only */
+	bool writable; /* else it is mounted read-only, also when not asked to be */
 };
 
 struct hostmount_request {
 	const char *asked; /* the source as the user wrote it */
 	struct hostmount_place place;
-	bool read_only;
 };
 
 struct hostmount_policy {

@@ -2,6 +2,8 @@
 /* What every decision answers: pure functions fill it, the caller acts on it and logs it. */
 #pragma once
 
+#include <stdbool.h>
+
 enum verdict_kind {
 	VERDICT_ALLOW,
 	VERDICT_DENY,
@@ -10,5 +12,6 @@ enum verdict_kind {
 struct verdict {
 	enum verdict_kind kind;
 	const char *rule;   /* short name of the rule that decided, for the audit line; static */
+	bool read_only;	    /* VERDICT_ALLOW: but only so, whatever was asked */
 	char message[1024]; /* what the user is told, VERDICT_DENY only */
 };

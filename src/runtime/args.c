@@ -7,81 +7,116 @@
 
 #include "base/util.h"
 
-/* Options that take a value; every other one is a flag. Where they land, if anywhere. */
+/*
+ * Every option that runc 1.1 and crun know, and nothing else: an option that one of them reads in
+ * another way than we do (crun takes "-b/path", "--bund=/path" and bundled letters) would have it
+ * run a spec that was not edited. Unknown means no.
+ */
 struct option {
-	const char *name; /* without dashes */
-	ptrdiff_t field;  /* offset in struct args of a const char *, or NOWHERE */
+	const char *name; /* with its dashes */
+	bool value;	  /* takes one */
+	ptrdiff_t field;  /* offset in struct args of a const char * that gets it, or NOWHERE */
 };
 
 #define NOWHERE ((ptrdiff_t)-1)
 #define FIELD(f) ((ptrdiff_t)offsetof(struct args, f))
 
 static const struct option global_options[] = {
-	{ "log", FIELD(log) },	       { "log-format", NOWHERE }, { "log-level", NOWHERE },
-	{ "root", FIELD(root) },       { "criu", NOWHERE },	  { "rootless", NOWHERE },
-	{ "cgroup-manager", NOWHERE },
+	{ "--log", true, FIELD(log) },
+	{ "--log-format", true, FIELD(log_format) },
+	{ "--log-level", true, NOWHERE },
+	{ "--root", true, FIELD(root) },
+	{ "--criu", true, NOWHERE },
+	{ "--rootless", true, NOWHERE },
+	{ "--cgroup-manager", true, NOWHERE },
+	{ "--debug", false, NOWHERE },
+	{ "--systemd-cgroup", false, NOWHERE },
+	{ "--version", false, NOWHERE },
+	{ "-v", false, NOWHERE },
+	{ "-V", false, NOWHERE },
+	{ "--help", false, NOWHERE },
+	{ "-h", false, NOWHERE },
+	{ "-?", false, NOWHERE },
+	{ "--usage", false, NOWHERE },
 };
 
 static const struct option create_options[] = {
-	{ "bundle", FIELD(bundle) },
-	{ "b", FIELD(bundle) },
-	{ "config", FIELD(config) },
-	{ "f", FIELD(config) },
-	{ "pid-file", FIELD(pid_file) },
-	{ "console-socket", FIELD(console_socket) },
-	{ "preserve-fds", NOWHERE },
+	{ "--bundle", true, FIELD(bundle) },
+	{ "-b", true, FIELD(bundle) },
+	{ "--config", true, FIELD(config) },
+	{ "-f", true, FIELD(config) },
+	{ "--pid-file", true, FIELD(pid_file) },
+	{ "--console-socket", true, FIELD(console_socket) },
+	{ "--preserve-fds", true, NOWHERE },
+	{ "--detach", false, NOWHERE },
+	{ "-d", false, NOWHERE },
+	{ "--keep", false, NOWHERE },
+	{ "--no-new-keyring", false, NOWHERE },
+	{ "--no-subreaper", false, NOWHERE },
 	/* restore */
-	{ "image-path", NOWHERE },
-	{ "work-path", NOWHERE },
-	{ "parent-path", NOWHERE },
-	{ "manage-cgroups-mode", NOWHERE },
-	{ "empty-ns", NOWHERE },
-	{ "lsm-profile", NOWHERE },
-	{ "lsm-mount-context", NOWHERE },
+	{ "--image-path", true, NOWHERE },
+	{ "--work-path", true, NOWHERE },
+	{ "--parent-path", true, NOWHERE },
+	{ "--manage-cgroups-mode", true, NOWHERE },
+	{ "--empty-ns", true, NOWHERE },
+	{ "--lsm-profile", true, NOWHERE },
+	{ "--lsm-mount-context", true, NOWHERE },
+	{ "--tcp-established", false, NOWHERE },
+	{ "--ext-unix-sk", false, NOWHERE },
+	{ "--shell-job", false, NOWHERE },
+	{ "--file-locks", false, NOWHERE },
+	{ "--auto-dedup", false, NOWHERE },
+	{ "--lazy-pages", false, NOWHERE },
 };
 
 static const char *const making[] = { "create", "run", "restore" };
 
-static const char *skip_dashes(const char *arg)
-{
-	return arg[1] == '-' ? arg + 2 : arg + 1;
-}
-
-static const struct option *find_option(const struct option *table, size_t n, const char *name,
+static const struct option *find_option(const struct option *table, size_t n, const char *arg,
 					size_t len)
 {
 	for (size_t i = 0; i < n; i++)
-		if (strlen(table[i].name) == len && memcmp(table[i].name, name, len) == 0)
+		if (strlen(table[i].name) == len && memcmp(table[i].name, arg, len) == 0)
 			return &table[i];
 	return NULL;
+}
+
+static int unknown(const char *arg, struct err *err)
+{
+	const char *word = arg;
+
+	while (*word == '-')
+		word++;
+	if (strncmp(word, "no-piv", strlen("no-piv")) == 0)
+		return err_set(
+			err, -EINVAL,
+			"--no-pivot is refused: a container without pivot_root keeps the host's "
+			"mounts within reach");
+	return err_set(err, -EINVAL,
+		       "option %s is not known to gabion-runc (write it in full, the value apart "
+		       "or after =)",
+		       arg);
 }
 
 /* Reads the option at argv[*at]; steps over its value too. */
 static int take_option(struct args *a, const struct option *table, size_t n, int *at,
 		       struct err *err)
 {
-	const char *name = skip_dashes(a->argv[*at]);
-	const char *equals = strchr(name, '=');
-	size_t len = equals ? (size_t)(equals - name) : strlen(name);
-	const struct option *o = find_option(table, n, name, len);
-	const char *value;
+	const char *arg = a->argv[*at];
+	const char *equals = arg[1] == '-' ? strchr(arg, '=') : NULL;
+	const struct option *o =
+		find_option(table, n, arg, equals ? (size_t)(equals - arg) : strlen(arg));
+	const char *value = NULL;
 
-	if (!o) {
-		(*at)++;
-		return 0;
-	}
-	if (equals) {
-		value = equals + 1;
-	} else {
-		if (*at + 1 >= a->argc)
-			return err_set(err, -EINVAL, "option %s needs a value", a->argv[*at]);
-		value = a->argv[++*at];
+	if (!o || (equals && !o->value))
+		return unknown(arg, err);
+	if (o->value) {
+		if (!equals && *at + 1 >= a->argc)
+			return err_set(err, -EINVAL, "option %s needs a value", arg);
+		value = equals ? equals + 1 : a->argv[++*at];
 	}
 	(*at)++;
 	if (o->field != NOWHERE)
 		*(const char **)((char *)a + o->field) = value;
-	if (strcmp(o->name, "log-format") == 0)
-		a->log_json = strcmp(value, "json") == 0;
 	return 0;
 }
 
@@ -101,11 +136,6 @@ static int parse_making(struct args *a, int at, struct err *err)
 			continue;
 		}
 		if (options && arg[0] == '-' && arg[1] != '\0') {
-			if (strcmp(skip_dashes(arg), "no-pivot") == 0)
-				return err_set(err, -EINVAL,
-					       "--no-pivot is refused: a container without "
-					       "pivot_root keeps the "
-					       "host's mounts within reach");
 			if (strcmp(arg, "-h") == 0 || strcmp(arg, "--help") == 0) {
 				a->makes_container = false;
 				return 0;

@@ -16,7 +16,7 @@ struct args {
 	bool makes_container;	    /* create, run, restore: the spec is edited */
 	bool makes_process;	    /* those, and exec */
 	const char *log;	    /* --log FILE */
-	bool log_json;		    /* --log-format json */
+	const char *log_format;	    /* --log-format */
 	const char *bundle;	    /* --bundle, default "." */
 	const char *config;	    /* crun's --config, default NULL: config.json in the bundle */
 	const char *pid_file;	    /* --pid-file */

@@ -20,7 +20,7 @@
 #include "linux/mountinfo.h"
 #include "runtime/asks.h"
 #include "runtime/edit.h"
-#include "runtime/place.h"
+#include "runtime/judge.h"
 #include "runtime/runtime.h"
 #include "runtime/source.h"
 
@@ -110,34 +110,6 @@ static int make_cgroup(struct runtime *rt, struct json *mount, const struct bind
 	if (r == 0)
 		r = json_set(&rt->arena, mount, "source", json_new_str(&rt->arena, "cgroup"));
 	return r == 0 ? json_set(&rt->arena, mount, "options", options) : r;
-}
-
-static int no_record(struct runtime *rt, const char *asked, struct err *err)
-{
-	return err_set(err, -EPERM,
-		       "can't mount %s: nobody is on record as having asked for container %s; "
-		       "start it through %s/"
-		       "docker.sock, or set \"bindsWithoutRecord\" in %s/gabion.json",
-		       asked, rt->args.id, rt->inst.run, rt->inst.etc);
-}
-
-static int judge_host(struct runtime *rt, int fd, const char *asked, bool read_only,
-		      struct err *err)
-{
-	struct hostmount_policy policy;
-	struct hostmount_request req = { .asked = asked, .read_only = read_only };
-	struct verdict verdict;
-	int r;
-
-	if (!rt->has_asker && !rt->facts.unrecorded_root)
-		return no_record(rt, asked, err);
-	r = place_policy(rt, &policy, err);
-	if (r == 0)
-		r = place_of(rt, fd, &req.place, err);
-	if (r < 0)
-		return r;
-	hostmount_decide(&policy, &req, &verdict);
-	return verdict.kind == VERDICT_DENY ? err_set(err, -EPERM, "%s", verdict.message) : 0;
 }
 
 /* Without an ID-map: only by the administrator's word; all owners show as nobody. */
@@ -277,7 +249,7 @@ static int check_left_over(struct runtime *rt, const struct bind *b, int fd,
 		       b->asked, ident->uid, rt->asker.uid, rt->asker.uid, b->asked);
 }
 
-static int take_source(struct runtime *rt, struct bind *b, int fd, const struct bind_options *o,
+static int take_source(struct runtime *rt, struct bind *b, int fd, struct bind_options *o,
 		       enum source_kind kind, struct err *err)
 {
 	struct at_ident ident;
@@ -297,7 +269,12 @@ static int take_source(struct runtime *rt, struct bind *b, int fd, const struct 
 	if (r < 0)
 		return r;
 	if (kind == SOURCE_HOST) {
-		r = judge_host(rt, fd, b->asked, o->attr & MOUNT_ATTR_RDONLY, err);
+		bool read_only;
+
+		r = judge_host(rt, fd, b->asked, o->recursive, &read_only, err);
+		if (r == 0 && read_only)
+			o->attr |= MOUNT_ATTR_RDONLY;
+		b->attr = o->attr;
 		if (r == 0)
 			r = check_left_over(rt, b, fd, &ident, err);
 		if (r < 0)

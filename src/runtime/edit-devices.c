@@ -119,15 +119,32 @@ static int start_rules(struct runtime *rt, struct json *rules)
 	return r;
 }
 
-static int keep_node(struct runtime *rt, struct json *entry, const struct node *d,
-		     struct json *kept, struct json *rules)
+/* What the engine's own rule for exactly this node allows (--device PATH:PATH:r). */
+static const char *access_of(const struct json *given, const struct node *d)
 {
-	int r = json_append(&rt->arena, kept, entry);
+	const char *access = "rwm";
 
-	return r == 0 ? add_rule(rt, rules, true, d, "rwm") : r;
+	for (size_t i = 0; json_is(given, JSON_ARRAY) && i < given->n; i++) {
+		const struct json *rule = given->items[i];
+		struct node n;
+
+		if (json_get_bool(rule, "allow", false) && read_node(rule, &n) == 0 &&
+		    n.type == d->type && n.major == d->major && n.minor == d->minor &&
+		    json_get_str(rule, "access"))
+			access = json_get_str(rule, "access");
+	}
+	return access;
 }
 
-static int sort_node(struct runtime *rt, struct json *entry, bool privileged, struct json *kept,
+static int keep_node(struct runtime *rt, struct json *entry, const struct node *d,
+		     const struct json *given, struct json *rules)
+{
+	int r = json_append(&rt->arena, rt->devices, entry);
+
+	return r == 0 ? add_rule(rt, rules, true, d, access_of(given, d)) : r;
+}
+
+static int sort_node(struct runtime *rt, struct json *entry, const struct json *given,
 		     struct json *rules, struct err *err)
 {
 	const char *path = json_get_str(entry, "path");
@@ -139,10 +156,10 @@ static int sort_node(struct runtime *rt, struct json *entry, bool privileged, st
 	if (node_in(standard, ARRAY_SIZE(standard), &d) || d.type == 'p')
 		return 0;
 	if (node_in(harmless, ARRAY_SIZE(harmless), &d) || is_configured(rt, &d)) {
-		r = keep_node(rt, entry, &d, kept, rules);
+		r = keep_node(rt, entry, &d, given, rules);
 		return r < 0 ? err_errno(err, r, "spec") : 0;
 	}
-	if (privileged)
+	if (opens_all(given))
 		return 0;
 	return err_set(err, -EPERM,
 		       "device %s (%c %lld:%lld) of the host is not for containers; an "
@@ -157,7 +174,7 @@ int edit_devices(struct runtime *rt, struct err *err)
 	struct json *devices = json_get(spec_linux, "devices");
 	struct json *resources = json_need(&rt->arena, spec_linux, "resources", JSON_OBJECT);
 	struct json *rules = json_new(&rt->arena, JSON_ARRAY);
-	bool privileged = opens_all(json_get(resources, "devices"));
+	const struct json *given = json_get(resources, "devices");
 	int r;
 
 	rt->devices = json_new(&rt->arena, JSON_ARRAY);
@@ -165,7 +182,7 @@ int edit_devices(struct runtime *rt, struct err *err)
 		return err_set(err, -EINVAL, "linux.resources is not an object");
 	r = start_rules(rt, rules);
 	for (size_t i = 0; r == 0 && json_is(devices, JSON_ARRAY) && i < devices->n; i++) {
-		r = sort_node(rt, devices->items[i], privileged, rt->devices, rules, err);
+		r = sort_node(rt, devices->items[i], given, rules, err);
 		if (r < 0)
 			return r;
 	}

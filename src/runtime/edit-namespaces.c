@@ -87,6 +87,21 @@ static int check_hosts(const struct json *spec, struct err *err)
 	return network || others[0] ? refuse_host(network, others, err) : 0;
 }
 
+/* crun joins every entry of a type, runc takes none: only one can have been meant. */
+static int check_twice(const struct json *list, struct err *err)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const char *type = json_get_str(list->items[i], "type");
+
+		if (!type)
+			return err_set(err, -EINVAL, "a namespace without a type");
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(type, json_get_str(list->items[j], "type")) == 0)
+				return err_set(err, -EINVAL, "two %s namespaces in one spec", type);
+	}
+	return 0;
+}
+
 /* userns-remap shifts the owners on disk; shifting them once more would show them wrong. */
 static int check_remap(const struct json *spec, struct err *err)
 {
@@ -122,7 +137,9 @@ int edit_namespaces(struct runtime *rt, struct err *err)
 
 	if (!list)
 		return err_set(err, -EINVAL, "linux.namespaces is not a list");
-	r = check_remap(rt->spec, err);
+	r = check_twice(list, err);
+	if (r == 0)
+		r = check_remap(rt->spec, err);
 	if (r == 0)
 		r = check_hosts(rt->spec, err);
 	if (r < 0)

@@ -1,44 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The process: a working directory that names a descriptor of the runtime (CVE-2024-21626) is
- * refused, also where it is hidden by dots or slashes. Capabilities stay as the engine granted
- * them: they hold in the container's user namespace only.
+ * refused, also where it is hidden by dots, slashes, or symlinks of the image. Capabilities stay as
+ * the engine granted them: they hold in the container's user namespace only.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/slice.h"
+#include "linux/at.h"
 #include "runtime/edit.h"
 #include "runtime/runtime.h"
 
-#define PARTS_MAX 3
+#define PARTS_MAX 256
+#define LINKS_MAX 40
 
-/* The first parts of a path after "." and ".." are resolved by name. */
-static size_t first_parts(const char *path, struct slice parts[PARTS_MAX])
+/* The parts walked so far: a place that the kernel would leave by a link of its own? */
+static bool is_descriptor(const struct slice *p, size_t n)
 {
-	struct slice rest = slice_str(path);
-	struct slice part;
-	size_t depth = 0;
-
-	while (slice_split(&rest, '/', &part)) {
-		if (part.n == 0 || slice_eq_str(part, "."))
-			continue;
-		if (slice_eq_str(part, "..")) {
-			depth -= depth > 0;
-			continue;
-		}
-		if (depth < PARTS_MAX)
-			parts[depth] = part;
-		depth++;
-	}
-	return MIN(depth, (size_t)PARTS_MAX);
-}
-
-static bool names_descriptor(const char *cwd)
-{
-	struct slice p[PARTS_MAX];
-	size_t n = first_parts(cwd, p);
-
 	if (n >= 2 && slice_eq_str(p[0], "dev") && slice_eq_str(p[1], "fd"))
 		return true;
 	return n >= 3 && slice_eq_str(p[0], "proc") &&
@@ -47,16 +29,91 @@ static bool names_descriptor(const char *cwd)
 		slice_eq_str(p[2], "map_files"));
 }
 
+/* Walks by name, asking after every step: the kernel has followed a link before it reads a "..". */
+static bool names_descriptor(const char *cwd)
+{
+	struct slice parts[PARTS_MAX];
+	struct slice rest = slice_str(cwd);
+	struct slice part;
+	size_t n = 0;
+
+	while (slice_split(&rest, '/', &part)) {
+		if (part.n == 0 || slice_eq_str(part, "."))
+			continue;
+		if (slice_eq_str(part, "..")) {
+			n -= n > 0;
+			continue;
+		}
+		if (n == PARTS_MAX)
+			return true;
+		parts[n++] = part;
+		if (is_descriptor(parts, n))
+			return true;
+	}
+	return false;
+}
+
+static int refuse(const char *cwd, struct err *err)
+{
+	return err_set(err, -EPERM,
+		       "working directory %s is refused: it could be a descriptor of the runtime, "
+		       "outside of the "
+		       "container",
+		       cwd);
+}
+
+/* The text of path's first symlink put in its place: 1, or 0 when it has none. */
+static int follow_one(struct arena *a, int root, const char *path, const char **ret)
+{
+	struct slice all = slice_str(path);
+
+	for (size_t at = 1; at <= all.n; at++) {
+		char target[PATH_MAX];
+		CLEANUP_FD int fd = -EBADF;
+		const char *prefix;
+		const char *slash;
+		ssize_t n;
+
+		if (at < all.n && path[at] != '/')
+			continue;
+		prefix = arena_must(arena_dup(a, path, at));
+		fd = at_open_in_root(root, prefix, O_PATH | O_NOFOLLOW, 0);
+		n = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target) - 1);
+		if (n <= 0) /* readlinkat(2) on anything but a symlink: EINVAL or ENOENT */
+			continue;
+		target[n] = '\0';
+		slash = strrchr(prefix, '/');
+		*ret = target[0] == '/' ? arena_printf(a, "%s%s", target, path + at)
+					: arena_printf(a, "%.*s/%s%s", (int)(slash - prefix),
+						       prefix, target, path + at);
+		(void)arena_must((void *)*ret);
+		return 1;
+	}
+	return 0;
+}
+
+int process_check_cwd(struct runtime *rt, int root, struct err *err)
+{
+	const char *cwd = json_get_str(json_get(rt->spec, "process"), "cwd");
+	const char *path = cwd;
+
+	if (!cwd || cwd[0] != '/')
+		return 0;
+	for (int links = 0; links < LINKS_MAX; links++) {
+		if (names_descriptor(path))
+			return refuse(cwd, err);
+		if (follow_one(&rt->arena, root, path, &path) == 0)
+			return 0;
+	}
+	return err_set(err, -ELOOP, "working directory %s: too many symlinks", cwd);
+}
+
 int edit_process(struct runtime *rt, struct err *err)
 {
 	const struct json *process = json_get(rt->spec, "process");
 	const char *cwd = json_get_str(process, "cwd");
 
 	if (cwd && names_descriptor(cwd))
-		return err_set(err, -EPERM,
-			       "working directory %s is refused: it could be a descriptor of the "
-			       "runtime, outside "
-			       "of the container",
-			       cwd);
+		return refuse(cwd, err);
 	return 0;
 }

@@ -118,6 +118,8 @@ static int furnish(struct runtime *rt, struct err *err)
 	if (root < 0)
 		return err_errno(err, -errno, "root file system %s", rt->stage.root);
 	r = attach_binds(rt, root, err);
+	if (r == 0)
+		r = process_check_cwd(rt, root, err);
 	if (r == 0 && json_get_bool(json_get(rt->spec, "root"), "readonly", false))
 		r = target_lock_root(rt, root, err);
 	return r;

@@ -5,6 +5,7 @@
  * that have one.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "base/slice.h"
 #include "runtime/edit.h"
@@ -12,30 +13,32 @@
 
 static const char ping[] = "net.ipv4.ping_group_range";
 
-static bool next_number(struct slice *rest, uint32_t *ret)
+/* Two numbers apart by spaces, or by a tab as the kernel prints them. */
+static bool read_range(const char *value, uint32_t *low, uint32_t *high)
 {
-	struct slice word;
+	size_t n = strcspn(value, " \t");
+	const char *second = value + n + strspn(value + n, " \t");
 
-	while (slice_split(rest, ' ', &word))
-		if (word.n > 0)
-			return num_parse_u32(word, ret) == 0;
-	return false;
+	return num_parse_u32((struct slice){ value, n }, low) == 0 &&
+	       num_parse_u32(slice_str(second), high) == 0;
 }
 
 int edit_sysctls(struct runtime *rt, struct err *err)
 {
 	struct json *sysctls = json_at(rt->spec, "linux.sysctl");
 	const char *value = json_get_str(sysctls, ping);
-	struct slice rest = slice_str(value);
 	uint32_t last = rt->facts.ids_per_container - 1;
 	uint32_t low;
 	uint32_t high;
 	int r;
 
-	if (!value || !next_number(&rest, &low) || !next_number(&rest, &high) || high <= last)
+	if (!value || !read_range(value, &low, &high) || high <= last)
 		return 0;
+	/* No mapped group is in the range: "1 0" is how the kernel writes "nobody". */
 	r = json_set(&rt->arena, sysctls, ping,
-		     json_new_str(&rt->arena, arena_must(arena_printf(&rt->arena, "%u %u",
-								      MIN(low, last), last))));
+		     low > last
+			     ? json_new_str(&rt->arena, "1 0")
+			     : json_new_str(&rt->arena, arena_must(arena_printf(&rt->arena, "%u %u",
+										low, last))));
 	return r < 0 ? err_errno(err, r, "spec") : 0;
 }

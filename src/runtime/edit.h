@@ -41,3 +41,7 @@ void undo_stage(struct runtime *rt);
 int edit_limits(struct runtime *rt, struct err *err);
 int edit_record(struct runtime *rt, struct err *err);
 void undo_record(struct runtime *rt);
+
+/* The rest of edit_process, once there is a root: symlinks of the image in the working directory.
+ */
+int process_check_cwd(struct runtime *rt, int root, struct err *err);

@@ -114,7 +114,7 @@ static void report(const struct args *args, const char *text)
 		return;
 	if (gmtime_r(&now, &tm))
 		(void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	if (!args->log_json) {
+	if (!args->log_format || strcmp(args->log_format, "json") != 0) {
 		(void)fprintf(log, "time=\"%s\" level=error msg=\"%s\"\n", when, text);
 		return;
 	}

@@ -23,6 +23,9 @@ static const char *const sockets[] = {
 	"/var/run/iechor.sock",
 };
 
+static const char *const user_sockets[] = { "docker.sock", "docker", "podman", "containerd",
+					    "buildkit" };
+
 static uint64_t dev_of(uint32_t major, uint32_t minor)
 {
 	return (uint64_t)major << 32 | minor;
@@ -159,6 +162,19 @@ static int add_rule(struct runtime *rt, struct rule_list *l, enum hostmount_kind
 	return 0;
 }
 
+/* Of rootless engines, in the one folder of /run that a user may have. */
+static int add_user_sockets(struct runtime *rt, struct rule_list *l, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(user_sockets); i++)
+		r = add_rule(rt, l, HOSTMOUNT_TREE,
+			     arena_must(arena_printf(&rt->arena, "/run/user/%u/%s", rt->asker.uid,
+						     user_sockets[i])),
+			     err);
+	return r;
+}
+
 static int add_rules(struct runtime *rt, struct rule_list *l, struct err *err)
 {
 	const char *own[] = { rt->inst.etc, rt->inst.run, rt->inst.lib, instance_ids_dir(),
@@ -171,6 +187,8 @@ static int add_rules(struct runtime *rt, struct rule_list *l, struct err *err)
 		r = add_rule(rt, l, HOSTMOUNT_TREE, own[i], err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(sockets); i++)
 		r = add_rule(rt, l, HOSTMOUNT_TREE, sockets[i], err);
+	if (r == 0 && rt->has_asker)
+		r = add_user_sockets(rt, l, err);
 	for (size_t i = 0; r == 0 && i < rt->facts.restricted.n; i++)
 		r = add_rule(rt, l, HOSTMOUNT_TREE, rt->facts.restricted.items[i], err);
 	for (size_t i = 0; r == 0 && i < rt->facts.engines.n; i++)
@@ -215,8 +233,8 @@ static int add_exceptions(struct runtime *rt, struct hostmount_policy *ret, stru
 
 int place_policy(struct runtime *rt, struct hostmount_policy *ret, struct err *err)
 {
-	size_t most = count_protected() + ARRAY_SIZE(sockets) + rt->facts.restricted.n +
-		      rt->facts.engines.n + 8;
+	size_t most = count_protected() + ARRAY_SIZE(sockets) + ARRAY_SIZE(user_sockets) +
+		      rt->facts.restricted.n + rt->facts.engines.n + 8;
 	struct rule_list l = { .r = arena_must(arena_array(&rt->arena, most, sizeof(*l.r))) };
 	struct hostmount_place *sharing;
 	int r;

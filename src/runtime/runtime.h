@@ -50,6 +50,8 @@ struct ask_map {
 	int userns;
 };
 
+struct hostmount_policy;
+
 struct runtime {
 	struct arena arena;
 	struct args args;
@@ -71,6 +73,7 @@ struct runtime {
 
 	struct json
 		*devices; /* device nodes of the spec that the container gets, made on the stage */
+	struct hostmount_policy *hostmounts; /* made when first needed (judge.c) */
 	struct ask_map ask_maps[8];
 	size_t nask_maps;
 

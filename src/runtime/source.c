@@ -17,9 +17,9 @@ enum own_flags {
 	OWN_VOLUME = 1u << 1, /* may hide a mount of a volume driver */
 };
 
-/* Paths below an engine's data root ("*": one name, "**": anything below, or nothing). Docker's
- * daemon/container_operations_unix.go, volumes/local, BuildKit's executor and solver; Podman's
- * overlay-containers and volumes. */
+/* Paths below an engine's data root ("*": one name, "**": anything below, or nothing, "@": the
+ * container's own id). Docker's daemon/container_operations_unix.go, volumes/local, BuildKit's
+ * executor and solver; Podman's overlay-containers and volumes. */
 static const struct {
 	const char *pattern;
 	unsigned flags;
@@ -28,10 +28,10 @@ static const struct {
 	{ "containers/*/hostname", 0 },
 	{ "containers/*/resolv.conf", 0 },
 	{ "containers/*/mounts/shm", 0 },
-	{ "containers/*/mounts/secrets/**", 0 },
-	{ "containers/*/mounts/configs/**", 0 },
-	{ "containers/*/mounts/config*", 0 },
-	{ "containers/*/secrets/**", 0 },
+	{ "containers/@/mounts/secrets/**", 0 },
+	{ "containers/@/mounts/configs/**", 0 },
+	{ "containers/@/mounts/config*", 0 },
+	{ "containers/@/secrets/**", 0 },
 	{ "volumes/*/_data/**", OWN_VOLUME },
 	{ "volumes/*/*/_data/**", OWN_VOLUME },
 	{ "buildkit/executor/**", OWN_BUILD },
@@ -91,7 +91,7 @@ static bool name_matches(struct slice pattern, struct slice name)
 	       slice_ends(name, slice_from(pattern, star + 1));
 }
 
-static bool path_matches(const char *pattern, const char *path)
+static bool path_matches(const char *id, const char *pattern, const char *path)
 {
 	struct slice p = slice_str(pattern);
 	struct slice q = slice_str(path);
@@ -101,7 +101,9 @@ static bool path_matches(const char *pattern, const char *path)
 	while (slice_split(&p, '/', &want)) {
 		if (slice_eq_str(want, "**"))
 			return true;
-		if (!slice_split(&q, '/', &name) || !name_matches(want, name))
+		if (!slice_split(&q, '/', &name))
+			return false;
+		if (slice_eq_str(want, "@") ? !slice_eq_str(name, id) : !name_matches(want, name))
 			return false;
 	}
 	return !q.p;
@@ -187,7 +189,7 @@ static int classify_own(struct runtime *rt, int fd, const char *rest, const stru
 		char fs[32];
 		int r;
 
-		if (!path_matches(own[i].pattern, rest) ||
+		if (!path_matches(rt->args.id, own[i].pattern, rest) ||
 		    ((own[i].flags & OWN_BUILD) && !is_build(rt)))
 			continue;
 		if (own[i].flags & OWN_VOLUME) {

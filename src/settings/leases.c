@@ -214,7 +214,7 @@ static int reclaim(struct table *t)
 		}
 		t->h.used += t->r[i].size != 0;
 	}
-	t->h.reclaim = MAX(RECLAIM_AT, t->h.used * 2);
+	t->h.reclaim = MIN(MAX(RECLAIM_AT, t->h.used * 2), RECORDS_MAX);
 	return 0;
 }
 

@@ -29,6 +29,7 @@ static int ranges_add(struct ranges *set, uint32_t start, uint32_t count)
 {
 	struct range *last = set->n ? &set->r[set->n - 1] : NULL;
 
+	count = MIN(count, UINT32_MAX - start); /* (uid_t)-1 is no id */
 	if (count == 0)
 		return 0;
 	if (last && start >= last->start && start <= (uint64_t)last->start + last->count) {
@@ -146,12 +147,23 @@ int ranges_pool(const struct facts *facts, struct ranges *ret, struct err *err)
 	return ret->n ? 0 : ranges_add(ret, RANGES_START, RANGES_COUNT);
 }
 
+int ranges_delegated(struct ranges *ret, struct err *err)
+{
+	int r;
+
+	ret->n = 0;
+	r = load_sub("/etc/subuid", NULL, NULL, NULL, ret, err);
+	return r < 0 ? r : load_sub("/etc/subgid", NULL, NULL, NULL, ret, err);
+}
+
 int ranges_taken(struct ranges *ret, struct err *err)
 {
 	int r;
 
 	ret->n = 0;
-	r = load_sub("/etc/subuid", NULL, NULL, "gabion", ret, err);
+	r = ranges_add(ret, RANGES_USERS_START, RANGES_USERS_COUNT);
+	if (r == 0)
+		r = load_sub("/etc/subuid", NULL, NULL, "gabion", ret, err);
 	if (r == 0)
 		r = load_sub("/etc/subgid", NULL, NULL, "gabion", ret, err);
 	if (r == 0)

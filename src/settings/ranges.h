@@ -49,6 +49,9 @@ int ranges_parse_accounts(struct slice text, struct ranges *ret);
  * in /etc/subgid too, else the default. */
 int ranges_pool(const struct facts *facts, struct ranges *ret, struct err *err);
 
+/* All entries of /etc/subuid and /etc/subgid. */
+int ranges_delegated(struct ranges *ret, struct err *err);
+
 /* Everything on this host that the pool must not hand out. */
 int ranges_taken(struct ranges *ret, struct err *err);
 

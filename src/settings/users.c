@@ -56,6 +56,41 @@ static bool find_line(struct slice text, uint32_t uid, uint32_t *ret_lines, uint
 	return found;
 }
 
+#define NOBODY UINT32_MAX /* in the list: a range that somebody has by /etc/subuid or /etc/subgid \
+			   */
+
+static int append_line(int fd, uint32_t uid)
+{
+	char line[16];
+	int r;
+
+	(void)snprintf(line, sizeof(line), "%u\n", uid);
+	r = fd_write_all(fd, line, strlen(line));
+	return r == 0 && fsync(fd) < 0 ? -errno : r;
+}
+
+/* Appends the user behind as many ranges as are somebody's already. */
+static int append_user(int fd, uint32_t uid, uint32_t *at, struct err *err)
+{
+	CLEANUP_FREE struct ranges *delegated = calloc(1, sizeof(*delegated));
+	uint64_t end;
+	int r;
+
+	if (!delegated)
+		return err_set(err, -ENOMEM, "out of memory");
+	r = ranges_delegated(delegated, err);
+	if (r < 0)
+		return r;
+	while (r == 0 && *at < RANGES_USERS_COUNT / SET_ASIDE &&
+	       ranges_hit(delegated, RANGES_USERS_START + *at * SET_ASIDE, SET_ASIDE, &end)) {
+		r = append_line(fd, NOBODY);
+		(*at)++;
+	}
+	if (r == 0)
+		r = append_line(fd, uid);
+	return r < 0 ? err_errno(err, r, "list of users with ids set aside") : 0;
+}
+
 /* The list, one uid a line: the nth line has the nth range. Only ever appended to, under flock(2).
  */
 static int set_aside(const char *ids_dir, uint32_t uid, struct range *ret, struct err *err)
@@ -63,7 +98,6 @@ static int set_aside(const char *ids_dir, uint32_t uid, struct range *ret, struc
 	CLEANUP_BUF struct buf b = BUF_INIT(1u << 20);
 	CLEANUP_FD int fd = -EBADF;
 	char path[INSTANCE_PATH_MAX];
-	char line[16];
 	uint32_t lines;
 	uint32_t at;
 	int r;
@@ -80,12 +114,9 @@ static int set_aside(const char *ids_dir, uint32_t uid, struct range *ret, struc
 		return err_errno(err, r, "%s", path);
 	if (!find_line(buf_slice(&b), uid, &lines, &at)) {
 		at = lines;
-		(void)snprintf(line, sizeof(line), "%u\n", uid);
-		r = fd_write_all(fd, line, strlen(line));
-		if (r == 0 && fsync(fd) < 0)
-			r = -errno;
+		r = append_user(fd, uid, &at, err);
 		if (r < 0)
-			return err_errno(err, r, "%s", path);
+			return r;
 	}
 	if (at >= RANGES_USERS_COUNT / SET_ASIDE)
 		return err_set(err, -ENOSPC,
