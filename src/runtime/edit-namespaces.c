@@ -137,6 +137,7 @@ int edit_namespaces(struct runtime *rt, struct err *err)
 
 	if (!list)
 		return err_set(err, -EINVAL, "linux.namespaces is not a list");
+	drop_user(list);
 	r = check_twice(list, err);
 	if (r == 0)
 		r = check_remap(rt->spec, err);
@@ -144,7 +145,6 @@ int edit_namespaces(struct runtime *rt, struct err *err)
 		r = check_hosts(rt->spec, err);
 	if (r < 0)
 		return r;
-	drop_user(list);
 	if (oci_namespace_find(rt->spec, "cgroup"))
 		return 0;
 	cgroup = json_new(&rt->arena, JSON_OBJECT);

@@ -17,6 +17,7 @@
 #include "linux/mnt.h"
 #include "runtime/attach.h"
 #include "runtime/edit.h"
+#include "runtime/nodes.h"
 #include "runtime/runtime.h"
 #include "runtime/target.h"
 
@@ -137,6 +138,8 @@ int edit_stage(struct runtime *rt, struct err *err)
 		r = furnish(rt, err);
 	for (size_t i = 0; r == 0 && i < rt->devices->n; i++)
 		r = make_node(rt, rt->devices->items[i], i, err);
+	if (r == 0)
+		r = nodes_cover(rt, err);
 	if (r == 0)
 		r = attach_spec(rt, err);
 	return r;

@@ -113,17 +113,8 @@ static void test_cwd(void **state)
 		"/proc/self/map_files/x",
 	};
 	static const char *const good[] = {
-		"/",
-		"/app",
-		"/proc",
-		"/proc/self",
-		"/proc/self/ns",
-		"/dev",
-		"/dev/shm",
-		"/procs/self/fd",
-		"/proc/self/fdinfo",
-		"/x/proc/self/fd",
-		"/proc/self/fd/../../..", /* by name: / */
+		"/",	"/app",	    "/proc",	      "/proc/self",	   "/proc/self/ns",
+		"/dev", "/dev/shm", "/procs/self/fd", "/proc/self/fdinfo", "/x/proc/self/fd",
 	};
 
 	(void)state;
