@@ -14,9 +14,38 @@
 #define NAMES_MAX (256u << 20) /* bytes of names in one directory */
 #define PASSES 64	       /* a directory that the container keeps filling is given up */
 
-static int by_bytes(const void *a, const void *b)
+/* Lets names[i] sink to its place in the heap names[0..n): the greatest is on top. */
+static void sink_down(const char **names, size_t n, size_t i)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	for (;;) {
+		size_t child = 2 * i + 1;
+		const char *top = names[i];
+
+		if (child >= n)
+			return;
+		if (child + 1 < n && strcmp(names[child + 1], names[child]) > 0)
+			child++;
+		if (strcmp(names[child], top) <= 0)
+			return;
+		names[i] = names[child];
+		names[child] = top;
+		i = child;
+	}
+}
+
+/* Heap sort. The C library's qsort(3) asks how much memory there is, on some versions by opening
+ * files; nothing here may open a file that the container chooses. */
+static void sort_names(const char **names, size_t n)
+{
+	for (size_t i = n / 2; i > 0; i--)
+		sink_down(names, n, i - 1);
+	for (size_t end = n; end > 1; end--) {
+		const char *last = names[end - 1];
+
+		names[end - 1] = names[0];
+		names[0] = last;
+		sink_down(names, end - 1, 0);
+	}
 }
 
 static bool is_dots(const char *name)
@@ -70,7 +99,7 @@ int fs_names_read(int dirfd, struct fs_names *ret)
 		ret->names[i] = p;
 		p += strlen(p) + 1;
 	}
-	qsort(ret->names, count, sizeof(char *), by_bytes);
+	sort_names(ret->names, count);
 	return 0;
 }
 

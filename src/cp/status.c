@@ -11,6 +11,7 @@
 #include "json/json.h"
 
 #define LINE_MAX_BYTES 65536u
+#define PATH_SHOWN 800 /* bytes of a path in a message, so that the reason still fits */
 
 static const struct {
 	int code;
@@ -38,7 +39,8 @@ int status_fail(struct err *err, int code, const char *op, const char *path)
 	(void)snprintf(why, sizeof(why), "%s", strerror(-code));
 	if (why[0] >= 'A' && why[0] <= 'Z' && !(why[1] >= 'A' && why[1] <= 'Z'))
 		why[0] = (char)(why[0] - 'A' + 'a');
-	return err_set(err, code, "%s %s: %s", op, path, why);
+	return err_set(err, code, "%s %.*s%s: %s", op, PATH_SHOWN, path,
+		       strlen(path) > PATH_SHOWN ? "..." : "", why);
 }
 
 static int send_line(int fd, const struct json *obj)

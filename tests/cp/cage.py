@@ -16,6 +16,7 @@ SIZE = 65536
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWIPC = 0x20000, 0x10000000, 0x20000000, 0x8000000
 MS_REC, MS_PRIVATE, MS_BIND, MNT_DETACH = 0x4000, 0x40000, 0x1000, 2
+MS_RDONLY, MS_REMOUNT = 1, 32
 SYS_PIVOT_ROOT, SYS_OPEN_TREE, SYS_MOVE_MOUNT, SYS_MOUNT_SETATTR = 155, 428, 429, 442
 AT_FDCWD, AT_EMPTY_PATH = -100, 0x1000
 OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, MOVE_MOUNT_F_EMPTY_PATH = 1, 0o2000000, 4
@@ -51,10 +52,12 @@ def idmap_mount(source, target, userns_fd):
 
 class Cage:
     """`root` is the folder on the host that the container sees as "/"; with idmapped=True its files keep
-    ids from 0 on disk, else they are BASE + id. `mounts` is called in the container's mount namespace,
-    with the container's rights, before its root is changed; paths there begin with `root`."""
+    ids from 0 on disk, else they are BASE + id. `volumes` maps names in it to folders of the host that are
+    ID-mapped there (made if they are missing; read-only if the name ends in ":ro"). `mounts` is called in the
+    container's mount namespace, with the container's rights, before its root is changed; it gets the path of
+    that. `tmpfs`: options of a tmpfs to have the root on."""
 
-    def __init__(self, idmapped=False, mounts=None, base=BASE, size=SIZE, tmpfs=None):
+    def __init__(self, idmapped=False, mounts=None, base=BASE, size=SIZE, tmpfs=None, volumes=None, readonly=False):
         self.base, self.size, self.idmapped = base, size, idmapped
         self.dir = tempfile.mkdtemp(prefix="cp-cage-")
         os.chmod(self.dir, 0o755)
@@ -76,7 +79,7 @@ class Cage:
         os.symlink("busybox", os.path.join(self.root, "bin/sh"))
         self.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\napp:x:1234:4321:app:/:/bin/sh\n")
         self.file("etc/group", b"root:x:0:\napp:x:4321:\nstaff:x:50:app\n")
-        self.mounts = mounts
+        self.mounts, self.volumes, self.readonly = mounts, volumes or {}, readonly
         self.pid = self.outer = None
         try:
             self.start()
@@ -99,6 +102,12 @@ class Cage:
         os.chmod(self.path(name), mode)
         self.own(self.path(name), uid, gid)
         return self.path(name)
+
+    def mkdirs(self, name):
+        for i in range(1, name.count("/") + 2):
+            part = "/".join(name.split("/")[:i])
+            if not os.path.isdir(self.path(part)):
+                self.mkdir(part)
 
     def file(self, name, data=b"", mode=0o644, uid=0, gid=0):
         p = self.path(name)
@@ -135,13 +144,23 @@ class Cage:
         for name in ("uid_map", "gid_map"):
             with open(f"/proc/{outer}/{name}", "w") as f:
                 f.write(f"0 {self.base} {self.size}\n")
+        for name in self.volumes:
+            os.makedirs(self.path(name.removesuffix(":ro")), exist_ok=True)
+        user = os.open(f"/proc/{outer}/ns/user", os.O_RDONLY)
         if self.idmapped:
-            fd = os.open(f"/proc/{outer}/ns/user", os.O_RDONLY)
-            idmap_mount(self.root, self.view, fd)
-            os.close(fd)
+            idmap_mount(self.root, self.view, user)
         else:
             mount(self.root, self.view, None, MS_BIND)
         self.mounted.append(self.view)
+        if self.readonly:
+            mount(None, self.view, None, MS_BIND | MS_REMOUNT | MS_RDONLY)
+        for name, source in self.volumes.items():
+            target = os.path.join(self.view, name.removesuffix(":ro"))
+            idmap_mount(source, target, user)
+            self.mounted.append(target)
+            if name.endswith(":ro"):
+                mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY)
+        os.close(user)
         os.write(go_w, b"g")
         line = b""
         while not line.endswith(b"\n"):
@@ -169,7 +188,7 @@ class Cage:
             os._exit(0)
         libc.prctl(1, signal.SIGKILL, 0, 0, 0)
         mount("none", "/", None, MS_REC | MS_PRIVATE)
-        mount(self.view, self.view, None, MS_BIND)  # one that is not locked, for pivot_root
+        mount(self.view, self.view, None, MS_BIND | MS_REC)  # one that is not locked, for pivot_root
         mount("proc", os.path.join(self.view, "proc"), "proc")
         if self.mounts:
             self.mounts(self.view)
