@@ -192,6 +192,7 @@ static int take_over(struct daemon *d, struct err *err)
 	if (m.pid > 0 && space_join(&d->space, m.pid, old.mnt, old.net, err) == 0) {
 		daemon_say("taking over the instance that was started at %s", old.started);
 		d->record = old;
+		memcpy(d->left, old.services, sizeof(d->left));
 		d->way_out = d->way_out && old.subnet[0] != '\0';
 		(void)snprintf(d->subnet, sizeof(d->subnet), "%s", old.subnet);
 		return 0;
@@ -302,7 +303,7 @@ static bool all_settled(struct daemon *d)
 static int start_service(struct daemon *d, enum service_id id, struct err *err)
 {
 	struct service *s = &d->services[id];
-	const struct record_service *old = &d->record.services[id];
+	const struct record_service *old = &d->left[id];
 	uint64_t begin = loop_clock();
 	const char *how = "up";
 	char version[80] = "";
@@ -364,7 +365,8 @@ static int announce(struct daemon *d, struct err *err)
 	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
 	    dup2(log, STDERR_FILENO) < 0)
 		return err_errno(err, -errno, "letting go of the terminal");
-	(void)write(d->ready_fd, "", 1);
+	if (write(d->ready_fd, "", 1) < 0)
+		log_warning("`gabion up --detach` has gone");
 	d->ready_fd = fd_close(d->ready_fd);
 	return 0;
 }

@@ -58,7 +58,8 @@ struct daemon {
 	int clients;	       /* listening socket DIR/run/docker.sock; outlives every gate */
 	struct cgroups cgroups;
 	struct space space;
-	struct record record; /* what run/instance.json says */
+	struct record record;			   /* what run/instance.json says */
+	struct record_service left[SERVICE_COUNT]; /* what a killed gabiond left running */
 
 	struct loop loop;
 	struct loop_signals signals;

@@ -258,6 +258,22 @@ int engine_configure(struct daemon *d, struct err *err)
 	return r;
 }
 
+void engine_make_way(const struct daemon *d, enum service_id id)
+{
+	static const char *const files[] = {
+		[SERVICE_WAY_OUT] = "network.sock",
+		[SERVICE_ENGINE] = "dockerd.pid", /* it would take whoever has that pid for one */
+		[SERVICE_GATE] = NULL,
+	};
+	char path[PATH_MAX];
+
+	static_assert(ARRAY_SIZE(files) == SERVICE_COUNT, "a service is missing");
+	if (!files[id])
+		return;
+	(void)snprintf(path, sizeof(path), "%s/%s", d->inst.run, files[id]);
+	(void)unlink(path);
+}
+
 /* A growing NULL-terminated list in the arena; running out is sticky. */
 struct list {
 	struct arena *a;
@@ -349,7 +365,6 @@ static void add_engine_args(struct daemon *d, struct list *l)
 static int add_way_out_args(struct daemon *d, struct list *l, struct engine_launch *ret,
 			    struct err *err)
 {
-	(void)unlink(ret->socket);
 	ret->mine = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (ret->mine < 0)
 		return err_errno(err, -errno, "/proc/self/ns/net");

@@ -29,6 +29,9 @@ int engine_configure(struct daemon *d, struct err *err);
 int engine_launch(struct daemon *d, enum service_id id, struct arena *a, struct engine_launch *ret,
 		  struct err *err);
 
+/* Removes files of a dead predecessor that would stand in the way. */
+void engine_make_way(const struct daemon *d, enum service_id id);
+
 /* Whether this service is wanted in this instance. */
 bool engine_wants(const struct daemon *d, enum service_id id);
 

@@ -136,8 +136,8 @@ static void write_holder(int fd)
 
 	(void)process_birth(getpid(), &birth);
 	n = snprintf(text, sizeof(text), "%ld %llu", (long)getpid(), (unsigned long long)birth);
-	if (ftruncate(fd, 0) == 0)
-		(void)pwrite(fd, text, (size_t)n, 0);
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) < 0)
+		log_warning("gabiond.lock: %s", strerror(errno)); /* it is locked all the same */
 }
 
 int layout_lock(struct daemon *d, bool make_run, uint64_t timeout_ns, struct err *err)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -75,7 +76,8 @@ static int place_fds(const struct process_start *p)
 	for (size_t i = 0; i < p->nfds; i++)
 		if (dup2(high[i], 3 + (int)i) < 0)
 			return -errno;
-	return 0;
+	/* What the shell that started us had open must not get as far as containers. */
+	return close_range(3 + (unsigned int)p->nfds, ~0u, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
 }
 
 static int become(const struct process_start *p)
@@ -118,8 +120,7 @@ int process_start(const struct process_start *p, pid_t *ret_pid, int *ret_pidfd,
 		return err_errno(err, -errno, "fork");
 	if (pid == 0) {
 		failure = become(p);
-		(void)write(tell, &failure, sizeof(failure));
-		_exit(127);
+		_exit(write(tell, &failure, sizeof(failure)) < 0 ? 126 : 127);
 	}
 	tell = fd_close(tell);
 	pidfd = pidfd_open(pid, 0);
@@ -241,7 +242,7 @@ int process_open(pid_t pid, uint64_t birth)
 	CLEANUP_FD int fd = pid > 0 ? pidfd_open(pid, 0) : -EBADF;
 	uint64_t now;
 
-	if (fd < 0 || process_birth(pid, &now) < 0 || now != birth)
+	if (fd < 0 || process_birth(pid, &now) < 0 || now != birth || process_dead(pid))
 		return -ESRCH;
 	return TAKE_FD(fd);
 }

@@ -201,6 +201,7 @@ int service_start(struct service *s, struct err *err)
 	if (r < 0)
 		return r;
 	kill_strays(s->daemon, launch.path);
+	engine_make_way(s->daemon, s->id);
 	launch.start.path = launch.path;
 	launch.start.log = log;
 	s->config = process_hash(&launch.start);

@@ -22,18 +22,21 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "control/proto.h"
 #include "daemon/daemon.h"
+#include "daemon/deaf.h"
 #include "daemon/engine.h"
 #include "daemon/layout.h"
 #include "daemon/process.h"
 
-#define RELOAD_NS (3 * LOOP_NSEC_PER_SEC) /* for the engine to read its configuration */
+#define RELOAD_NS (3 * LOOP_NSEC_PER_SEC)      /* for the engine to read its configuration */
+#define CONTAINERD_NS (10 * LOOP_NSEC_PER_SEC) /* for it to be there for the engine */
+#define CONTAINERD_TRIES 3
 #define ENGINE_NS                                                                                  \
 	(90 * LOOP_NSEC_PER_SEC)	    /* for it to stop its containers; its own limit is the \
 					       longest stop timeout of any container and 5 s */
+#define IDLE_NS (3 * LOOP_NSEC_PER_SEC)	    /* for it to go when its containers have */
 #define DEAF_NS (200 * LOOP_NSEC_PER_MSEC)  /* between looks for containers that hear nothing */
 #define ORPHANS_NS (2 * LOOP_NSEC_PER_SEC)  /* for containers without an engine */
 #define PATIENCE_NS (2 * LOOP_NSEC_PER_SEC) /* before the person is told what we wait for */
@@ -42,10 +45,6 @@
 #define REMOVE_NS (10 * LOOP_NSEC_PER_SEC)
 #define ASK_MS 5000
 #define DOWN_NS (120 * LOOP_NSEC_PER_SEC) /* for a gabiond that was asked to go */
-#define STATUS_FILE_MAX 65536u
-
-/* Signals 1 to 31 without SIGCHLD, as bits of the masks in proc_pid_status(5). */
-#define HEARD_SIGNALS (0x7fffffffu & ~(1u << (SIGCHLD - 1)))
 
 static bool engine_gone(struct daemon *d)
 {
@@ -74,55 +73,12 @@ static bool no_containers(struct daemon *d)
 	return cgroups_each(&d->cgroups, count_container, d) == 0;
 }
 
-/* The value of "Name:\tvalue\n", or SLICE_NULL. */
-static struct slice status_field(struct slice text, const char *name)
-{
-	struct slice line;
-	struct slice key;
-
-	while (slice_split(&text, '\n', &line))
-		if (slice_split(&line, ':', &key) && slice_eq_str(key, name))
-			return slice_from(line, 1);
-	return SLICE_NULL;
-}
-
-static uint64_t parse_mask(struct slice s)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
-
-		v = v << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-	}
-	return v;
-}
-
-/* Whether this is the first process of a pid namespace and has no use for any signal: the kernel
- * does not deliver it what it does not handle, so waiting for it is of no use. */
-static bool is_deaf_init(pid_t pid)
-{
-	CLEANUP_BUF struct buf text = BUF_INIT(STATUS_FILE_MAX);
-	char path[64];
-	struct slice pids;
-
-	(void)snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
-	if (file_read(path, &text) < 0)
-		return false;
-	pids = status_field(buf_slice(&text), "NSpid");
-	if (!slice_ends(pids, SLICE_LIT("\t1")))
-		return false;
-	return ((parse_mask(status_field(buf_slice(&text), "SigCgt")) |
-		 parse_mask(status_field(buf_slice(&text), "SigBlk"))) &
-		HEARD_SIGNALS) == 0;
-}
-
 static int kill_deaf(pid_t pid, void *data)
 {
 	const struct daemon *d = data;
 	CLEANUP_FD int pidfd = pidfd_open(pid, 0);
 
-	if (pidfd >= 0 && is_deaf_init(pid) && cgroups_member(&d->cgroups, pid) &&
+	if (pidfd >= 0 && deaf_init(d, pid) && cgroups_member(&d->cgroups, pid) &&
 	    !cgroups_daemon(&d->cgroups, pid))
 		(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
 	return 0;
@@ -171,20 +127,46 @@ static void end_live_restore(struct daemon *d)
 	probe_stop(&l.probe);
 }
 
+static bool containerd_settled(struct daemon *d)
+{
+	return service_settled(&d->services[SERVICE_CONTAINERD]);
+}
+
+/* The engine cannot stop a container without containerd, which may die at any time. */
+static void have_containerd(struct daemon *d, unsigned int *tries)
+{
+	struct err err = ERR_INIT;
+
+	if (!containerd_gone(d) || *tries == 0)
+		return;
+	(*tries)--;
+	if (service_start(&d->services[SERVICE_CONTAINERD], &err) < 0)
+		log_warning("%s", err.text);
+	(void)daemon_wait(d, containerd_settled, CONTAINERD_NS, true);
+}
+
 static void stop_engine(struct daemon *d)
 {
+	unsigned int tries = CONTAINERD_TRIES;
 	uint64_t begin = loop_clock();
+	uint64_t last = begin; /* when a container was seen */
 	bool told = false;
 
 	if (engine_gone(d))
 		return;
+	have_containerd(d, &tries);
 	if (d->services[SERVICE_ENGINE].state == SERVICE_UP)
 		end_live_restore(d);
 	service_signal(&d->services[SERVICE_ENGINE], SIGTERM);
 	while (d->stop != DAEMON_STOP_NOW && loop_clock() - begin < ENGINE_NS) {
 		if (daemon_wait(d, engine_gone, DEAF_NS, true) == DAEMON_WAIT_DONE)
 			return;
+		have_containerd(d, &tries);
 		(void)cgroups_each(&d->cgroups, kill_deaf, d);
+		if (!no_containers(d))
+			last = loop_clock();
+		else if (loop_clock() - last > IDLE_NS)
+			return; /* it has missed the end of one */
 		if (!told && loop_clock() - begin > PATIENCE_NS) {
 			daemon_say("waiting for containers to stop");
 			told = true;
