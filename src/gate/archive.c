@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "gate/answer.h"
+#include "gate/exchange.h"
 #include "gate/request.h"
 #include "json/json.h"
 
@@ -371,7 +372,7 @@ void archive_begin(struct conn *c)
 		return;
 	}
 	c->state = CONN_COPY;
-	c->x = (struct exchange){ .last = c->x.last };
+	exchange_reset(c);
 	http_decoder_init(&c->x.up, h->body, h->length);
 	c->x.up_done = !is_put(c);
 	r = open_stream(c, &other);
@@ -384,7 +385,7 @@ void archive_begin(struct conn *c)
 		return;
 	}
 	if (!is_put(c))
-		conn_timer(c, GATE_ASK_SECONDS);
+		conn_timer(c, c->gate->limits.ask_seconds);
 	else if (h->expect_continue && side_send(&c->client, &go_on, 1) < 0)
 		conn_kill(c);
 	else

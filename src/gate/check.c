@@ -104,7 +104,7 @@ static void ask_asker(struct conn *c, const struct subject *s)
 	if (ask_start(&c->gate->ask, &c->call, q, -EBADF, on_asker) < 0)
 		answer_text(c, &(struct answer){ .status = 503 }, "gabiond cannot be asked");
 	else
-		conn_timer(c, GATE_ASK_SECONDS);
+		conn_timer(c, c->gate->limits.ask_seconds);
 }
 
 /* --- which container it is --- */
@@ -127,7 +127,7 @@ static void on_subject(struct conn *c)
 			    "the engine's answer makes no sense");
 		return;
 	}
-	if (c->uid != 0) {
+	if (s->owner) {
 		ask_asker(c, s);
 		return;
 	}
@@ -209,7 +209,7 @@ static void refresh(struct conn *c)
 	if (ask_start(&c->gate->ask, &c->call, q, -EBADF, on_refreshed) < 0)
 		answer_text(c, &(struct answer){ .status = 503 }, "gabiond cannot be asked");
 	else
-		conn_timer(c, GATE_ASK_SECONDS);
+		conn_timer(c, c->gate->limits.ask_seconds);
 }
 
 /* --- in order --- */
@@ -238,9 +238,12 @@ static struct slice named(const struct request *r)
 	return container ? *container : SLICE_LIT("");
 }
 
-static void add(struct request *r, struct slice name)
+static void add(struct request *r, struct slice name, bool owner)
 {
-	r->subjects[r->nsubjects++].name = name;
+	struct subject *s = &r->subjects[r->nsubjects++];
+
+	s->name = name;
+	s->owner = owner;
 }
 
 void check_begin(struct conn *c)
@@ -262,13 +265,13 @@ void check_begin(struct conn *c)
 				    "No such exec instance: %.*s", SLICE_ARG(r->match.name));
 			return;
 		}
-		add(r, r->match.name);
+		add(r, r->match.name, true);
 	} else if (route->kind != ROUTE_EXEC_ID &&
 		   (owner || r->refresh || route->kind == ROUTE_ARCHIVE)) {
-		add(r, named(r));
+		add(r, named(r), owner);
 		r->path_subject = true;
 	}
 	for (size_t i = 0; i < r->edit.nothers && c->uid != 0; i++)
-		add(r, r->edit.others[i]);
+		add(r, r->edit.others[i], true);
 	next(c);
 }

@@ -24,7 +24,8 @@
 static void client_ready(struct loop_fd *f, uint32_t events);
 static void later(struct loop_deferred *d);
 
-int conn_new(struct gate *g, int take_fd, struct gate_user *user, pid_t pid, uid_t uid, gid_t gid)
+int conn_new(struct gate *g, int take_fd, struct gate_user *user, const struct ucred *cred,
+	     bool over)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 	int r;
@@ -36,9 +37,10 @@ int conn_new(struct gate *g, int take_fd, struct gate_user *user, pid_t pid, uid
 	*c = (struct conn){ .gate = g,
 			    .user = user,
 			    .serial = ++g->serial,
-			    .pid = pid,
-			    .uid = uid,
-			    .gid = gid,
+			    .pid = cred->pid,
+			    .uid = cred->uid,
+			    .gid = cred->gid,
+			    .over = over,
 			    .engine = SIDE_INIT,
 			    .worker = SIDE_INIT,
 			    .call.fd = -EBADF };
@@ -61,15 +63,13 @@ static void request_drop(struct conn *c)
 {
 	ask_cancel(&c->call);
 	side_close(&c->worker);
-	buf_done(&c->x.head);
-	buf_done(&c->x.body);
-	buf_done(&c->x.unsent);
+	exchange_reset(c);
+	c->x.last = false;
 	if (c->req)
 		request_done(c->req);
 	c->req = NULL;
 	gate_release(c->gate, c->held);
 	c->held = 0;
-	c->x = (struct exchange){ 0 };
 	arena_done(&c->arena);
 	conn_timer_stop(c);
 }
@@ -180,7 +180,7 @@ static void head_pump(struct conn *c, bool may_read)
 		} else if (got == SIDE_EOF) {
 			conn_finish(c);
 		} else if (in.n > 0 && !c->timer.armed) {
-			conn_timer(c, GATE_HEAD_SECONDS);
+			conn_timer(c, c->gate->limits.head_seconds);
 		}
 		return;
 	}
@@ -257,7 +257,7 @@ static void linger(struct conn *c, bool may_read)
 	if (r < 0 || c->client.broken || (c->client.eof && !side_blocked(&c->client)))
 		conn_kill(c);
 	else if (!side_blocked(&c->client) && !c->timer.armed)
-		conn_timer(c, GATE_LINGER_SECONDS);
+		conn_timer(c, c->gate->limits.linger_seconds);
 }
 
 /* --- events --- */

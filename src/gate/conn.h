@@ -22,6 +22,8 @@
  */
 #pragma once
 
+#include <sys/socket.h>
+
 #include "base/arena.h"
 #include "gate/gate.h"
 #include "gate/side.h"
@@ -76,8 +78,8 @@ struct conn {
 	gid_t gid;
 
 	enum conn_state state;
+	bool over; /* whatever it asks, the answer is that there are too many of its user's */
 	bool dead;
-	bool in_head; /* the timer watches for the end of a head */
 	struct side client;
 	struct side engine;
 	struct side worker; /* COPY: gabion-cp's end of the tar stream */
@@ -92,8 +94,10 @@ struct conn {
 	size_t held; /* counted in gate->held */
 };
 
-/* take_fd: accepted, non-blocking. Returns 0 or -errno; take_fd is closed on failure. */
-int conn_new(struct gate *g, int take_fd, struct gate_user *user, pid_t pid, uid_t uid, gid_t gid);
+/* take_fd: accepted, non-blocking; over: one too many of this user. Returns 0 or -errno; take_fd is
+ * closed on failure. */
+int conn_new(struct gate *g, int take_fd, struct gate_user *user, const struct ucred *cred,
+	     bool over);
 
 /* Closes everything now; memory goes when the round is over. */
 void conn_kill(struct conn *c);

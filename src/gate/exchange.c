@@ -55,7 +55,8 @@ static void send_parts(struct conn *c, struct slice head, struct slice body)
 
 static void wait_for_queue(struct conn *c, struct slice head, struct slice body)
 {
-	c->x.give_up_ns = c->gate->loop.now_ns + GATE_CONNECT_SECONDS * LOOP_NSEC_PER_SEC;
+	c->x.give_up_ns =
+		c->gate->loop.now_ns + c->gate->limits.connect_seconds * LOOP_NSEC_PER_SEC;
 	c->x.unsent = BUF_INIT(REQUEST_HEAD_MAX + GATE_BODY_MAX);
 	buf_add_slice(&c->x.unsent, head);
 	buf_add_slice(&c->x.unsent, body);
@@ -126,18 +127,25 @@ static void emit_head(const struct exchange_head *h, struct buf *b)
 	buf_add(b, "\r\n", 2);
 }
 
-static void begin(struct conn *c, const struct exchange_head *h)
+void exchange_reset(struct conn *c)
 {
 	struct exchange *x = &c->x;
-	bool last = x->last;
 
 	buf_done(&x->head);
 	buf_done(&x->body);
-	*x = (struct exchange){ .last = last,
-				.hijack = h->hijack,
-				.upgrade = h->upgrade.p != NULL,
-				.method = h->method,
-				.up_as = h->body };
+	buf_done(&x->unsent);
+	*x = (struct exchange){ .last = x->last };
+}
+
+static void begin(struct conn *c, const struct exchange_head *h)
+{
+	struct exchange *x = &c->x;
+
+	exchange_reset(c);
+	x->hijack = h->hijack;
+	x->upgrade = h->upgrade.p != NULL;
+	x->method = h->method;
+	x->up_as = h->body;
 	http_decoder_init(&x->up, h->whole ? HTTP_BODY_NONE : h->body, h->length);
 	x->up_done = http_decoder_ended(&x->up);
 }

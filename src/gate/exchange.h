@@ -30,6 +30,9 @@ void exchange_ask(struct conn *c, const struct exchange_head *h, void (*done)(st
 /* Gives the collected answer to the client, as the engine wrote it. */
 void exchange_release(struct conn *c);
 
+/* Forgets an exchange that is over, and frees what it collected; `last` stays. */
+void exchange_reset(struct conn *c);
+
 /* Called by conn.c when there may be something to do. */
 void exchange_pump_up(struct conn *c);
 void exchange_pump_down(struct conn *c);

@@ -18,8 +18,35 @@
 
 #define ACCEPT_BATCH 16
 #define LISTEN_AGAIN_MS 100u
+/* So many connections beyond its own a user has to be told that there are too many. */
+#define OVER_MAX 16u
 
 /* --- quotas --- */
+
+int gate_limit_set(struct gate_limits *l, struct slice name, uint32_t value)
+{
+	const struct {
+		const char *name;
+		uint32_t *limit;
+	} names[] = {
+		{ "conns", &l->conns },
+		{ "conns-per-user", &l->conns_per_user },
+		{ "held-mib", &l->held_mib },
+		{ "head-seconds", &l->head_seconds },
+		{ "body-seconds", &l->body_seconds },
+		{ "ask-seconds", &l->ask_seconds },
+		{ "connect-seconds", &l->connect_seconds },
+		{ "linger-seconds", &l->linger_seconds },
+	};
+
+	static_assert(ARRAY_SIZE(names) * sizeof(uint32_t) == sizeof(*l), "every limit has a name");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (slice_eq_str(name, names[i].name)) {
+			*names[i].limit = value;
+			return 0;
+		}
+	return -EINVAL;
+}
 
 static struct gate_user *user_of(struct gate *g, uid_t uid)
 {
@@ -51,7 +78,7 @@ static void user_drop(struct gate *g, struct gate_user *user)
 
 bool gate_hold(struct gate *g, size_t n)
 {
-	if (n > GATE_HELD_MAX - g->held)
+	if (n > (size_t)g->limits.held_mib * 1024 * 1024 - g->held)
 		return false;
 	g->held += n;
 	return true;
@@ -87,35 +114,24 @@ void gate_conn_gone(struct gate *g, struct gate_user *user)
 	user_drop(g, user);
 }
 
-static void too_many(int fd)
-{
-	static const char text[] =
-		"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-		"Connection: close\r\nContent-Length: 51\r\n\r\n"
-		"{\"message\":\"gabion: too many connections of yours\"}";
-
-	static_assert(sizeof("{\"message\":\"gabion: too many connections of yours\"}") - 1 == 51,
-		      "Content-Length");
-	(void)!send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 static void admit(struct gate *g, int take_fd)
 {
 	struct ucred cred;
 	socklen_t n = sizeof(cred);
 	struct gate_user *user;
+	bool over;
 
 	if (getsockopt(take_fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0) {
 		(void)fd_close(take_fd);
 		return;
 	}
 	user = user_of(g, cred.uid);
-	if (!user || (cred.uid != 0 && user->conns >= GATE_CONNS_PER_USER)) {
-		too_many(take_fd);
+	over = user && cred.uid != 0 && user->conns >= g->limits.conns_per_user;
+	if (!user || (over && user->conns >= g->limits.conns_per_user + OVER_MAX)) {
 		(void)fd_close(take_fd);
 		return;
 	}
-	if (conn_new(g, take_fd, user, cred.pid, cred.uid, cred.gid) < 0) {
+	if (conn_new(g, take_fd, user, &cred, over) < 0) {
 		user_drop(g, user);
 		return;
 	}
@@ -131,7 +147,7 @@ static void listen_ready(struct loop_fd *f, uint32_t events)
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		int fd;
 
-		if (g->nconns >= GATE_CONNS_MAX) {
+		if (g->nconns >= g->limits.conns) {
 			listen_pause(g);
 			return;
 		}
@@ -218,7 +234,9 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 {
 	int r;
 
-	*g = (struct gate){ .listen_fd = o->take_listen, .engine_dir = -EBADF };
+	*g = (struct gate){ .limits = o->limits,
+			    .listen_fd = o->take_listen,
+			    .engine_dir = -EBADF };
 	g->loop = LOOP_INIT;
 	o->take_listen = -EBADF;
 	g->ask.fd = -EBADF;

@@ -29,16 +29,32 @@
 #include "base/loop.h"
 #include "gate/ask.h"
 
-/* What one peer can make the gate hold. */
-#define GATE_CONNS_MAX 8192u		     /* connections of everybody */
-#define GATE_CONNS_PER_USER 2048u	     /* of one uid; root has no limit of its own */
-#define GATE_BODY_MAX (8u * 1024u * 1024u)   /* a JSON body, an answer that is read whole */
-#define GATE_HELD_MAX (256u * 1024u * 1024u) /* such bodies of everybody together */
-#define GATE_HEAD_SECONDS 60u		     /* from the first byte of a head to its last */
-#define GATE_BODY_SECONDS 60u		     /* between two parts of a body that is read whole */
-#define GATE_ASK_SECONDS 60u		     /* for an answer of gabiond */
-#define GATE_CONNECT_SECONDS 10u	     /* while the engine's queue is full */
-#define GATE_LINGER_SECONDS 5u		     /* for the rest of a request that was refused */
+#define GATE_BODY_MAX (8u * 1024u * 1024u) /* a JSON body, an answer that is read whole */
+
+/* What peers can make the gate hold. The names are those of `--limit NAME=N`. */
+struct gate_limits {
+	uint32_t conns;		  /* connections of everybody */
+	uint32_t conns_per_user;  /* of one uid; root has no limit of its own */
+	uint32_t held_mib;	  /* bodies that are read whole, of everybody together */
+	uint32_t head_seconds;	  /* from the first byte of a head to its last */
+	uint32_t body_seconds;	  /* between two parts of a body that is read whole */
+	uint32_t ask_seconds;	  /* for an answer of gabiond */
+	uint32_t connect_seconds; /* while the engine's queue is full */
+	uint32_t linger_seconds;  /* for the rest of a request that was refused */
+};
+
+#define GATE_LIMITS                                    \
+	((struct gate_limits){ .conns = 8192,          \
+			       .conns_per_user = 2048, \
+			       .held_mib = 256,        \
+			       .head_seconds = 60,     \
+			       .body_seconds = 60,     \
+			       .ask_seconds = 60,      \
+			       .connect_seconds = 10,  \
+			       .linger_seconds = 5 })
+
+/* Sets the limit with that name ("head-seconds"). Returns 0 or -EINVAL. */
+int gate_limit_set(struct gate_limits *l, struct slice name, uint32_t value);
 
 struct conn;
 struct janitor;
@@ -50,6 +66,7 @@ struct gate_user {
 };
 
 struct gate {
+	struct gate_limits limits;
 	struct loop loop;
 	struct loop_signals signals; /* SIGTERM, SIGINT: the end */
 	struct loop_fd listen;
@@ -72,6 +89,7 @@ struct gate_options {
 	int take_listen;  /* listening socket */
 	int take_control; /* -EBADF: none */
 	const char *engine;
+	struct gate_limits limits;
 };
 
 /* Everything that needs the file system; afterwards the process may be sandboxed. */

@@ -15,12 +15,12 @@
 /* --- the request as it is sent --- */
 
 /* What was checked is what is acted on: the id stands where the name was, so that a container which
- * gets that name meanwhile is not meant. Root's requests keep their names. */
+ * gets that name meanwhile is not meant. Where nobody was asked, the name stays. */
 static const char *fixed_id(const struct conn *c)
 {
 	const struct request *r = c->req;
 
-	return c->uid != 0 && r->path_subject && r->nsubjects > 0 ? r->subjects[0].id : NULL;
+	return r->path_subject && r->subjects[0].owner ? r->subjects[0].id : NULL;
 }
 
 static void emit_path(const struct request *r, const char *id, struct buf *b)
@@ -166,7 +166,7 @@ static void record(struct conn *c)
 	if (ask_start(&c->gate->ask, &c->call, q, -EBADF, on_recorded) < 0)
 		go_unrecorded(c, SLICE_LIT("gabiond cannot be asked"));
 	else
-		conn_timer(c, GATE_ASK_SECONDS);
+		conn_timer(c, c->gate->limits.ask_seconds);
 }
 
 static void on_created(struct conn *c)

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -70,6 +71,17 @@ static int descriptor(const char *text, int *ret)
 	return 0;
 }
 
+static int limit(const char *text, struct gate_limits *limits)
+{
+	struct slice s = slice_str(text);
+	size_t eq = slice_find(s, '=');
+	uint32_t v;
+
+	if (eq == s.n || number(text + eq + 1, 1000000, &v) < 0)
+		return -EINVAL;
+	return gate_limit_set(limits, (struct slice){ text, eq }, v);
+}
+
 static int parse(int argc, char **argv, struct arguments *a)
 {
 	static const struct option options[] = {
@@ -79,6 +91,7 @@ static int parse(int argc, char **argv, struct arguments *a)
 		{ "state-dir", required_argument, NULL, 's' },
 		{ "uid", required_argument, NULL, 'u' },
 		{ "gid", required_argument, NULL, 'g' },
+		{ "limit", required_argument, NULL, 'm' },
 		{ "debug", no_argument, NULL, 'd' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -105,6 +118,9 @@ static int parse(int argc, char **argv, struct arguments *a)
 			break;
 		case 'g':
 			r = number(optarg, UINT32_MAX - 1, &a->gid);
+			break;
+		case 'm':
+			r = limit(optarg, &a->gate.limits);
 			break;
 		case 'd':
 			a->debug = true;
@@ -191,7 +207,9 @@ static int lock_up(const struct arguments *a, struct err *err)
 	static const struct sandbox_limit limits[] = {
 		{ RLIMIT_NOFILE, DESCRIPTORS_MAX },
 		{ RLIMIT_CORE, 0 },
+#ifndef __SANITIZE_ADDRESS__ /* it looks for leaks in a thread of its own */
 		{ RLIMIT_NPROC, 0 },
+#endif
 		{ RLIMIT_MEMLOCK, 0 },
 	};
 	int r = sandbox_user(a->uid, a->gid, err);
@@ -203,15 +221,19 @@ static int lock_up(const struct arguments *a, struct err *err)
 		r = sandbox_seccomp(rules, ARRAY_SIZE(rules), err);
 #else
 	(void)rules;
+	if (r == 0 && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) /* it looks for leaks by ptrace */
+		r = -errno;
 #endif
 	return r;
 }
 
 int main(int argc, char **argv)
 {
-	struct arguments a = { .gate = { .take_listen = -EBADF, .take_control = -EBADF },
-			       .uid = SANDBOX_KEEP,
-			       .gid = (gid_t)SANDBOX_KEEP };
+	struct arguments a = {
+		.gate = { .take_listen = -EBADF, .take_control = -EBADF, .limits = GATE_LIMITS },
+		.uid = SANDBOX_KEEP,
+		.gid = (gid_t)SANDBOX_KEEP
+	};
 	struct err err = ERR_INIT;
 	char engine[PATH_MAX];
 	struct gate gate;

@@ -164,7 +164,7 @@ void request_pump_body(struct conn *c)
 	else if (got == SIDE_EOF)
 		conn_kill(c);
 	else
-		conn_timer(c, GATE_BODY_SECONDS);
+		conn_timer(c, c->gate->limits.body_seconds);
 }
 
 static void body_begin(struct conn *c)
@@ -278,6 +278,12 @@ void request_proceed(struct conn *c)
 {
 	struct request *r = c->req;
 
+	if (c->over) {
+		c->x.last = true;
+		answer_text(c, &(struct answer){ .status = 503, .rule = "too-many-connections" },
+			    "gabion: too many connections of user %u at once", c->uid);
+		return;
+	}
 	if (refused(c))
 		return;
 	if ((r->match.route->flags & ROUTE_JSON) && r->head.body != HTTP_BODY_NONE)

@@ -11,7 +11,7 @@
  *   6. go: the request is written afresh and relayed; a creation is recorded before its answer is
  *      passed on; an archive of a running container is gabion-cp's work
  *
- * Root skips 3 and 4: whatever it asks, it may.
+ * Root skips 4, and 3 where nothing else needs it: whatever it asks, it may.
  */
 #pragma once
 
@@ -24,6 +24,7 @@
 struct subject {
 	struct slice name; /* as the client wrote it, or an id */
 	char id[CONTROL_ID_LEN + 1];
+	bool owner; /* who asked for it has to be known, and root or this client */
 	bool running;
 	const char *user; /* its Config.User, "" if none */
 };

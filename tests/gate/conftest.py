@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+
+import fakes  # noqa: E402
+
+
+@pytest.fixture
+def gate():
+    """A gate with a fake engine and a fake gabiond; at the end it must stop cleanly."""
+    g = fakes.Gate()
+    yield g
+    g.close()
+
+
+@pytest.fixture
+def make_gate():
+    made = []
+
+    def make(*args, **how):
+        made.append(fakes.Gate(*args, **how))
+        return made[-1]
+
+    yield make
+    for g in made:
+        g.close()
+
+
+@pytest.fixture
+def users():
+    """Uids that are nobody's, to connect as. Needs root."""
+    if os.geteuid() != 0:
+        pytest.skip("not root: connections of other users cannot be made")
+    return (54321, 54322)
