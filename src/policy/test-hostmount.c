@@ -393,6 +393,33 @@ static void test_run_user(void **state)
 	denied(&w, "/run/user/1000", "hostmount-above");
 	assert_allowed(&w, place(&w.arena, "/run/user/1000/bus"), "/run/user/1000/bus", false,
 		       "hostmount-exception");
+	/* … and stays protected itself, for what is below an exception is only lifted from the
+	 * rules that hold the exception */
+	denied(&w, "/run/user/1000/docker.sock", "hostmount-protected");
+	arena_done(&w.arena);
+}
+
+/* An administrator's restriction inside of an exception holds. */
+static void test_rule_in_exception(void **state)
+{
+	struct verdict v;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	add_rule(&w, HOSTMOUNT_TREE, place(&w.arena, "/etc/ssl/certs/private"));
+	denied(&w, "/etc/ssl/certs/private", "hostmount-protected");
+	denied(&w, "/etc/ssl/certs/private/key", "hostmount-protected");
+	denied(&w, "/etc/ssl/certs", "hostmount-above");
+	assert_read_only(&w, "/etc/ssl/certs/public");
+	/* an exception that no rule holds lifts nothing and changes nothing */
+	add_exception(&w, "/home/u/free", false);
+	open_to_all(&w, "/home/u/free");
+	decide(&w, place(&w.arena, "/home/u/free"), "/home/u/free", &v);
+	assert_false(v.read_only);
+	add_rule(&w, HOSTMOUNT_TREE, place(&w.arena, "/home/u/free/not"));
+	denied(&w, "/home/u/free", "hostmount-above");
+	denied(&w, "/home/u/free/not/x", "hostmount-protected");
 	arena_done(&w.arena);
 }
 
@@ -446,12 +473,19 @@ static void test_long_path(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_protected_names), cmocka_unit_test(test_walk_protected),
-		cmocka_unit_test(test_walk_exceptions), cmocka_unit_test(test_above_and_beside),
-		cmocka_unit_test(test_asked),		cmocka_unit_test(test_single),
-		cmocka_unit_test(test_bound_elsewhere), cmocka_unit_test(test_own_file_system),
-		cmocka_unit_test(test_hard_link),	cmocka_unit_test(test_run_user),
-		cmocka_unit_test(test_sharing),		cmocka_unit_test(test_long_path),
+		cmocka_unit_test(test_protected_names),
+		cmocka_unit_test(test_walk_protected),
+		cmocka_unit_test(test_walk_exceptions),
+		cmocka_unit_test(test_above_and_beside),
+		cmocka_unit_test(test_asked),
+		cmocka_unit_test(test_single),
+		cmocka_unit_test(test_bound_elsewhere),
+		cmocka_unit_test(test_own_file_system),
+		cmocka_unit_test(test_hard_link),
+		cmocka_unit_test(test_run_user),
+		cmocka_unit_test(test_rule_in_exception),
+		cmocka_unit_test(test_sharing),
+		cmocka_unit_test(test_long_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

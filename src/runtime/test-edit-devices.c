@@ -169,6 +169,22 @@ static void test_asked(void **state)
 			  "without path");
 }
 
+/* --device /dev/fuse:/dev/fuse:r: no more than that. */
+static void test_access(void **state)
+{
+	struct runtime rt;
+
+	(void)state;
+	make(&rt, SPEC(FUSE "," TUN,
+		       DENY_ALL ",{\"allow\":true,\"type\":\"c\",\"major\":10,\"minor\":229,"
+				"\"access\":\"r\"}," ALLOW("c", 10, 200)));
+	assert_true(may(&rt, 'c', 10, 229, 'r'));
+	assert_false(may(&rt, 'c', 10, 229, 'w'));
+	assert_true(may(&rt, 'c', 10, 200, 'w'));
+	assert_rules(&rt);
+	runtime_done(&rt);
+}
+
 /* The type u is an unbuffered character device, as mknod(1) has it. */
 static void test_unbuffered(void **state)
 {
@@ -226,7 +242,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_privileged),     cmocka_unit_test(test_rules_replaced),
 		cmocka_unit_test(test_resources_kept), cmocka_unit_test(test_asked),
-		cmocka_unit_test(test_unbuffered),     cmocka_unit_test(test_configured),
+		cmocka_unit_test(test_access),	       cmocka_unit_test(test_unbuffered),
+		cmocka_unit_test(test_configured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,19 @@ static void test_user_dropped(void **state)
 		  SPEC(MNT "," NET "," UTS "," PID "," IPC "," CGROUP));
 }
 
+/* crun would join each entry of a type: the one that is looked at is not the only one. */
+static void test_twice(void **state)
+{
+	(void)state;
+	test_edit_refuses(edit_namespaces,
+			  SPEC(NS_AT("pid", "/proc/self/ns/pid") "," MNT "," NET "," UTS "," PID
+								 "," IPC),
+			  "pid");
+	test_edit_refuses(edit_namespaces, SPEC(MNT "," NET "," NET "," UTS "," PID "," IPC),
+			  "network");
+	test_edit_refuses(edit_namespaces, SPEC(MNT "," NET "," UTS "," PID "," IPC ",{}"), "type");
+}
+
 #define MAPPED(host)                                                                            \
 	"{\"linux\":{\"uidMappings\":[{\"containerID\":0,\"hostID\":" host ",\"size\":65536}]," \
 	"\"namespaces\":[" MNT "," NET "," UTS "," PID "," IPC "," CGROUP "]}}"
@@ -166,7 +179,7 @@ int main(void)
 		cmocka_unit_test(test_all_own),	     cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_by_path),	     cmocka_unit_test(test_other),
 		cmocka_unit_test(test_cgroup_added), cmocka_unit_test(test_user_dropped),
-		cmocka_unit_test(test_remapped),
+		cmocka_unit_test(test_twice),	     cmocka_unit_test(test_remapped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

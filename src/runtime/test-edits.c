@@ -98,6 +98,9 @@ static void test_cwd(void **state)
 		"/proc/self/fd/7/",
 		"/proc/self/fd",
 		"/proc/thread-self/fd/8",
+		"/proc/self/fd/7/../../..",
+		"/proc/1/fd/3/../../../etc",
+		"/x/../proc/self/./fd/7/..",
 		"//proc//self//fd//7",
 		"/./proc/./self/./fd/7",
 		"/proc/../proc/self/fd/7",
@@ -159,6 +162,10 @@ static void test_sysctls(void **state)
 	/* The engine's default holds groups without a mapping: EINVAL of the kernel. */
 	test_edit(edit_sysctls, PING("0 2147483647"), PING("0 65535"));
 	test_edit(edit_sysctls, PING("1000 65536"), PING("1000 65535"));
+	test_edit(edit_sysctls, PING("0\\t2147483647"), PING("0 65535"));
+	/* Never loosened: no group of the container was meant. */
+	test_edit(edit_sysctls, PING("70000 80000"), PING("1 0"));
+	test_edit(edit_sysctls, PING("65535 80000"), PING("65535 65535"));
 	/* Valid in there: as it is. */
 	test_edit(edit_sysctls, PING("0 65535"), PING("0 65535"));
 	test_edit(edit_sysctls, PING("5 10"), PING("5 10"));

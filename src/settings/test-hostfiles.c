@@ -154,6 +154,35 @@ static void test_taken(void **state)
 		   "user:200000:65536\ngabion:1000000:65536\n");
 }
 
+/* Ranges that are or will be set aside for users are nobody else's, whatever the pool is; nor are
+ * they somebody's by /etc/subuid. */
+static int aside_is_taken(const char *dir)
+{
+	CLEANUP_FREE struct ranges *set = calloc(1, sizeof(*set));
+	CLEANUP_ARENA struct arena a = ARENA_INIT(65536);
+	uint64_t end;
+
+	TEST_CHECK(ranges_taken(set, NULL) == 0);
+	TEST_CHECK(ranges_hit(set, 1610612736u, 1, &end));
+	TEST_CHECK(ranges_hit(set, 1610612736u + 268435455u, 1, &end));
+	for (uint32_t i = 0; i < 4; i++) {
+		struct range u, g;
+
+		TEST_CHECK(users_subordinate(&a, dir, 5000 + i, &u, &g, NULL) == 0);
+		TEST_CHECK(ranges_hit(set, u.start, u.count, &end));
+		/* the entries below are in the second, the third and the fifth of these ranges */
+		TEST_CHECK(u.start + u.count <= 1610712736u || u.start > 1610712736u + 65536);
+		TEST_CHECK(u.start + u.count <= 1610900000u || u.start > 1610900000u);
+	}
+	return 0;
+}
+
+static void test_aside_is_taken(void **state)
+{
+	(void)state;
+	with_files(aside_is_taken, NULL, NULL, "other:1610712736:65536\n", "other:1610900000:1\n");
+}
+
 static int subordinate(const char *dir)
 {
 	struct range r = { 7, 7 };
@@ -317,11 +346,9 @@ static void test_parallel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pool),
-		cmocka_unit_test(test_taken),
-		cmocka_unit_test(test_subordinate),
-		cmocka_unit_test(test_user_names),
-		cmocka_unit_test(test_subordinate_of_users),
+		cmocka_unit_test(test_pool),	       cmocka_unit_test(test_taken),
+		cmocka_unit_test(test_aside_is_taken), cmocka_unit_test(test_subordinate),
+		cmocka_unit_test(test_user_names),     cmocka_unit_test(test_subordinate_of_users),
 		cmocka_unit_test(test_parallel),
 	};
 

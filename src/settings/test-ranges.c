@@ -174,6 +174,23 @@ static void test_sub_joined(void **state)
 	}
 }
 
+/* The id space ends at 2^32 - 2: what is beyond it wraps around nowhere. */
+static void test_end_of_ids(void **state)
+{
+	struct ranges *set = *state;
+
+	sub(set, "gabion:4000000000:1000000000\n", "gabion", NULL, NULL);
+	assert_int_equal(set->n, 1);
+	assert_true((uint64_t)set->r[0].start + set->r[0].count <= UINT32_MAX);
+	assert_true(holds(set, UINT32_MAX - 1));
+	assert_false(holds(set, UINT32_MAX));
+	sub(set, "x:0:4294967295\ny:1:4294967295\n", NULL, NULL, NULL);
+	assert_true(holds(set, 0) && holds(set, 1) && holds(set, UINT32_MAX - 1));
+	assert_false(holds(set, UINT32_MAX));
+	sub(set, "x:4294967295:1\n", NULL, NULL, NULL);
+	assert_int_equal(set->n, 0);
+}
+
 static void test_accounts(void **state)
 {
 	struct ranges *set = *state;
@@ -269,9 +286,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sub_only),   cmocka_unit_test(test_sub_except),
 		cmocka_unit_test(test_sub_adds),   cmocka_unit_test(test_sub_unreadable),
-		cmocka_unit_test(test_sub_joined), cmocka_unit_test(test_accounts),
-		cmocka_unit_test(test_too_many),   cmocka_unit_test(test_hit),
-		cmocka_unit_test(test_regions),
+		cmocka_unit_test(test_sub_joined), cmocka_unit_test(test_end_of_ids),
+		cmocka_unit_test(test_accounts),   cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_hit),	   cmocka_unit_test(test_regions),
 	};
 
 	return cmocka_run_group_tests(tests, make_set, drop_set);
