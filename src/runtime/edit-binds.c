@@ -171,7 +171,43 @@ static int clone_source(struct runtime *rt, struct bind *b, int fd, const struct
 	return unmappable(rt, b, &attr, fd, err);
 }
 
-static int take_overlay(struct runtime *rt, struct bind *b, int fd, struct err *err)
+static bool is_overlay(int fd)
+{
+	struct statfs sf;
+
+	return fstatfs(fd, &sf) == 0 && (unsigned long)sf.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
+struct whole {
+	struct runtime *rt;
+	const struct mountinfo_entry *part;
+	const char *point;
+};
+
+static int look_whole(const struct mountinfo_entry *m, void *data)
+{
+	struct whole *w = data;
+
+	if (m->dev_major != w->part->dev_major || m->dev_minor != w->part->dev_minor ||
+	    strcmp(m->root, "/") != 0)
+		return 0;
+	w->point = arena_must(arena_strdup(&w->rt->arena, m->point));
+	return 1;
+}
+
+/* BuildKit and Docker may have bound a folder of the overlay elsewhere: the overlay itself is where
+ * its relative layers are found from. */
+static int find_whole(struct runtime *rt, struct slice info, struct mountinfo_entry *m,
+		      struct err *err)
+{
+	struct whole w = { .rt = rt, .part = m, .point = m->point };
+	int r = strcmp(m->root, "/") == 0 ? 0 : mountinfo_each(info, look_whole, &w, err);
+
+	m->point = w.point;
+	return r < 0 ? r : 0;
+}
+
+static int take_overlay(struct runtime *rt, struct bind *b, int fd, bool frozen, struct err *err)
 {
 	struct mountinfo_entry m;
 	struct at_ident ident;
@@ -194,9 +230,13 @@ static int take_overlay(struct runtime *rt, struct bind *b, int fd, struct err *
 	if (r > 0 || strncmp(m.point, path, n) != 0 || (path[n] != '\0' && path[n] != '/'))
 		return err_set(err, -ENOENT, "can't mount %s: its overlay is not where it was",
 			       b->asked);
+	r = find_whole(rt, info, &m, err);
+	if (r < 0)
+		return r;
 	b->layers = arena_must(arena_alloc(&rt->arena, sizeof(*b->layers)));
 	*b->layers = LAYERS_INIT;
-	b->part = path[n] ? arena_must(arena_strdup(&rt->arena, path + n)) : "/";
+	b->layers->frozen = frozen;
+	b->part = arena_must(arena_printf(&rt->arena, "%s%s", m.root, path + n));
 	return layers_clone(rt, m.point, m.super, b->layers, err);
 }
 
@@ -263,8 +303,12 @@ static int take_source(struct runtime *rt, struct bind *b, int fd, struct bind_o
 	b->attr = o->attr;
 	if (S_ISBLK(ident.mode))
 		return err_set(err, -EPERM, "can't mount %s: it is a block device", b->asked);
-	if (kind == SOURCE_OVERLAY)
-		return take_overlay(rt, b, fd, err);
+	if (kind == SOURCE_IMAGE) {
+		o->attr |= MOUNT_ATTR_RDONLY;
+		b->attr = o->attr;
+	}
+	if (kind == SOURCE_OVERLAY || (kind == SOURCE_IMAGE && is_overlay(fd)))
+		return take_overlay(rt, b, fd, kind == SOURCE_IMAGE, err);
 	r = check_fs(b, fd, err);
 	if (r < 0)
 		return r;

@@ -125,6 +125,20 @@ static int clone_upper(struct runtime *rt, int base, struct layers *l, struct er
 	return l->upper < 0 ? l->upper : 0;
 }
 
+static int freeze(struct overlay *o, struct err *err)
+{
+	if (!o->upper)
+		return 0;
+	if (o->nlower == OVERLAY_LAYERS_MAX)
+		return err_set(err, -E2BIG, "overlay with more than %d layers", OVERLAY_LAYERS_MAX);
+	memmove(&o->lower[1], &o->lower[0], o->nlower * sizeof(o->lower[0]));
+	o->lower[0] = o->upper;
+	o->nlower++;
+	o->upper = NULL;
+	o->work = NULL;
+	return 0;
+}
+
 int layers_clone(struct runtime *rt, const char *point, struct slice super, struct layers *ret,
 		 struct err *err)
 {
@@ -137,6 +151,8 @@ int layers_clone(struct runtime *rt, const char *point, struct slice super, stru
 	r = overlay_parse(&rt->arena, super, ret->overlay, err);
 	if (r == 0)
 		r = find_base(rt, ret, err);
+	if (r == 0 && ret->frozen)
+		r = freeze(ret->overlay, err);
 	if (r < 0)
 		return r;
 	if (statvfs(point, &st) < 0)
@@ -157,6 +173,26 @@ int layers_clone(struct runtime *rt, const char *point, struct slice super, stru
 			return ret->lower[i];
 	}
 	return ret->overlay->upper ? clone_upper(rt, base, ret, err) : 0;
+}
+
+/* Options that make sense without an upper directory and that change what is seen. */
+static void add_view_rest(struct buf *b, const char *rest)
+{
+	static const char *const kept[] = { "redirect_dir=", "metacopy=", "userxattr" };
+	struct slice all = slice_str(rest);
+	struct slice option;
+
+	while (slice_split(&all, ',', &option)) {
+		for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+			if (!slice_starts(option, slice_str(kept[i])))
+				continue;
+			/* "on" means to make redirects; without an upper directory: to follow them.
+			 */
+			if (slice_eq_str(option, "redirect_dir=on"))
+				option = SLICE_LIT("redirect_dir=follow");
+			buf_printf(b, ",%.*s", SLICE_ARG(option));
+		}
+	}
 }
 
 /* Attaches every layer below the tmpfs `dir`, and writes the options that name them from there. */
@@ -184,7 +220,10 @@ static int attach_layers(struct layers *l, int dir, struct buf *options, struct 
 		buf_add_str(options, ",workdir=u/");
 		overlay_escape(options, l->work_name);
 	}
-	buf_add_str(options, l->overlay->rest);
+	if (l->frozen)
+		add_view_rest(options, l->overlay->rest);
+	else
+		buf_add_str(options, l->overlay->rest);
 	if (r == 0 && !buf_ok(options))
 		r = -E2BIG;
 	return r < 0 ? err_errno(err, r, "attaching the layers of %s", l->point) : 0;
@@ -230,26 +269,6 @@ int layers_mount(struct runtime *rt, struct layers *l, const char *target, struc
 	if (umount2(stage_path(rt, "l"), MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && r == 0)
 		r = err_errno(err, -errno, "unmounting the layers of %s", l->point);
 	return r;
-}
-
-/* Options that make sense without an upper directory and that change what is seen. */
-static void add_view_rest(struct buf *b, const char *rest)
-{
-	static const char *const kept[] = { "redirect_dir=", "metacopy=", "userxattr" };
-	struct slice all = slice_str(rest);
-	struct slice option;
-
-	while (slice_split(&all, ',', &option)) {
-		for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
-			if (!slice_starts(option, slice_str(kept[i])))
-				continue;
-			/* "on" means to make redirects; without an upper directory: to follow them.
-			 */
-			if (slice_eq_str(option, "redirect_dir=on"))
-				option = SLICE_LIT("redirect_dir=follow");
-			buf_printf(b, ",%.*s", SLICE_ARG(option));
-		}
-	}
 }
 
 void layers_options(const struct layers *l, bool view, struct buf *b)

@@ -33,6 +33,7 @@ int overlay_parse(struct arena *a, struct slice super, struct overlay *ret, stru
 void overlay_escape(struct buf *b, const char *path);
 
 struct layers {
+	bool frozen; /* set before layers_clone: the upper directory becomes the top lower one */
 	struct overlay *overlay;
 	const char *point;	/* where the original is mounted */
 	const char *base;	/* folder that relative paths start from; NULL: all are absolute */

@@ -10,24 +10,33 @@
 #include "linux/at.h"
 #include "linux/mnt.h"
 #include "linux/mountinfo.h"
+#include "runtime/dockerdata.h"
 #include "runtime/runtime.h"
 
 enum own_flags {
-	OWN_BUILD = 1u << 0,  /* only while BuildKit runs a step */
-	OWN_VOLUME = 1u << 1, /* may hide a mount of a volume driver */
+	OWN_BUILD = 1u << 0,	   /* only while BuildKit runs a step */
+	OWN_VOLUME = 1u << 1,	   /* may hide a mount of a volume driver */
+	OWN_JOINED = 1u << 2,	   /* only for who joined another container's namespaces */
+	OWN_IMAGE_MOUNT = 1u << 3, /* only if Docker made it for this container */
+	OWN_IMAGE = 1u << 4,	   /* an image */
 };
 
-/* Paths below an engine's data root ("*": one name, "**": anything below, or nothing, "@": the
- * container's own id). Docker's daemon/container_operations_unix.go, volumes/local, BuildKit's
- * executor and solver; Podman's overlay-containers and volumes. */
+/* Paths below an engine's data root ("*": any run of bytes in a name, "**": anything below, or
+ * nothing, "@": the container's own id at the start of a name). Docker's
+ * daemon/container_operations_unix.go, daemon/mounts.go, volumes/local, BuildKit's executor and
+ * solver; containerd's snapshotters; Podman's overlay-containers and volumes. */
 static const struct {
 	const char *pattern;
 	unsigned flags;
 } own[] = {
-	{ "containers/*/hosts", 0 },
-	{ "containers/*/hostname", 0 },
-	{ "containers/*/resolv.conf", 0 },
-	{ "containers/*/mounts/shm", 0 },
+	{ "containers/@/hosts", 0 },
+	{ "containers/@/hostname", 0 },
+	{ "containers/@/resolv.conf", 0 },
+	{ "containers/@/mounts/shm", 0 },
+	{ "containers/*/hosts", OWN_JOINED },
+	{ "containers/*/hostname", OWN_JOINED },
+	{ "containers/*/resolv.conf", OWN_JOINED },
+	{ "containers/*/mounts/shm", OWN_JOINED },
 	{ "containers/@/mounts/secrets/**", 0 },
 	{ "containers/@/mounts/configs/**", 0 },
 	{ "containers/@/mounts/config*", 0 },
@@ -40,7 +49,12 @@ static const struct {
 	{ "overlay2/*/merged/**", OWN_BUILD },
 	{ "vfs/dir/**", OWN_BUILD },
 	{ "containerd/daemon/**", OWN_BUILD },
-	{ "overlay-containers/*/userdata/**", 0 },
+	{ "io.containerd.snapshotter.v1.*/snapshots/**", OWN_BUILD },
+	{ "overlay2/*/merged/**", OWN_IMAGE_MOUNT | OWN_IMAGE },
+	{ "vfs/dir/**", OWN_IMAGE_MOUNT | OWN_IMAGE },
+	{ "rootfs/*/@-*/**", OWN_IMAGE },
+	{ "overlay-containers/@/userdata/**", 0 },
+	{ "overlay-containers/*/userdata/**", OWN_JOINED },
 };
 
 /* Fixed files of the engine's packages. */
@@ -58,6 +72,7 @@ static const struct {
 
 static const char *const system_roots[] = {
 	"/var/lib/docker",
+	"/var/lib/containerd",
 	"/var/lib/containers/storage",
 	"/run/containers/storage",
 	"/run/containerd/io.containerd.grpc.v1.cri",
@@ -65,15 +80,17 @@ static const char *const system_roots[] = {
 
 const char *const *source_engine_roots(struct runtime *rt)
 {
-	size_t most = ARRAY_SIZE(system_roots) + rt->facts.engines.n + 3;
+	size_t most = ARRAY_SIZE(system_roots) + rt->facts.engines.n + 4;
 	const char **list = arena_must(arena_array(&rt->arena, most, sizeof(*list)));
 	size_t n = 0;
 
-	if (rt->inst.private_dir)
+	if (rt->inst.private_dir) {
 		list[n++] = arena_must(arena_printf(&rt->arena, "%s/engine", rt->inst.lib));
-	else
+		list[n++] = arena_must(arena_printf(&rt->arena, "%s/containerd", rt->inst.lib));
+	} else {
 		for (size_t i = 0; i < ARRAY_SIZE(system_roots); i++)
 			list[n++] = system_roots[i];
+	}
 	for (size_t i = 0; i < rt->facts.engines.n; i++)
 		list[n++] = rt->facts.engines.items[i];
 	list[n] = NULL;
@@ -91,6 +108,15 @@ static bool name_matches(struct slice pattern, struct slice name)
 	       slice_ends(name, slice_from(pattern, star + 1));
 }
 
+/* The same where the pattern may begin with "@". */
+static bool component_matches(struct slice id, struct slice pattern, struct slice name)
+{
+	if (pattern.n == 0 || pattern.p[0] != '@')
+		return name_matches(pattern, name);
+	return slice_starts(name, id) &&
+	       name_matches(slice_from(pattern, 1), slice_from(name, id.n));
+}
+
 static bool path_matches(const char *id, const char *pattern, const char *path)
 {
 	struct slice p = slice_str(pattern);
@@ -101,22 +127,21 @@ static bool path_matches(const char *id, const char *pattern, const char *path)
 	while (slice_split(&p, '/', &want)) {
 		if (slice_eq_str(want, "**"))
 			return true;
-		if (!slice_split(&q, '/', &name))
-			return false;
-		if (slice_eq_str(want, "@") ? !slice_eq_str(name, id) : !name_matches(want, name))
+		if (!slice_split(&q, '/', &name) || !component_matches(slice_str(id), want, name))
 			return false;
 	}
 	return !q.p;
 }
 
-/* What follows an engine's root in a path, or NULL. */
-static const char *below_root(struct runtime *rt, const char *path)
+const char *source_below_root(struct runtime *rt, const char *path, const char **ret_root)
 {
 	for (const char *const *root = source_engine_roots(rt); *root; root++) {
 		size_t n = strlen(*root);
 
-		if (strncmp(path, *root, n) == 0 && path[n] == '/')
+		if (strncmp(path, *root, n) == 0 && path[n] == '/') {
+			*ret_root = *root;
 			return path + n + 1;
+		}
 	}
 	return NULL;
 }
@@ -125,52 +150,51 @@ static const char *below_root(struct runtime *rt, const char *path)
  */
 static bool is_build(struct runtime *rt)
 {
-	const char *rest = below_root(rt, rt->bundle);
+	const char *root;
+	const char *rest = source_below_root(rt, rt->bundle, &root);
 
 	return rest && strncmp(rest, "buildkit/executor/", strlen("buildkit/executor/")) == 0;
 }
 
+/* An object below an engine's root. */
+struct own_path {
+	const char *root;
+	const char *rest;  /* its path from there */
+	const char *point; /* of the mount that it is on */
+	uint32_t major;	   /* of its file system, as mountinfo has it */
+	uint32_t minor;
+	bool overlay;
+};
+
 struct elsewhere {
 	struct runtime *rt;
-	uint32_t major;
-	uint32_t minor;
-	bool found;
+	const struct own_path *p;
 };
 
 static int look_elsewhere(const struct mountinfo_entry *m, void *data)
 {
-	struct elsewhere *e = data;
+	const struct elsewhere *e = data;
+	const char *root;
 
-	if (m->dev_major == e->major && m->dev_minor == e->minor && !below_root(e->rt, m->point))
-		e->found = true;
-	return e->found;
+	return m->dev_major == e->p->major && m->dev_minor == e->p->minor &&
+	       !source_below_root(e->rt, m->point, &root);
 }
 
 /*
  * A volume's folder with something mounted on it: by the volume driver. If that file system can be
  * reached elsewhere on the host it is a bind of a host path in disguise (local driver, o=bind).
  */
-static int volume_is_host(struct runtime *rt, const struct at_ident *ident, bool *ret,
-			  struct err *err)
+static int volume_is_host(struct runtime *rt, const struct own_path *p, struct err *err)
 {
-	struct elsewhere e = { .rt = rt };
-	struct mountinfo_entry m;
+	struct elsewhere e = { .rt = rt, .p = p };
 	struct slice info;
+	const char *root;
 	int r;
 
-	*ret = false;
-	r = runtime_mountinfo(rt, &info, err);
-	if (r == 0)
-		r = mountinfo_find(&rt->arena, info, ident->mnt_id, &m, err);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	if (!below_root(rt, m.point)) /* the data root's own file system */
+	if (!source_below_root(rt, p->point, &root)) /* the data root's own file system */
 		return 0;
-	e.major = m.dev_major;
-	e.minor = m.dev_minor;
-	r = mountinfo_each(info, look_elsewhere, &e, err);
-	*ret = e.found;
-	return r < 0 ? r : 0;
+	r = runtime_mountinfo(rt, &info, err);
+	return r < 0 ? r : mountinfo_each(info, look_elsewhere, &e, err);
 }
 
 static bool is_tool(const char *asked, const char *dest, const struct at_ident *ident)
@@ -181,29 +205,71 @@ static bool is_tool(const char *asked, const char *dest, const struct at_ident *
 	return false;
 }
 
-static int classify_own(struct runtime *rt, int fd, const char *rest, const struct at_ident *ident,
-			enum source_kind *ret, struct err *err)
+static bool applies(struct runtime *rt, unsigned flags, const struct own_path *p)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-		bool host = false;
-		char fs[32];
-		int r;
+	if ((flags & OWN_BUILD) && !is_build(rt))
+		return false;
+	if ((flags & OWN_JOINED) && !rt->joined)
+		return false;
+	return !(flags & OWN_IMAGE_MOUNT) ||
+	       dockerdata_is_image_mount(p->root, p->rest, rt->args.id);
+}
 
-		if (!path_matches(rt->args.id, own[i].pattern, rest) ||
-		    ((own[i].flags & OWN_BUILD) && !is_build(rt)))
+static int classify_own(struct runtime *rt, const struct own_path *p, enum source_kind *ret,
+			struct err *err)
+{
+	*ret = SOURCE_HOST;
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		unsigned flags = own[i].flags;
+		int r = 0;
+
+		if (!path_matches(rt->args.id, own[i].pattern, p->rest) || !applies(rt, flags, p))
 			continue;
-		if (own[i].flags & OWN_VOLUME) {
-			r = volume_is_host(rt, ident, &host, err);
-			if (r < 0)
-				return r;
-		}
-		mnt_fs_name(fd, fs, sizeof(fs));
-		*ret = host							  ? SOURCE_HOST
-		       : strcmp(fs, "overlay") == 0 && (own[i].flags & OWN_BUILD) ? SOURCE_OVERLAY
-										  : SOURCE_ENGINE;
+		if (flags & OWN_VOLUME)
+			r = volume_is_host(rt, p, err);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			*ret = SOURCE_HOST;
+		else if ((flags & OWN_IMAGE) || ((flags & OWN_BUILD) && !p->overlay &&
+						 dockerdata_is_image_layer(p->root, p->rest)))
+			*ret = SOURCE_IMAGE;
+		else
+			*ret = (flags & OWN_BUILD) && p->overlay ? SOURCE_OVERLAY : SOURCE_ENGINE;
 		return 0;
 	}
-	*ret = SOURCE_HOST;
+	return 0;
+}
+
+/* 1: not below an engine's root, or under a name there that stands for nothing. */
+static int find_own(struct runtime *rt, int fd, const char *path, const struct at_ident *ident,
+		    struct own_path *ret, struct err *err)
+{
+	const char *point = NULL;
+	struct mountinfo_entry m;
+	struct slice info;
+	char fs[32];
+	int r;
+
+	ret->rest = source_below_root(rt, path, &ret->root);
+	if (!ret->rest)
+		return 1;
+	if (dockerdata_is_part(ret->rest) && !is_build(rt)) {
+		r = dockerdata_whole(rt, ident->mnt_id, path, &path, &point, err);
+		if (r != 0)
+			return r;
+		ret->rest = source_below_root(rt, path, &ret->root);
+	}
+	r = runtime_mountinfo(rt, &info, err);
+	if (r == 0)
+		r = mountinfo_find(&rt->arena, info, ident->mnt_id, &m, err);
+	if (r != 0)
+		return r;
+	ret->point = point ? point : m.point;
+	ret->major = m.dev_major;
+	ret->minor = m.dev_minor;
+	mnt_fs_name(fd, fs, sizeof(fs));
+	ret->overlay = strcmp(fs, "overlay") == 0;
 	return 0;
 }
 
@@ -212,7 +278,7 @@ int source_classify(struct runtime *rt, int fd, const char *asked, const char *d
 {
 	char path[PATH_MAX];
 	struct at_ident ident;
-	const char *rest;
+	struct own_path p;
 	int r;
 
 	r = at_path_of(fd, path, sizeof(path));
@@ -228,9 +294,7 @@ int source_classify(struct runtime *rt, int fd, const char *asked, const char *d
 		*ret = SOURCE_ENGINE;
 		return 0;
 	}
-	rest = below_root(rt, path);
-	if (rest)
-		return classify_own(rt, fd, rest, &ident, ret, err);
 	*ret = SOURCE_HOST;
-	return 0;
+	r = find_own(rt, fd, path, &ident, &p, err);
+	return r == 0 ? classify_own(rt, &p, ret, err) : r < 0 ? r : 0;
 }

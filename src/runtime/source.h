@@ -12,6 +12,7 @@ struct runtime;
 enum source_kind {
 	SOURCE_ENGINE,	/* the engine's own file or volume */
 	SOURCE_OVERLAY, /* an overlay that BuildKit mounted for this step */
+	SOURCE_IMAGE,	/* an image, or a layer of one: only to be read; maybe an overlay */
 	SOURCE_CGROUP,	/* /sys/fs/cgroup: the container's own instead */
 	SOURCE_HOST,	/* a path of the host */
 };
@@ -19,6 +20,9 @@ enum source_kind {
 /* Classifies the object behind fd, which the spec calls `asked` and wants at `dest`. */
 int source_classify(struct runtime *rt, int fd, const char *asked, const char *dest,
 		    enum source_kind *ret, struct err *err);
+
+/* What follows an engine's root in a path, or NULL; the root, in the arena. */
+const char *source_below_root(struct runtime *rt, const char *path, const char **ret_root);
 
 /* Folders under which engines keep their data, for this instance; NULL-terminated, in the arena. */
 const char *const *source_engine_roots(struct runtime *rt);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What Docker's data root tells about a mount source below it whose path alone does not say whose
+ * it is: parts of volumes and images under temporary names, and layers named by random numbers.
+ * `rest` is a path relative to the data root.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct runtime;
+
+/* volume-subpath and image-subpath (Docker 25, 28): the part is bound on tmp/safe-mountN. */
+bool dockerdata_is_part(const char *rest);
+
+/* The object at `path`, on the mount `mnt_id`, as it is named where its whole is mounted: a path
+ * below an engine's root, in the arena, and that mount's point. 1: it has no such name. */
+int dockerdata_whole(struct runtime *rt, uint64_t mnt_id, const char *path, const char **ret_path,
+		     const char **ret_point, struct err *err);
+
+/* Whether overlay2/LAYER/… or vfs/dir/LAYER is what Docker made for an image mount of this
+ * container (--mount type=image): image/DRIVER/layerdb/mounts/ID-IMAGE/mount-id holds its name. */
+bool dockerdata_is_image_mount(const char *root, const char *rest, const char *id);
+
+/* Whether it is a layer of an image (image/DRIVER/layerdb/sha256/N/cache-id), which BuildKit up to
+ * Docker 20.10 binds read-write where a step asks for the image read-only. */
+bool dockerdata_is_image_layer(const char *root, const char *rest);
