@@ -58,6 +58,16 @@ static int fail(struct err *err, int code, const char *op, const struct place *a
 	return status_fail(err, code, op, at->full);
 }
 
+/* "OP FROM TO: why", as Go prints an os.LinkError. */
+static int fail_link(struct err *err, int code, const char *op, const char *from,
+		     const struct place *at)
+{
+	char both[ERR_TEXT_MAX];
+
+	(void)snprintf(both, sizeof(both), "%.400s %.400s", from, at->full);
+	return status_fail(err, code, op, both);
+}
+
 static int apply_fd(int fd, const struct place *at, const struct tar_entry *e, const struct meta *m,
 		    struct err *err)
 {
@@ -176,6 +186,8 @@ static int make_node(struct put *p, const struct place *at, const struct tar_ent
 {
 	struct meta m = meta_of(p, e);
 	mode_t type = e->type == TAR_FIFO ? S_IFIFO : e->type == TAR_CHAR ? S_IFCHR : S_IFBLK;
+	CLEANUP_FD int fd = -EBADF;
+	int r;
 
 	if (e->devmajor < 0 || e->devmajor > UINT32_MAX || e->devminor < 0 ||
 	    e->devminor > UINT32_MAX)
@@ -190,7 +202,14 @@ static int make_node(struct put *p, const struct place *at, const struct tar_ent
 				       at->full);
 		return fail(err, -errno, "mknod", at);
 	}
-	return apply_name(at, e, &m, err);
+	r = apply_name(at, e, &m, err);
+	if (r < 0 || type != S_IFIFO || !(m.mode & (S_ISUID | S_ISGID)))
+		return r;
+	/* They went with the change of owner. Opening a FIFO to read never blocks here. */
+	fd = fs_open(at->dir, at->base, O_RDONLY | O_NOFOLLOW, 0, FS_NAME);
+	if (fd < 0 || fchmod(fd, m.mode) < 0)
+		return fail(err, fd < 0 ? fd : -errno, "chmod", at);
+	return 0;
 }
 
 static int make_symlink(struct put *p, const struct place *at, const struct tar_entry *e,
@@ -199,20 +218,27 @@ static int make_symlink(struct put *p, const struct place *at, const struct tar_
 	struct meta m = meta_of(p, e);
 
 	if (symlinkat(e->link, at->dir, at->base) < 0)
-		return err_errno(err, -errno, "symlink %s %s", e->link, at->full);
+		return fail_link(err, -errno, "symlink", e->link, at);
 	return apply_name(at, e, &m, err);
 }
 
 static int link_target(struct put *p, const struct place *at, const char *target, struct err *err)
 {
 	CLEANUP_FD int dir = -EBADF;
+	char full[ERR_TEXT_MAX];
 	const char *base;
+	int r = 0;
 
 	dir = put_open_parent(p, target, false, &base);
 	if (dir < 0)
-		return err_errno(err, dir, "link %s %s", target, at->full);
-	if (linkat(dir, base, at->dir, at->base, 0) < 0)
-		return err_errno(err, -errno, "link %s %s", target, at->full);
+		r = dir;
+	else if (linkat(dir, base, at->dir, at->base, 0) < 0)
+		r = -errno;
+	if (r < 0) {
+		(void)snprintf(full, sizeof(full), "%s/%s", p->where.n > 1 ? p->where.p : "",
+			       target);
+		return fail_link(err, r, "link", full, at);
+	}
 	return 0;
 }
 

@@ -21,6 +21,8 @@
 #include "cp/status.h"
 #include "cp/work.h"
 
+#define END_WAIT_MS 2000
+
 enum {
 	EXIT_ANSWERED = 1, /* an error line was written */
 	EXIT_USAGE = 2,
@@ -32,7 +34,8 @@ static int answer(int fd, const struct err *err)
 	return EXIT_ANSWERED;
 }
 
-/* Copies what is kept of the command line and wipes it: the container sees it in its /proc. */
+/* Copies what is kept of the command line and wipes it, as the container sees it in its /proc; and
+ * the environment. */
 static int take_arguments(struct job *j, int argc, char **argv)
 {
 	char *path = strdup(j->path);
@@ -44,6 +47,8 @@ static int take_arguments(struct job *j, int argc, char **argv)
 	j->user = user;
 	for (int i = 0; i < argc; i++)
 		explicit_bzero(argv[i], strlen(argv[i]));
+	for (char **e = environ; *e; e++)
+		explicit_bzero(*e, strlen(*e));
 	return 0;
 }
 
@@ -88,8 +93,8 @@ static int inside(struct job *j, const struct pin *p, int parent)
 }
 
 /* Waits for the child; kills it when nobody reads the answers any more: it may hang in a file
- * system that the container serves itself. */
-static void wait_child(siginfo_t *ret)
+ * system that the container serves itself. Returns whether somebody still reads them. */
+static bool wait_child(siginfo_t *ret)
 {
 	struct pollfd p[2] = {
 		{ .fd = SANDBOX_CHILD, .events = POLLIN },
@@ -105,13 +110,16 @@ static void wait_child(siginfo_t *ret)
 	}
 	while (waitid((idtype_t)P_PIDFD, SANDBOX_CHILD, ret, WEXITED) < 0 && errno == EINTR)
 		;
+	return p[1].fd >= 0;
 }
 
+/* Did the child die because its container did? The container's end is told only when all in it have
+ * been waited for, so a little after the child's. */
 static bool container_gone(void)
 {
 	struct pollfd p = { .fd = SANDBOX_INIT, .events = POLLIN };
 
-	return poll(&p, 1, 0) > 0;
+	return poll(&p, 1, END_WAIT_MS) > 0;
 }
 
 /* The parent: turns the child's end into ours. */
@@ -123,7 +131,8 @@ static int outside(const struct job *j, const struct pin *p, int child)
 
 	if (r < 0)
 		return answer(j->status_fd, &err); /* the child dies with us */
-	wait_child(&end);
+	if (!wait_child(&end))
+		return EXIT_ANSWERED;
 	if (end.si_code == CLD_EXITED)
 		return end.si_status;
 	if (end.si_status == SIGKILL && container_gone())

@@ -322,6 +322,9 @@ int work_put(const struct work *w, struct err *err)
 	if (r == 0) {
 		tar_init(&p.tar, source);
 		r = extract(&p, err);
+		/* "not-found" is about the destination; here it is a link's target, or a race. */
+		if (r == -ENOENT)
+			r = err->code = -EINVAL;
 	}
 	if (r == 0) {
 		r = status_done(w->job->status_fd);

@@ -34,12 +34,15 @@ const char *status_word(int code)
 /* Go's errno texts begin in lower case; the rest is the C library's. */
 int status_fail(struct err *err, int code, const char *op, const char *path)
 {
+	/* "not-dir" is what the destination itself is not. A file where a directory is looked for
+	 * on the way is nothing special to moby. */
+	int known = code == -ENOTDIR ? -EINVAL : code;
 	char why[128];
 
 	(void)snprintf(why, sizeof(why), "%s", strerror(-code));
 	if (why[0] >= 'A' && why[0] <= 'Z' && !(why[1] >= 'A' && why[1] <= 'Z'))
 		why[0] = (char)(why[0] - 'A' + 'a');
-	return err_set(err, code, "%s %.*s%s: %s", op, PATH_SHOWN, path,
+	return err_set(err, known, "%s %.*s%s: %s", op, PATH_SHOWN, path,
 		       strlen(path) > PATH_SHOWN ? "..." : "", why);
 }
 

@@ -12,7 +12,7 @@
  *
  * error: {"error":WORD,"message":TEXT}. The text is what moby's own would be where there is one.
  *   not-found   no such path. Moby: 404 "Could not find the file PATH in container NAME"
- *   not-dir     put: PATH is not a directory (400); else: a part of PATH is a file (500)
+ *   not-dir     put: PATH is not a directory (400)
  *   exists      --no-overwrite-dir-non-dir forbids what the archive asks (500)
  *   read-only   root file system or volume is read-only (400)
  *   no-space    disk or quota full (500)
@@ -46,5 +46,5 @@ int status_error(int fd, const struct err *err);
 /* WORD of a negative errno, as above. */
 const char *status_word(int code);
 
-/* Sets "OP PATH: why", as Go prints an os.PathError; returns code. */
+/* Sets "OP PATH: why", as Go prints an os.PathError; returns the error's code. */
 int status_fail(struct err *err, int code, const char *op, const char *path);
