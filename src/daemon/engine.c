@@ -373,7 +373,8 @@ static int add_way_out_args(struct daemon *d, struct list *l, struct engine_laun
 	list_add(l, "--configure");
 	list_add(l, "--mtu=65520");
 	list_add(l, "--disable-host-loopback");
-	list_add(l, "--enable-sandbox");
+	if (space_host_is_mount(&d->space))
+		list_add(l, "--enable-sandbox"); /* it pivots its root */
 	list_add(l, "--enable-seccomp");
 	list_add(l, "--cidr=%s", d->subnet);
 	list_add(l, "--api-socket=%s", ret->socket);
@@ -403,7 +404,8 @@ static int add_gate_args(struct daemon *d, struct list *l, struct engine_launch 
 	ret->start.nfds = 2;
 	ret->start.cwd = d->inst.run;
 	list_add(l, "--listen-fd=3");
-	list_add(l, "--engine=%s/engine.sock", d->inst.run);
+	/* From its working directory: what is above DIR/run may be closed to its user. */
+	list_add(l, "--engine=engine.sock");
 	list_add(l, "--control-fd=4");
 	list_add(l, "--uid=%u", DAEMON_GATE_ID);
 	list_add(l, "--gid=%u", DAEMON_GATE_ID);

@@ -56,19 +56,33 @@ void space_done(struct space *s)
 	s->host_root = fd_close(s->host_root);
 }
 
+static int is_mount(int root)
+{
+	struct statx sx;
+
+	if (statx(root, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &sx) < 0)
+		return -errno;
+	return (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+bool space_host_is_mount(const struct space *s)
+{
+	return is_mount(s->host_root) > 0;
+}
+
 /* Makes the directory that is "/" in a chroot the root of this mount namespace. */
 static int own_root(struct err *err)
 {
 	CLEANUP_FD int self = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	CLEANUP_FD int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CLEANUP_FD int tree = -EBADF;
-	struct statx sx;
 	int r;
 
-	if (self < 0 || root < 0 || statx(root, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &sx) < 0)
+	if (self < 0 || root < 0)
 		return err_errno(err, -errno, "/");
-	if (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT)
-		return 0;
+	r = is_mount(root);
+	if (r != 0)
+		return r < 0 ? err_errno(err, r, "/") : 0;
 	if (setns(self, CLONE_NEWNS) < 0) /* to the namespace's own root directory */
 		return err_errno(err, -errno, "leaving the chroot");
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)

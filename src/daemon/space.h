@@ -51,5 +51,9 @@ int space_join(struct space *s, pid_t pid, uint64_t mnt, uint64_t net, struct er
 /* Moves this process back to where it came from. */
 int space_leave(struct space *s, struct err *err);
 
+/* Whether the root directory that we came from is a mount, so that pivot_root(2) works there; it is
+ * none in a chroot. */
+bool space_host_is_mount(const struct space *s);
+
 /* For a forked child: the same, without a message. */
 int space_leave_child(const struct space *s);

@@ -75,8 +75,8 @@ def image():
 class Instance:
     """One state directory below /var/tmp. Use it in a `with`; at its end nothing may be left."""
 
-    def __init__(self, name="", wrap=()):
-        self.dir = tempfile.mkdtemp(prefix=f"gabion-updown-{name}", dir="/var/tmp")
+    def __init__(self, name="", wrap=(), below="/var/tmp"):
+        self.dir = tempfile.mkdtemp(prefix=f"gabion-updown-{name}", dir=below)
         os.chmod(self.dir, 0o755)
         self.wrap = list(wrap)
         self.cgroup = None

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Up, down, and what is left: nothing, whatever was killed."""
 
+import contextlib
 import os
+import random
+import shutil
 import signal
 import socketserver
 import subprocess
+import tempfile
 import threading
 import time
 
 import pytest
 
-from instance import SERVICES, Instance, image, program, read, wait_until
+from instance import DOCKER, SERVICES, Instance, image, processes, program, read, wait_until
 
 
 def test_up_down(box):
@@ -390,8 +394,73 @@ class Greeter(socketserver.BaseRequestHandler):
         self.request.sendall(b"hello")
 
 
+def test_closed_home():
+    """Below a home that nobody else may enter, as root's: the gate's user gets to the engine all the same."""
+    home = tempfile.mkdtemp(prefix="gabion-updown-home", dir="/var/tmp")  # mode 0700
+    try:
+        with Instance(below=home) as instance:
+            instance.up()
+            assert instance.docker("version", "-f", "{{.Server.Version}}").stdout
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def test_build_steps_are_members(box):
+    """Build steps are in the instance's cgroup too, with both builders, and go down with it."""
+    folder = f"{box.dir}/context"
+    os.mkdir(folder)
+    for kit in ("0", "1"):
+        with open(f"{folder}/Dockerfile", "w", encoding="utf-8") as f:
+            f.write(f"FROM box\nRUN sleep 43{kit}1\n")
+        env = dict(box.env(), DOCKER_BUILDKIT=kit)
+        build = subprocess.Popen([DOCKER, "build", "-q", folder], env=env, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+        step = wait_until(lambda kit=kit: [p for p, (line, _) in processes().items() if line == f"sleep 43{kit}1 "],
+                          60, "the build step")
+        assert f"/{box.cgroup}/" in read(f"/proc/{step[0]}/cgroup")
+        build.kill()
+        build.wait()
+    box.down()
+    box.assert_clean()
+    assert not [p for p, (line, _) in processes().items() if line.startswith(("sleep 4301", "sleep 4311"))]
+
+
+def test_no_descriptor_leaks(fresh):
+    """What the shell has open does not get to the engine, nor to containers."""
+    secret = os.open(f"{fresh.dir}/secret", os.O_RDWR | os.O_CREAT)
+    fresh.up(pass_fds=(secret,))
+    os.close(secret)
+    fresh.load()
+    one = fresh.start("one")
+    for pid in (*[fresh.pid(s) for s in ("gabiond", *SERVICES)], *fresh.shims(), one):
+        held = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        if pid != fresh.pid("gabiond"):
+            assert f"{fresh.dir}/secret" not in held, read(f"/proc/{pid}/cmdline")
+        assert f"{fresh.dir}/run/gabiond.lock" not in held or pid == fresh.pid("gabiond")
+
+
 def test_terminal_is_let_go(fresh):
     """Detached: nobody holds the pipes of the shell that asked, so $(gabion up --detach) returns."""
     done = subprocess.run(f"out=$({program('gabion')} up --state-dir {fresh.dir} --detach 2>&1); echo \"$out\"",
                           shell=True, capture_output=True, text=True, timeout=60, env=fresh.env(), check=False)
     assert "DOCKER_HOST=" in done.stdout
+
+
+@pytest.mark.parametrize("turn", range(int(os.environ.get("GABION_KILL_TURNS", "6"))))
+def test_kill_at_any_instant(fresh, turn):
+    """gabiond is killed at a random instant of its start, with whatever it had started: down cleans,
+    and the next start is as the first."""
+    delay = random.Random(turn).uniform(0, 0.7)
+    process = subprocess.Popen([program("gabion"), "up", "--state-dir", fresh.dir], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env=fresh.env())
+    time.sleep(delay)  # the instant is the test
+    process.kill()
+    process.wait()
+    with contextlib.suppress(OSError):
+        fresh.cgroup = fresh.record()["cgroup"]
+    if turn % 2:
+        fresh.up()
+        fresh.load()
+        assert fresh.docker("run", "--rm", "box", "echo", "up").stdout == "up"
+    fresh.down()
+    fresh.assert_clean()
