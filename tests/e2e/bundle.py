@@ -136,6 +136,13 @@ class Box:
         """run, in the foreground."""
         return self.rt("run", "--bundle", made.path, made.id, check=check, env=env, **how)
 
+    def create(self, made):
+        """create alone; output goes to a file, since the container's init keeps it open."""
+        out = open(f"{made.path}/out", "wb")
+        with out, self.popen("create", "--bundle", made.path, made.id, stdout=out, stderr=out) as p:
+            code = p.wait(60)
+        return support.Result(p.args, code, "", support.read(f"{made.path}/out").rstrip())
+
     def start(self, made, **how):
         """create and start, in the background; answers the pid of the container's init."""
         out = open(f"{made.path}/out", "wb")

@@ -380,8 +380,9 @@ class Engine:
         out = self.docker("create", *args, image, *self.command(cmd), user=user).lines[-1]
         return Container(self, out, user)
 
-    def build(self, dockerfile, *args, files=None, buildkit=True, user=None, check=True, tag=None, **how):
-        """docker build of a context made of {path: text}; answers the Result. tag: name of the image."""
+    def build(self, dockerfile, *args, files=None, buildkit=True, user=None, check=True, tag=None, fresh=True, **how):
+        """docker build of a context made of {path: text}; answers the Result. tag: name of the image;
+        fresh: without any cache, that of --mount=type=cache included."""
         for name in re.findall(r"^FROM (\S+)|--from=(\S+)|from=([a-z]+)", dockerfile, re.M):
             self.need(*[n for n in name if n])
         context = tempfile.mkdtemp(prefix="gabion-context-")
@@ -393,8 +394,9 @@ class Engine:
             os.chmod(context, 0o755)
             flags = ["--progress=plain"] if buildkit else []
             flags += ["-t", tag] if tag else []
+            flags += ["--no-cache"] if fresh else []
             env = {"DOCKER_BUILDKIT": "1" if buildkit else "0", **how.pop("env", {})}
-            return self.docker("build", "--no-cache", *flags, *args, context, env=env, user=user, check=check,
+            return self.docker("build", *flags, *args, context, env=env, user=user, check=check,
                                **how)
         finally:
             shutil.rmtree(context)
