@@ -97,7 +97,7 @@ int process_check_cwd(struct runtime *rt, int root, struct err *err)
 	const char *cwd = json_get_str(json_get(rt->spec, "process"), "cwd");
 	const char *path = cwd;
 
-	if (!cwd || cwd[0] != '/')
+	if (!cwd)
 		return 0;
 	for (int links = 0; links < LINKS_MAX; links++) {
 		if (names_descriptor(path))
@@ -113,6 +113,8 @@ int edit_process(struct runtime *rt, struct err *err)
 	const struct json *process = json_get(rt->spec, "process");
 	const char *cwd = json_get_str(process, "cwd");
 
+	if (cwd && cwd[0] != '/')
+		return err_set(err, -EINVAL, "working directory %s is not absolute", cwd);
 	if (cwd && names_descriptor(cwd))
 		return refuse(cwd, err);
 	return 0;

@@ -27,7 +27,8 @@ struct header {
 	uint32_t reclaim; /* look at /proc when used reaches this */
 	uint64_t next;	  /* first id to try */
 	char boot[40];	  /* /proc/sys/kernel/random/boot_id */
-	char pad[128 - 64];
+	uint64_t pidns;	  /* inode of the pid namespace whose /proc shows all who use the table */
+	char pad[128 - 72];
 };
 
 struct record {
@@ -85,11 +86,20 @@ static void table_done(struct table *t)
 
 #define TABLE_INIT ((struct table){ .fd = -EBADF })
 
+/* 0 where it cannot be known: then nothing is ever freed. */
+static uint64_t own_pidns(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
+}
+
 /* A table of another boot is as good as empty: no process of it lives. */
 static void table_reset(struct table *t, const char boot[40])
 {
 	t->h = (struct header){ .magic = TABLE_MAGIC, .reclaim = RECLAIM_AT };
 	memcpy(t->h.boot, boot, sizeof(t->h.boot));
+	t->h.pidns = own_pidns();
 }
 
 static int table_read(struct table *t)
@@ -145,38 +155,39 @@ static int write_at(int fd, const void *p, size_t n, off_t at)
 	return (size_t)w == n ? 0 : -ENOSPC;
 }
 
-/* The first outer id of a process, -1 where it cannot be known (the process is gone). */
+/* The first outer id of a process, NO_ID for a process that is gone, or -errno: a process that
+ * cannot be looked at may be using any range. */
+#define NO_ID INT64_MAX
+
 static int64_t outer_id(int proc, const char *pid)
 {
 	char path[NAME_MAX + sizeof("/uid_map")];
 	char text[64];
 	CLEANUP_FD int fd = -EBADF;
-	struct slice line;
-	struct slice word;
 	struct slice rest;
+	struct slice word;
 	uint32_t v[2];
 	size_t got = 0;
 	ssize_t n;
 
 	(void)snprintf(path, sizeof(path), "%s/uid_map", pid);
 	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	n = fd_read_full(fd, text, sizeof(text));
-	if (n <= 0)
-		return -1;
-	rest = (struct slice){ text, (size_t)n };
-	(void)slice_split(&rest, '\n', &line);
-	while (got < 2 && slice_split(&line, ' ', &word)) {
+	n = fd < 0 ? -errno : fd_read_full(fd, text, sizeof(text));
+	if (n < 0)
+		return n == -ENOENT || n == -ESRCH ? NO_ID : n;
+	if (n == 0) /* a user namespace without a map: it has no ids */
+		return NO_ID;
+	rest = (struct slice){ text, slice_find((struct slice){ text, (size_t)n }, '\n') };
+	while (got < 2 && slice_split(&rest, ' ', &word)) {
 		if (word.n > 0 && num_parse_u32(word, &v[got++]) < 0)
-			return -1;
+			return -EUCLEAN;
 	}
-	return got == 2 ? (int64_t)v[1] : -1;
+	return got == 2 ? (int64_t)v[1] : -EUCLEAN;
 }
 
 static void mark_live(const struct table *t, bool *live, int64_t id)
 {
-	for (uint32_t i = 0; id >= 0 && i < t->h.records; i++)
+	for (uint32_t i = 0; i < t->h.records; i++)
 		if (id >= t->r[i].base && id < (int64_t)t->r[i].base + t->r[i].size)
 			live[i] = true;
 }
@@ -192,6 +203,8 @@ static int reclaim(struct table *t)
 
 	if (!live)
 		return -ENOMEM;
+	if (t->h.pidns == 0 || t->h.pidns != own_pidns())
+		return 0; /* our /proc does not show everybody */
 	for (uint32_t i = 0; i < t->h.records; i++) {
 		r = t->r[i].size ? lock_byte(t->fd, F_OFD_GETLK, F_WRLCK, LOCK_RECORDS + i) : 0;
 		if (r < 0)
@@ -201,9 +214,14 @@ static int reclaim(struct table *t)
 	proc = opendir("/proc");
 	if (!proc)
 		return -errno;
-	while ((e = readdir(proc)))
-		if (isdigit((unsigned char)e->d_name[0]))
-			mark_live(t, live, outer_id(dirfd(proc), e->d_name));
+	while ((e = readdir(proc))) {
+		int64_t id = isdigit((unsigned char)e->d_name[0]) ? outer_id(dirfd(proc), e->d_name)
+								  : NO_ID;
+
+		if (id < 0)
+			return (int)id;
+		mark_live(t, live, id);
+	}
 	t->h.used = 0;
 	for (uint32_t i = 0; i < t->h.records; i++) {
 		if (t->r[i].size && !live[i]) {
