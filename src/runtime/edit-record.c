@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -14,7 +15,9 @@
 #include "runtime/record.h"
 #include "runtime/runtime.h"
 
-static bool is_file_name(const char *id)
+#define RECORD_MAX 65536
+
+bool record_id_valid(const char *id)
 {
 	if (!*id || id[0] == '.' || strlen(id) > 200)
 		return false;
@@ -69,12 +72,12 @@ static int fill(struct runtime *rt, struct json *o)
 
 int edit_record(struct runtime *rt, struct err *err)
 {
-	CLEANUP_BUF struct buf text = BUF_INIT(65536);
+	CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
 	struct json *o = json_new(&rt->arena, JSON_OBJECT);
 	char dir[PATH_MAX];
 	int r;
 
-	if (!is_file_name(rt->args.id))
+	if (!record_id_valid(rt->args.id))
 		return err_set(err, -EINVAL, "container id \"%s\" has bytes that an id cannot have",
 			       rt->args.id);
 	r = o ? fill(rt, o) : -ENOMEM;
@@ -91,6 +94,39 @@ int edit_record(struct runtime *rt, struct err *err)
 
 void undo_record(struct runtime *rt)
 {
-	if (is_file_name(rt->args.id))
+	if (record_id_valid(rt->args.id))
 		(void)unlink(record_path(rt));
+}
+
+static bool access_ok(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111);
+}
+
+/* The record that one of the words of the command line names, if any: its lower runtime. */
+bool record_lower(struct runtime *rt, char *ret)
+{
+	for (int i = 1; i < rt->args.argc; i++) {
+		CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
+		struct json_limits limits = JSON_LIMITS;
+		struct json *doc;
+		const char *lower;
+		char path[PATH_MAX];
+
+		if (!record_id_valid(rt->args.argv[i]))
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/containers/%s.json", rt->inst.run,
+			       rt->args.argv[i]);
+		if (file_read(path, &text) < 0 ||
+		    json_parse(&rt->arena, buf_slice(&text), &limits, &doc, NULL, NULL) < 0)
+			continue;
+		lower = json_get_str(doc, "lowerRuntime");
+		if (lower && lower[0] == '/' && access_ok(lower)) {
+			(void)snprintf(ret, PATH_MAX, "%s", lower);
+			return true;
+		}
+	}
+	return false;
 }

@@ -16,6 +16,7 @@
 #include "runtime/edit.h"
 #include "runtime/lower.h"
 #include "runtime/ownstdio.h"
+#include "runtime/record.h"
 #include "runtime/runtime.h"
 
 #define SPEC_MAX (16u << 20)
@@ -132,10 +133,11 @@ static int run(struct runtime *rt, int argc, char **argv, struct err *err)
 
 	if (r == 0)
 		r = instance_find(&rt->inst, NULL, err);
-	if (r == 0)
+	if (r == 0 && (rt->args.makes_container || !record_lower(rt, rt->lower))) {
 		r = facts_load(&rt->arena, &rt->inst, &rt->facts, err);
-	if (r == 0)
-		r = lower_find(&rt->facts, rt->lower, err);
+		if (r == 0)
+			r = lower_find(&rt->facts, rt->lower, err);
+	}
 	if (r < 0)
 		return r;
 	if (rt->args.makes_process)

@@ -6,8 +6,17 @@
  *   pidFile, bundle, lowerRuntime */
 #pragma once
 
+#include <stdbool.h>
+
 struct runtime;
 
 /* Path of this container's record, in the arena. The id must be a file name: edit_record() checks.
  */
 const char *record_path(struct runtime *rt);
+
+/* Whether an id can be the name of a record: a container's id is never a path. */
+bool record_id_valid(const char *id);
+
+/* The lower runtime of the container that a command line names (kill, delete, exec, …), in
+ * ret[PATH_MAX]: the one that made it, whatever gabion.json says by now. False without a record. */
+bool record_lower(struct runtime *rt, char *ret);
