@@ -141,22 +141,41 @@ def request(engine, method, path, body=None, **query):
 
 
 START = """
-mount -t tmpfs tmpfs /run; mount --make-rprivate /
+mount --make-rprivate /
 ip link set lo up
+if [ "$1" ]; then
+    mount --bind "$1" "$1"
+    for d in proc sys dev; do mount --rbind /$d "$1/$d"; done
+    mount -t tmpfs tmpfs "$1/tmp"
+    mkdir -p "$1$0"
+    mount --bind "$0" "$1$0"
+    pivot_root "$1" "$1/mnt"
+    cd /
+    umount -l /mnt
+fi
+mount -t tmpfs tmpfs /run
 exec dockerd --data-root "$0/data" --exec-root "$0/exec" -H "unix://$0/sock" -p "$0/pid" --bridge none --iptables=false \
     --ip-forward=false --ip-masq=false --storage-driver vfs --config-file "$0/none" >"$0/log" 2>&1
 """
 
 
-class RealEngine:
-    """dockerd in mount and network namespaces of its own. `user`: Config.User of its container."""
+def installed():
+    """Folders with a dockerd: this machine's own, and those that tests/engines/engine-rootfs has made."""
+    cache = os.environ.get("GABION_TEST_CACHE", "/var/cache/gabion-tests")
+    return [d for d in ("", f"{cache}/engine-trixie", f"{cache}/engine-forky")
+            if os.access(f"{d}/usr/sbin/dockerd", os.X_OK)]
 
-    def __init__(self, tree, user=""):
-        self.dir = tempfile.mkdtemp(prefix="cp-dockerd-")
+
+class RealEngine:
+    """dockerd of the system in `root`, in mount and network namespaces of its own. `user`: Config.User of its
+    container, which has the files of `tree`."""
+
+    def __init__(self, root, tree, user=""):
+        self.dir = tempfile.mkdtemp(prefix="cp-dockerd-", dir="/tmp")
         self.socket = os.path.join(self.dir, "sock")
         with open(os.path.join(self.dir, "none"), "w") as f:
             f.write("{}")
-        self.proc = subprocess.Popen(["unshare", "-mn", "sh", "-c", START, self.dir], start_new_session=True)
+        self.proc = subprocess.Popen(["unshare", "-mn", "sh", "-c", START, self.dir, root], start_new_session=True)
         try:
             end = time.monotonic() + 60
             while not self.ping():
@@ -164,6 +183,7 @@ class RealEngine:
                 time.sleep(0.1)
             self.docker("import", "-", "tree", input=tree)
             self.container = self.docker("create", *(["-u", user] if user else []), "tree", "x").decode().strip()
+            self.version = int(self.docker("version", "-f", "{{.Server.Version}}").split(b".")[0])
         except BaseException:
             self.__exit__()
             raise
