@@ -2,8 +2,16 @@
 # Sourced in the first boot, after plain docker was seen to work.
 . ./guest-gabion.sh
 
+host_mounts() { # without the instance's own, and what differs from before
+	grep -v " $STATE" /proc/self/mountinfo | cut -d' ' -f 4- | sort >/run/gabion-test.mounts.now
+	[ -e /run/gabion-test.mounts ] || cp /run/gabion-test.mounts.now /run/gabion-test.mounts
+	diff /run/gabion-test.mounts /run/gabion-test.mounts.now
+}
+host_mounts
 t "gabion up, beside the host's engine" gabion up --state-dir $STATE --detach
+t_is "the host's mounts are what they were" "" host_mounts
 t "the instance answers" wait_for 120 engine_answers
+[ "$LAST" = 0 ] || return 0 # all else would only say so again
 t "gabion doctor finds no problem" gabion doctor --state-dir $STATE
 t_not "it is an engine of its own" docker image inspect test
 t "image is imported" make_image
@@ -71,5 +79,5 @@ for program in gabion-gate dockerd containerd gabiond; do
 	t "the container is what it was" again
 done
 
+t_is "the host's mounts are what they were" "" host_mounts
 t "the host's own docker was not disturbed" env -u DOCKER_HOST docker run --rm test true
-sync

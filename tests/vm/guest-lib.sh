@@ -7,14 +7,19 @@
 #	done_testing             prints the plan
 
 COUNT=0
+LAST=0 # status of the last check
+STARTED=$(date +%s)
 OUT=/run/gabion-test.out
 
 report() { # STATUS NAME
 	COUNT=$((COUNT + 1))
+	LAST=$1
+	took=$(($(date +%s) - STARTED))
+	STARTED=$(date +%s)
 	if [ "$1" = 0 ]; then
-		echo "ok $COUNT - $2"
+		echo "ok $COUNT - $2 # $took s"
 	else
-		echo "not ok $COUNT - $2"
+		echo "not ok $COUNT - $2 # $took s"
 		sed -e 's/^/# /' "$OUT" | tail -n 30
 	fi
 }

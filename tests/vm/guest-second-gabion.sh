@@ -3,6 +3,7 @@
 
 t "gabion up after a reboot" gabion up --state-dir $STATE --detach
 t "the instance answers" wait_for 120 engine_answers
+[ "$LAST" = 0 ] || return 0
 running() {
 	[ "$(docker inspect -f '{{.State.Running}}' stays)" = true ]
 }

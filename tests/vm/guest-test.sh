@@ -10,4 +10,5 @@ export HOME=/root LC_ALL=C
 echo "GABION-VM BEGIN $boot $(uname -r)"
 [ -e "./guest-$boot.sh" ] && . "./guest-$boot.sh"
 done_testing
+sync
 echo "GABION-VM END $boot"
