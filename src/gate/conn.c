@@ -347,7 +347,7 @@ static void client_unblocked(struct conn *c)
 		archive_pump(c);
 		break;
 	case CONN_TUNNEL:
-		tunnel_pump(c);
+		tunnel_pump(c, &c->engine);
 		break;
 	case CONN_HEAD:
 	case CONN_CHECK:
@@ -372,7 +372,7 @@ static void client_readable(struct conn *c)
 		archive_pump(c);
 		break;
 	case CONN_TUNNEL:
-		tunnel_pump(c);
+		tunnel_pump(c, &c->client);
 		break;
 	case CONN_LINGER:
 		linger(c, true);

@@ -474,7 +474,7 @@ void exchange_pump_down(struct conn *c)
 	else if (got == SIDE_EOF && r == 0)
 		exchange_engine_ended(c);
 	else if (r == 2)
-		tunnel_pump(c);
+		tunnel_pump(c, &c->client);
 }
 
 void exchange_engine_ended(struct conn *c)
@@ -537,7 +537,7 @@ static void engine_ready(struct loop_fd *f, uint32_t events)
 		if (!side_blocked(s) && c->state == CONN_RELAY)
 			exchange_pump_up(c);
 		if (!c->dead && !side_blocked(s) && c->state == CONN_TUNNEL)
-			tunnel_pump(c);
+			tunnel_pump(c, &c->client);
 	}
 	if (c->dead || !side_is_open(s)) {
 		conn_update(c);
@@ -545,7 +545,7 @@ static void engine_ready(struct loop_fd *f, uint32_t events)
 	}
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
 		if (c->state == CONN_TUNNEL)
-			tunnel_pump(c);
+			tunnel_pump(c, s);
 		else if (c->x.sent && !c->x.complete)
 			exchange_pump_down(c);
 		else

@@ -2,8 +2,10 @@
 #include "gate/side.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 
@@ -11,6 +13,11 @@
 #define KEEP_MEMORY 1024u
 /* Less than this is copied and not written while the side is corked. */
 #define SMALL 8192u
+/* side_move(): a read of this much makes it fast, so many splices of less make it slow again. */
+#define FAST_BYTES 65536u
+#define SLOW_BYTES 8192u
+#define SLOW_AFTER 16u
+#define PIPE_BYTES (256 * 1024)
 
 int side_open(struct side *s, struct loop *l, int take_fd, size_t in_max, size_t out_max,
 	      void (*ready)(struct loop_fd *f, uint32_t events))
@@ -31,6 +38,9 @@ void side_close(struct side *s)
 {
 	loop_fd_stop(&s->watch);
 	s->fd = fd_close(s->fd);
+	s->pipe[0] = fd_close(s->pipe[0]);
+	s->pipe[1] = fd_close(s->pipe[1]);
+	s->piped = 0;
 	buf_done(&s->in);
 	buf_done(&s->out);
 }
@@ -100,6 +110,7 @@ int side_keep(struct side *s, struct slice rest)
 static void broke(struct side *s)
 {
 	s->broken = true;
+	s->piped = 0;
 	buf_done(&s->out);
 }
 
@@ -155,6 +166,23 @@ int side_send_buf(struct side *s, const struct buf *b)
 	return all.n ? side_send(s, &all, 1) : 0;
 }
 
+/* From the pipe to the socket, as far as it goes. */
+static void drain_pipe(struct side *s)
+{
+	while (s->piped > 0) {
+		ssize_t n = splice(s->pipe[0], NULL, s->fd, NULL, s->piped,
+				   SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+
+		if (n > 0) {
+			s->piped -= (size_t)n;
+			continue;
+		}
+		if (n == 0 || (errno != EAGAIN && errno != EINTR && errno != ENOBUFS))
+			broke(s);
+		return;
+	}
+}
+
 void side_flush(struct side *s)
 {
 	struct iovec iov = { s->out.p, s->out.n };
@@ -164,7 +192,8 @@ void side_flush(struct side *s)
 	if (s->out.n > 0)
 		return;
 	trim(&s->out);
-	if (s->shut)
+	drain_pipe(s);
+	if (s->shut && !s->broken && s->piped == 0)
 		(void)shutdown(s->fd, SHUT_WR);
 }
 
@@ -179,6 +208,68 @@ void side_shut(struct side *s)
 	if (s->shut)
 		return;
 	s->shut = true;
-	if (s->out.n == 0)
+	if (!side_blocked(s) && !s->broken)
 		(void)shutdown(s->fd, SHUT_WR);
+}
+
+/* --- moving unseen --- */
+
+static int move_by_copy(struct side *from, struct side *to, char *scratch)
+{
+	struct slice in;
+	int r = side_fill(from, scratch, &in);
+
+	if (r < 0 || in.n == 0)
+		return r;
+	from->fast = in.n >= FAST_BYTES;
+	if (side_send(to, &in, 1) < 0)
+		return -ENOBUFS;
+	(void)side_keep(from, SLICE_NULL);
+	return r;
+}
+
+static int move_by_splice(struct side *from, struct side *to)
+{
+	ssize_t n = splice(from->fd, NULL, to->pipe[1], NULL, PIPE_BYTES,
+			   SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+
+	if (n < 0) {
+		if (errno == EAGAIN || errno == EINTR)
+			return SIDE_AGAIN;
+		if (errno != ECONNRESET)
+			return -errno;
+		n = 0;
+	}
+	if (n == 0) {
+		from->eof = true;
+		return SIDE_EOF;
+	}
+	from->small = n < (ssize_t)SLOW_BYTES ? (unsigned char)(from->small + 1) : 0;
+	if (from->small >= SLOW_AFTER) {
+		from->small = 0;
+		from->fast = false;
+	}
+	to->piped = (size_t)n;
+	drain_pipe(to);
+	return SIDE_DATA;
+}
+
+static bool need_pipe(struct side *to)
+{
+	if (to->pipe[0] >= 0)
+		return true;
+	if (pipe2(to->pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
+		to->pipe[0] = -EBADF;
+		to->pipe[1] = -EBADF;
+		return false;
+	}
+	(void)fcntl(to->pipe[1], F_SETPIPE_SZ, PIPE_BYTES); /* a smaller one does, too */
+	return true;
+}
+
+int side_move(struct side *from, struct side *to, char *scratch)
+{
+	if (from->fast && from->in.n == 0 && !from->eof && !to->broken && need_pipe(to))
+		return move_by_splice(from, to);
+	return move_by_copy(from, to, scratch);
 }

@@ -6,6 +6,10 @@
  * Back-pressure: bytes are read only while the other end's `out` is empty, so `out` holds at most
  * what one read brought, and `in` only a head or framing that is not complete. An idle side holds
  * no memory: reads go to a scratch buffer that all sides share, and what is left of it is kept.
+ *
+ * side_move() takes whatever comes, unseen. Large reads make it fast: then bytes go through a pipe
+ * of the receiving side by splice(2) and are not copied; small ones (a terminal, log lines) make it
+ * slow again, because one read takes many of them and a splice does not.
  */
 #pragma once
 
@@ -29,9 +33,13 @@ struct side {
 	bool broken; /* writing failed: nobody reads there any more; what is sent is dropped */
 	bool gone;   /* the kernel reported that both directions are closed */
 	bool corked; /* small parts wait for side_uncork() */
+	bool fast;   /* side_move() from here goes by splice */
+	unsigned char small; /* how many splices in a row brought little */
+	int pipe[2];	     /* owned, or -EBADF: what is spliced to here */
+	size_t piped;	     /* bytes in it */
 };
 
-#define SIDE_INIT ((struct side){ .fd = -EBADF })
+#define SIDE_INIT ((struct side){ .fd = -EBADF, .pipe = { -EBADF, -EBADF } })
 
 enum side_result {
 	SIDE_DATA = 0,
@@ -69,10 +77,13 @@ static inline void side_cork(struct side *s)
 void side_uncork(struct side *s);
 /* Writes what is queued as far as it goes. */
 void side_flush(struct side *s);
+/* One read's worth from one side to the other, which is not blocked, without looking at it. Result
+ * as of side_fill(), without its slice; -ENOBUFS. */
+int side_move(struct side *from, struct side *to, char *scratch);
 /* Says end of file once everything queued has gone. */
 void side_shut(struct side *s);
 
 static inline bool side_blocked(const struct side *s)
 {
-	return s->out.n > 0;
+	return s->out.n > 0 || s->piped > 0;
 }

@@ -6,4 +6,5 @@
 
 /* The engine has said so. `rest` is what came from it after the head. */
 void tunnel_begin(struct conn *c, struct slice rest);
-void tunnel_pump(struct conn *c);
+/* Bytes of that side may have come, or the other side may take more. */
+void tunnel_pump(struct conn *c, struct side *from);
