@@ -71,6 +71,15 @@ static int check_copy(const struct control_copy *c, size_t nfds, struct err *err
 	return 0;
 }
 
+static int check_folder(const struct control_folder *f, struct err *err)
+{
+	size_t n = strnlen(f->path, sizeof(f->path));
+
+	if (f->path[0] != '/' || n == sizeof(f->path) || !zeroes(f->path + n, sizeof(f->path) - n))
+		return err_set(err, -EPROTO, "bad path");
+	return check_asker(&f->asker, err);
+}
+
 static int check_body(const struct control_request *q, size_t nfds, struct err *err)
 {
 	switch ((enum control_op)q->header.op) {
@@ -78,6 +87,8 @@ static int check_body(const struct control_request *q, size_t nfds, struct err *
 		return check_asker(&q->asker, err);
 	case CONTROL_COPY:
 		return check_copy(&q->copy, nfds, err);
+	case CONTROL_FOLDER:
+		return check_folder(&q->folder, err);
 	case CONTROL_PING:
 	case CONTROL_STATUS:
 	case CONTROL_DOWN:
@@ -99,6 +110,7 @@ static const size_t body_size[CONTROL_OPS] = {
 	[CONTROL_REFRESH] = sizeof(struct control_id),
 	[CONTROL_COPY] = sizeof(struct control_copy),
 	[CONTROL_LIST] = sizeof(struct control_id),
+	[CONTROL_FOLDER] = sizeof(struct control_folder),
 };
 
 int control_request_check(const struct control_request *q, size_t n, size_t nfds, struct err *err)

@@ -39,6 +39,7 @@ enum control_op {
 	CONTROL_COPY,	  /* struct control_copy and, but for CONTROL_COPY_STAT, a descriptor */
 	CONTROL_LIST,	  /* struct control_id; answer: the ids of records that sort after it, in
 			     order, at most CONTROL_LIST_MAX; fewer means that these were all */
+	CONTROL_FOLDER,	  /* struct control_folder; answer: empty, the folder is there */
 	CONTROL_OPS,
 };
 
@@ -95,6 +96,13 @@ struct control_copy {
 	char user[CONTROL_USER_MAX]; /* for CONTROL_COPY_UIDGID; "": none; zero beyond */
 };
 
+/* The source of a bind that may be missing: engines make it then, as root. Made here first, as the
+ * asker (mkdir -p), so that it is the asker's. */
+struct control_folder {
+	struct control_asker asker;  /* its id: 64 zeros, there is no container yet */
+	char path[CONTROL_PATH_MAX]; /* on the host; NUL-terminated, zero beyond */
+};
+
 /* A request as it arrived, checked: magic, version, op, size of the body, ids, ranges, NULs. */
 struct control_request {
 	struct control_header header;
@@ -104,6 +112,7 @@ struct control_request {
 		struct control_id id;
 		struct control_asker asker;
 		struct control_copy copy;
+		struct control_folder folder;
 	};
 };
 

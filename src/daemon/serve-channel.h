@@ -43,6 +43,11 @@ void serve_copy_drop(struct serve_channel *ch);
 /* At the end: all have been killed; waits for each and frees it. */
 void serve_copy_reap(struct serve *s);
 
+/* serve-folder.c: makes a missing source of a bind as the asker; the answer follows. */
+void serve_folder_start(struct serve_channel *ch, const struct control_request *q, int take_fd);
+/* The channel is going: nobody waits for those answers any more. */
+void serve_folder_drop(const struct serve_channel *ch);
+
 /* serve-box.c: what run/containers/ID.json says of a container, see runtime/record.h. */
 struct serve_box {
 	uint32_t base;

@@ -37,6 +37,7 @@ static void channel_drop(struct serve_channel *ch)
 		return;
 	ch->dead = true;
 	serve_copy_drop(ch);
+	serve_folder_drop(ch);
 	while (ch->first) {
 		struct serve_answer *a = ch->first;
 
@@ -307,6 +308,7 @@ static const struct permit {
 	[CONTROL_REFRESH] = { SERVE_GATE, on_refresh },
 	[CONTROL_COPY] = { SERVE_GATE, serve_copy_start },
 	[CONTROL_LIST] = { SERVE_GATE, on_list },
+	[CONTROL_FOLDER] = { SERVE_GATE, serve_folder_start },
 };
 
 static void handle(struct serve_channel *ch, const struct control_request *q, size_t n, int fd,

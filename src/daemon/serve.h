@@ -25,6 +25,7 @@ enum serve_kind {
 
 struct serve_channel;
 struct serve_copy;
+struct serve_folder;
 
 struct serve {
 	struct loop *loop;
@@ -42,6 +43,8 @@ struct serve {
 	uid_t owner; /* of a private instance's folder */
 	struct serve_channel *channels[SERVE_CHANNELS_MAX];
 	struct serve_copy *copies[SERVE_COPIES_MAX];
+	struct serve_folder *folders; /* being made */
+	size_t nfolders;
 };
 
 /* instance is borrowed and must outlive s. Returns 0 or -errno. */

@@ -2,6 +2,7 @@
 #include "gate/check.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "gate/answer.h"
 #include "gate/exchange.h"
@@ -212,6 +213,47 @@ static void refresh(struct conn *c)
 		conn_timer(c, c->gate->limits.ask_seconds);
 }
 
+/* --- sources of binds --- */
+
+static void on_folder(struct ask_call *call, int result, struct slice body)
+{
+	struct conn *c = CONTAINER_OF(call, struct conn, call);
+
+	conn_timer_stop(c);
+	if (result < 0) {
+		answer_text(c,
+			    &(struct answer){ result == -EPERM ? 403 : 400, "bind-source", NULL },
+			    "%.*s", SLICE_ARG(body));
+	} else {
+		c->req->folder++;
+		next(c);
+	}
+	conn_update(c);
+}
+
+static void ask_folder(struct conn *c)
+{
+	struct slice path = c->req->edit.folders[c->req->folder];
+	struct control_request *q = ask_new(CONTROL_FOLDER);
+
+	if (path.n >= sizeof(q->folder.path)) {
+		free(q);
+		answer_text(c, &(struct answer){ .status = 400 }, "the path %.40s… is too long",
+			    path.p);
+		return;
+	}
+	if (q) {
+		q->size = sizeof(q->folder);
+		go_asker(c, &q->folder.asker);
+		memset(q->folder.asker.id, '0', CONTROL_ID_LEN);
+		memcpy(q->folder.path, path.p, path.n);
+	}
+	if (ask_start(&c->gate->ask, &c->call, q, -EBADF, on_folder) < 0)
+		answer_text(c, &(struct answer){ .status = 503 }, "gabiond cannot be asked");
+	else
+		conn_timer(c, c->gate->limits.ask_seconds);
+}
+
 /* --- in order --- */
 
 static void next(struct conn *c)
@@ -222,6 +264,8 @@ static void next(struct conn *c)
 		engine_get(c, "exec", slice_str(r->exec_id), on_exec);
 	else if (r->at < r->nsubjects)
 		resolve(c, &r->subjects[r->at]);
+	else if (r->folder < r->edit.nfolders)
+		ask_folder(c);
 	else if (r->refresh && r->path_subject && r->subjects[0].running)
 		refresh(c);
 	else

@@ -17,3 +17,6 @@ void go_unrecorded(struct conn *c, struct slice why);
 /* Writes the request's target as the engine will see it: path (with the subject's id in place of
  * its name where that has been resolved) and query. */
 void go_target(const struct conn *c, struct buf *b);
+
+/* Who is at the other end, but for the container's id. */
+void go_asker(struct conn *c, struct control_asker *a);

@@ -258,6 +258,24 @@ static int check_top_level(const struct json *doc, struct err *err)
 	return EDIT_OK;
 }
 
+/* "SOURCE:TARGET[:OPTIONS]" with an absolute source, where no colon can be in it; everything else
+ * is a volume's name. The engine makes a missing source, Mounts it refuses. */
+static int take_folders(const struct json *hc, struct edit *e, struct err *err)
+{
+	const struct json *binds = json_get(hc, "Binds");
+
+	for (size_t i = 0; binds && i < binds->n; i++) {
+		struct slice bind = binds->items[i]->text;
+
+		if (bind.n == 0 || bind.p[0] != '/')
+			continue;
+		if (e->nfolders == EDIT_FOLDERS_MAX)
+			return bad(err, "more than 64 folders of the host are bound");
+		e->folders[e->nfolders++] = (struct slice){ bind.p, slice_find(bind, ':') };
+	}
+	return EDIT_OK;
+}
+
 static int edit_create(struct arena *a, struct json *doc, const struct edit_ids *ids,
 		       struct edit *e, struct err *err)
 {
@@ -271,6 +289,8 @@ static int edit_create(struct arena *a, struct json *doc, const struct edit_ids 
 		r = check_mounts(hc, e, err);
 	if (r == EDIT_OK)
 		r = take_others(a, hc, ids, e, err);
+	if (r == EDIT_OK)
+		r = take_folders(hc, e, err);
 	/* The engine's default is the one runtime that there is; every container gets a user
 	 * namespace of its own. */
 	(void)json_del(hc, "Runtime");

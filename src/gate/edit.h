@@ -20,6 +20,7 @@ enum edit_result {
 };
 
 #define EDIT_OTHERS_MAX 32
+#define EDIT_FOLDERS_MAX 64
 
 /* What the body names beside what it creates. */
 struct edit {
@@ -28,6 +29,8 @@ struct edit {
 	bool names_user;  /* exec: User is a name, which the engine looks up in the container */
 	size_t nothers;	  /* containers whose mounts or namespaces it asks for */
 	struct slice others[EDIT_OTHERS_MAX]; /* in the arena */
+	size_t nfolders; /* sources of Binds on the host, which the engine would make */
+	struct slice folders[EDIT_FOLDERS_MAX];
 };
 
 /* Ids that stand for names in the body that is written; n 0: the names stay. */

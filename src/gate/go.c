@@ -140,11 +140,10 @@ static void on_recorded(struct ask_call *call, int result, struct slice body)
 	conn_update(c);
 }
 
-static void fill_asker(struct conn *c, struct control_asker *a)
+void go_asker(struct conn *c, struct control_asker *a)
 {
 	struct sock_peer *peer = arena_alloc(&c->arena, sizeof(*peer));
 
-	memcpy(a->id, c->req->created, CONTROL_ID_LEN);
 	a->uid = c->uid;
 	a->gid = c->gid;
 	if (!peer || sock_peer(c->client.fd, peer) < 0) {
@@ -161,7 +160,8 @@ static void record(struct conn *c)
 
 	if (q) {
 		q->size = sizeof(q->asker);
-		fill_asker(c, &q->asker);
+		go_asker(c, &q->asker);
+		memcpy(q->asker.id, c->req->created, CONTROL_ID_LEN);
 	}
 	if (ask_start(&c->gate->ask, &c->call, q, -EBADF, on_recorded) < 0)
 		go_unrecorded(c, SLICE_LIT("gabiond cannot be asked"));

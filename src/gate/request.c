@@ -64,6 +64,16 @@ int request_begin(struct conn *c, struct slice head, struct http_refusal *why)
 
 /* --- bodies that are read whole --- */
 
+static bool keep_slices(struct arena *a, struct slice *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		list[i].p = arena_dup(a, list[i].p, list[i].n);
+		if (!list[i].p)
+			return false;
+	}
+	return true;
+}
+
 static void body_complete(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
@@ -86,12 +96,10 @@ static void body_complete(struct conn *c)
 		return;
 	}
 	/* Its slices are in the tree, which is about to go. */
-	for (size_t i = 0; i < found.nothers; i++) {
-		found.others[i].p = arena_dup(&c->arena, found.others[i].p, found.others[i].n);
-		if (!found.others[i].p) {
-			conn_kill(c);
-			return;
-		}
+	if (!keep_slices(&c->arena, found.others, found.nothers) ||
+	    !keep_slices(&c->arena, found.folders, found.nfolders)) {
+		conn_kill(c);
+		return;
 	}
 	r->edit = found;
 	check_begin(c);

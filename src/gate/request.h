@@ -45,7 +45,8 @@ struct request {
 
 	struct edit edit;
 	size_t nsubjects;
-	size_t at; /* the subject in question */
+	size_t at;     /* the subject in question */
+	size_t folder; /* the source of a bind in question */
 	struct subject *subjects;
 	bool path_subject;   /* subjects[0] is what the path or the query names */
 	bool refresh;	     /* its view has to be fresh */
