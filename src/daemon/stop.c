@@ -206,6 +206,14 @@ int daemon_clean(struct daemon *d, bool all, struct err *err)
 	return r;
 }
 
+/* Channels are freed when the round of events is over. */
+static void stop_serving(struct daemon *d)
+{
+	serve_done(&d->serve);
+	if (d->loop.epoll_fd >= 0)
+		(void)loop_once(&d->loop, 0);
+}
+
 int daemon_take_down(struct daemon *d)
 {
 	struct err err = ERR_INIT;
@@ -213,7 +221,7 @@ int daemon_take_down(struct daemon *d)
 	int r;
 
 	if (!d->owner) {
-		serve_done(&d->serve);
+		stop_serving(d);
 		return 0;
 	}
 	d->phase = DAEMON_STOPPING;
@@ -225,7 +233,7 @@ int daemon_take_down(struct daemon *d)
 	stop_orphans(d);
 	if (engine_gone(d))
 		stop_service(d, SERVICE_CONTAINERD, containerd_gone);
-	serve_done(&d->serve);
+	stop_serving(d);
 	for (enum service_id i = 0; i < SERVICE_COUNT; i++)
 		service_forget(&d->services[i]);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
