@@ -135,6 +135,70 @@ static void test_cwd(void **state)
 	}
 }
 
+/* The image's own links lead there as well: asked once the root file system is there. */
+static void test_cwd_links(void **state)
+{
+	static const struct {
+		const char *link, *to;
+	} links[] = {
+		{ "app", "/proc/self/fd/7" },
+		{ "up", "proc/self/fd/7/../.." },
+		{ "dir/rel", "../proc/1/cwd" },
+		{ "two", "dir/rel" },
+		{ "fine", "/dir" },
+		{ "loop", "loop" },
+		{ "out", "/../../../dir" },
+		{ "dev-fd", "/dev/fd" },
+	};
+	static const struct {
+		const char *cwd;
+		bool fine;
+	} rows[] = {
+		{ "/", true },
+		{ "/dir", true },
+		{ "/nothing/there", true },
+		{ "/fine", true },
+		{ "/fine/x", true },
+		{ "/out", true },
+		{ "/fine/../dir", true },
+		{ "/app", false },
+		{ "/app/", false },
+		{ "/app/../../..", false },
+		{ "/up", false },
+		{ "/dir/rel", false },
+		{ "/fine/rel", false },
+		{ "/two", false },
+		{ "/two/etc", false },
+		{ "/loop", false },
+		{ "/dev-fd/9", false },
+		{ "/dir/../app", false },
+		{ "/dir/./../two", false },
+		{ "//dir//rel", false },
+	};
+	CLEANUP_TEST_DIR char dir[TEST_DIR_MAX] = "";
+	char path[PATH_MAX];
+	int root;
+
+	(void)state;
+	test_dir_new(dir);
+	test_mkdir(dir, "dir");
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+		assert_int_equal(symlink(links[i].to, test_path(path, dir, links[i].link)), 0);
+	root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err err = ERR_INIT;
+		struct runtime rt;
+		char spec[128];
+
+		(void)snprintf(spec, sizeof(spec), "{\"process\":{\"cwd\":\"%s\"}}", rows[i].cwd);
+		test_runtime(&rt, spec);
+		if ((process_check_cwd(&rt, root, &err) >= 0) != rows[i].fine)
+			fail_msg("%s: %s", rows[i].cwd, err.text[0] ? err.text : "taken");
+		runtime_done(&rt);
+	}
+	assert_int_equal(close(root), 0);
+}
+
 /* What the engine grants stays granted (issue 2, point 6). */
 static void test_process_kept(void **state)
 {
@@ -147,6 +211,7 @@ static void test_process_kept(void **state)
 	(void)state;
 	test_edit(edit_process, spec, spec);
 	test_edit(edit_process, "{}", "{}");
+	test_edit_refuses(edit_process, "{\"process\":{\"cwd\":\"app\"}}", "app");
 	test_edit(edit_process, "{\"process\":{}}", "{\"process\":{}}");
 }
 
@@ -304,15 +369,11 @@ static void test_error_names_edit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_platform),
-		cmocka_unit_test(test_annotations_orders),
-		cmocka_unit_test(test_annotations_kept),
-		cmocka_unit_test(test_cwd),
-		cmocka_unit_test(test_process_kept),
-		cmocka_unit_test(test_sysctls),
-		cmocka_unit_test(test_limits_names),
-		cmocka_unit_test(test_limits_raise),
-		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_platform),	 cmocka_unit_test(test_annotations_orders),
+		cmocka_unit_test(test_annotations_kept), cmocka_unit_test(test_cwd),
+		cmocka_unit_test(test_cwd_links),	 cmocka_unit_test(test_process_kept),
+		cmocka_unit_test(test_sysctls),		 cmocka_unit_test(test_limits_names),
+		cmocka_unit_test(test_limits_raise),	 cmocka_unit_test(test_order),
 		cmocka_unit_test(test_error_names_edit),
 	};
 

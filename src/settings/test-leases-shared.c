@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "base/file.h"
 #include "settings/test-leases.h"
@@ -333,12 +335,90 @@ static void test_nested_userns_keeps(void **state)
 	}
 }
 
+/* A pool of one range whose only record is dead, but can this process know that? */
+static int no_descriptors_left(void *data)
+{
+	const struct pool *p = data;
+	struct rlimit few;
+	struct lease l;
+	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	TEST_CHECK(next >= 0 && close(next) == 0);
+	few.rlim_cur = few.rlim_max = (rlim_t)next + 2; /* the table, /proc, and no more */
+	TEST_CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+	TEST_CHECK(pool_take(p, SIZE, "blind", &l, NULL) < 0);
+	return 0;
+}
+
+/* A process that cannot be looked at may be using any range: nothing is freed. */
+static void test_blind_frees_nothing(void **state)
+{
+	struct pool *p = *state;
+	struct listing list;
+	struct lease l;
+
+	p->all.r[0].count = SIZE;
+	must_take(p, SIZE, "dead", &l);
+	lease_done(&l);
+	assert_int_equal(test_in_child(no_descriptors_left, p), 0);
+	assert_int_equal(list_leases(p, &list), 1);
+	assert_string_equal(list.l[0].id, "dead");
+	must_take(p, SIZE, "sees", &l);
+	lease_done(&l);
+}
+
+/* In a pid namespace of its own, with a /proc that shows only that. */
+static int in_pidns(void *data)
+{
+	const struct pool *p = data;
+	struct lease l;
+	pid_t pid;
+
+	TEST_CHECK(unshare(CLONE_NEWPID | CLONE_NEWNS) == 0);
+	TEST_CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	pid = fork();
+	TEST_CHECK(pid >= 0);
+	if (pid == 0)
+		_exit(mount("proc", "/proc", "proc", 0, NULL) == 0 &&
+				      pool_take(p, SIZE, "blind", &l, NULL) < 0
+			      ? 0
+			      : 1);
+	TEST_CHECK(test_wait(pid) == 0);
+	return 0;
+}
+
+static void test_pidns_frees_nothing(void **state)
+{
+	struct pool *p = *state;
+	struct listing list;
+	struct helper h;
+	struct lease l;
+
+	if (!test_is_root("makes a pid namespace"))
+		skip();
+	(void)own_range(p);
+	must_take(p, SIZE, "container", &l);
+	lease_done(&l);
+	start_container(&h, l.base, 0);
+	assert_int_equal(test_in_child(in_pidns, p), 0);
+	assert_int_equal(list_leases(p, &list), 1);
+	end_helper(&h);
+	assert_int_equal(test_in_child(in_pidns, p), 0);
+	must_take(p, SIZE, "sees", &l);
+	lease_done(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_POOL(test_parallel),	WITH_POOL(test_holder_killed),
-		WITH_POOL(test_lock_over_exec), WITH_POOL(test_userns_keeps),
-		WITH_POOL(test_userns_beside),	WITH_POOL(test_nested_userns_keeps),
+		WITH_POOL(test_parallel),
+		WITH_POOL(test_holder_killed),
+		WITH_POOL(test_lock_over_exec),
+		WITH_POOL(test_userns_keeps),
+		WITH_POOL(test_userns_beside),
+		WITH_POOL(test_nested_userns_keeps),
+		WITH_POOL(test_blind_frees_nothing),
+		WITH_POOL(test_pidns_frees_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
