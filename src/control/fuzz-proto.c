@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any message, its first byte the number of descriptors: refused with a text, or what the protocol
+ * says of its operation holds. The message is in memory of its own size. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "control/proto.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	CLEANUP_FREE struct control_request *q = calloc(1, sizeof(*q));
+	struct err err = ERR_INIT;
+	size_t nfds;
+	int r;
+
+	must(q != NULL);
+	if (n == 0 || n - 1 > sizeof(*q))
+		return 0;
+	nfds = data[0] % 3;
+	memset(q, 'a', sizeof(*q)); /* what was there before a shorter message came */
+	memcpy(q, data + 1, n - 1);
+	r = control_request_check(q, n - 1, nfds, &err);
+	must(r == 0 || (r == -EPROTO && err.text[0] != '\0'));
+	if (r < 0)
+		return 0;
+	must(n - 1 == 24 + (size_t)q->size && nfds <= 1);
+	must(q->header.magic == CONTROL_MAGIC && q->header.version == CONTROL_VERSION);
+	must(q->size == 0 || control_id_ok(q->id.id));
+	if (q->header.op == CONTROL_RECORD)
+		must(q->asker.ngroups <= CONTROL_GROUPS_MAX && q->asker.uid != UINT32_MAX);
+	if (q->header.op == CONTROL_COPY)
+		must(q->copy.path[0] && strlen(q->copy.path) < CONTROL_PATH_MAX &&
+		     strlen(q->copy.user) < CONTROL_USER_MAX && (q->copy.mode == 0) == (nfds == 0));
+	return 0;
+}
