@@ -30,12 +30,16 @@
 #endif
 
 #ifdef SANITIZED
-/* A sanitizer's runtime maps terabytes and makes calls of its own when it reports. */
+/* A sanitizer's runtime maps terabytes, makes calls of its own, and reports on standard error. */
 #define LIMIT_MEMORY RLIM_INFINITY
 #define OTHER_CALLS SCMP_ACT_ERRNO(EPERM)
+#define RUNTIME_CALLS SCMP_SYS(sigaltstack), SCMP_SYS(getpid), SCMP_SYS(gettid)
+#define STREAMS 2
 #else
 #define LIMIT_MEMORY (1u << 30)
 #define OTHER_CALLS SCMP_ACT_KILL_PROCESS
+#define RUNTIME_CALLS SCMP_SYS(exit_group) /* no other */
+#define STREAMS 3
 #endif
 
 #define LIMIT_FILES 4096
@@ -99,7 +103,7 @@ static int arrange_fds(const int *from, size_t n, struct err *err)
 		if (from[i] >= 0 && high[i] < 0)
 			return err_errno(err, -errno, "fcntl");
 	}
-	for (int fd = 0; fd < 3; fd++)
+	for (int fd = 0; fd < STREAMS; fd++)
 		if (dup3(null, fd, O_CLOEXEC) < 0 && errno != EINVAL)
 			return err_errno(err, -errno, "dup3");
 	for (size_t i = 0; i < n; i++) {
@@ -234,6 +238,7 @@ int sandbox_lock(struct err *err)
 		SCMP_SYS(restart_syscall),
 		SCMP_SYS(rt_sigreturn),
 		SCMP_SYS(exit_group),
+		RUNTIME_CALLS,
 	};
 	int r = set_capabilities(caps, ARRAY_SIZE(caps), err);
 
@@ -249,7 +254,7 @@ int sandbox_watch(int status, int child, int init, struct err *err)
 		SCMP_SYS(waitid),     SCMP_SYS(wait4),	      SCMP_SYS(pidfd_send_signal),
 		SCMP_SYS(brk),	      SCMP_SYS(munmap),	      SCMP_SYS(futex),
 		SCMP_SYS(getrandom),  SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
-		SCMP_SYS(exit_group),
+		SCMP_SYS(exit_group), RUNTIME_CALLS,
 	};
 	/* The numbers of enum sandbox_fd: data has none here. */
 	int keep[4] = { -EBADF, status, child, init };

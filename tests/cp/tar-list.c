@@ -94,13 +94,13 @@ static void read_one(const char *path)
 	s = source_free(s);
 }
 
-static char *take_text(char **rest)
+static const char *take_text(char **rest)
 {
 	char *word = strsep(rest, " \n");
 	size_t n = word ? strlen(word) : 0;
 
 	if (!word || strcmp(word, "-") == 0)
-		return strdup("");
+		return "";
 	for (size_t i = 0; i < n / 2; i++) {
 		char two[3] = { word[2 * i], word[2 * i + 1], '\0' };
 
@@ -145,5 +145,6 @@ int main(int argc, char **argv)
 	if (argc == 2)
 		while (getline(&line, &size, stdin) > 0)
 			write_one(line);
+	free(line);
 	return 0;
 }
