@@ -112,10 +112,9 @@ static bool holds_name(int dirfd, const char *file, struct slice name)
 	return slice_split(&rest, '\n', &line) && slice_eq(line, name);
 }
 
-/* Whether `file` of a folder below dirfd holds the name. Only folders that begin with `prefix`, and
- * everything below those to the given depth. */
-static bool search_below(int dirfd, const char *prefix, const char *file, struct slice name,
-			 int depth)
+/* Whether a mount-id below dirfd is the layer: in folders whose name begins with `prefix`, or at
+ * any depth below those. */
+static bool search_below(int dirfd, const char *prefix, struct slice layer, int depth)
 {
 	CLEANUP_FD int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CLEANUP_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -130,18 +129,18 @@ static bool search_below(int dirfd, const char *prefix, const char *file, struct
 		if (e->d_name[0] == '.' || strncmp(e->d_name, prefix, strlen(prefix)) != 0)
 			continue;
 		sub = openat(dirfd, e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub >= 0 && (holds_name(sub, file, name) ||
-				 (depth > 0 && search_below(sub, "", file, name, depth - 1))))
+		if (sub >= 0 && (holds_name(sub, "mount-id", layer) ||
+				 (depth > 0 && search_below(sub, "", layer, depth - 1))))
 			return true;
 	}
 	return false;
 }
 
-static int open_layerdb(const char *root, struct slice driver, const char *kind)
+static int open_mounts(const char *root, struct slice driver)
 {
 	char path[PATH_MAX];
-	int n = snprintf(path, sizeof(path), "%s/image/%.*s/layerdb/%s", root, SLICE_ARG(driver),
-			 kind);
+	int n = snprintf(path, sizeof(path), "%s/image/%.*s/layerdb/mounts", root,
+			 SLICE_ARG(driver));
 
 	return n < 0 || (size_t)n >= sizeof(path)
 		       ? -ENAMETOOLONG
@@ -153,20 +152,10 @@ bool dockerdata_is_image_mount(const char *root, const char *rest, const char *i
 	struct slice driver;
 	struct slice layer;
 	CLEANUP_FD int dir =
-		split_layer(rest, &driver, &layer) ? open_layerdb(root, driver, "mounts") : -EBADF;
+		split_layer(rest, &driver, &layer) ? open_mounts(root, driver) : -EBADF;
 	char prefix[NAME_LIMIT];
 	int n = snprintf(prefix, sizeof(prefix), "%s-", id);
 
 	return dir >= 0 && n > 1 && (size_t)n < sizeof(prefix) &&
-	       search_below(dir, prefix, "mount-id", layer, DEPTH_MAX);
-}
-
-bool dockerdata_is_image_layer(const char *root, const char *rest)
-{
-	struct slice driver;
-	struct slice layer;
-	CLEANUP_FD int dir =
-		split_layer(rest, &driver, &layer) ? open_layerdb(root, driver, "sha256") : -EBADF;
-
-	return dir >= 0 && search_below(dir, "", "cache-id", layer, 0);
+	       search_below(dir, prefix, layer, DEPTH_MAX);
 }

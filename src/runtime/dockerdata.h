@@ -13,7 +13,7 @@
 
 struct runtime;
 
-/* volume-subpath and image-subpath (Docker 25, 28): the part is bound on tmp/safe-mountN. */
+/* tmp/safe-mountN: part of a volume or image (volume-subpath, image-subpath; Docker 25, 28). */
 bool dockerdata_is_part(const char *rest);
 
 /* The object at `path`, on the mount `mnt_id`, as it is named where its whole is mounted: a path
@@ -24,7 +24,3 @@ int dockerdata_whole(struct runtime *rt, uint64_t mnt_id, const char *path, cons
 /* Whether overlay2/LAYER/… or vfs/dir/LAYER is what Docker made for an image mount of this
  * container (--mount type=image): image/DRIVER/layerdb/mounts/ID-IMAGE/mount-id holds its name. */
 bool dockerdata_is_image_mount(const char *root, const char *rest, const char *id);
-
-/* Whether it is a layer of an image (image/DRIVER/layerdb/sha256/N/cache-id), which BuildKit up to
- * Docker 20.10 binds read-write where a step asks for the image read-only. */
-bool dockerdata_is_image_layer(const char *root, const char *rest);

@@ -231,8 +231,7 @@ static int classify_own(struct runtime *rt, const struct own_path *p, enum sourc
 			return r;
 		if (r > 0)
 			*ret = SOURCE_HOST;
-		else if ((flags & OWN_IMAGE) || ((flags & OWN_BUILD) && !p->overlay &&
-						 dockerdata_is_image_layer(p->root, p->rest)))
+		else if (flags & OWN_IMAGE)
 			*ret = SOURCE_IMAGE;
 		else
 			*ret = (flags & OWN_BUILD) && p->overlay ? SOURCE_OVERLAY : SOURCE_ENGINE;
@@ -241,36 +240,42 @@ static int classify_own(struct runtime *rt, const struct own_path *p, enum sourc
 	return 0;
 }
 
+/* The whole of a part under a temporary name: that is what is judged. 1: it is part of nothing. */
+static int find_whole(struct runtime *rt, const char *path, uint64_t mnt_id, struct own_path *p,
+		      struct err *err)
+{
+	const char *whole;
+	int r = dockerdata_whole(rt, mnt_id, path, &whole, &p->point, err);
+
+	if (r == 0)
+		p->rest = source_below_root(rt, whole, &p->root);
+	return r;
+}
+
 /* 1: not below an engine's root, or under a name there that stands for nothing. */
 static int find_own(struct runtime *rt, int fd, const char *path, const struct at_ident *ident,
 		    struct own_path *ret, struct err *err)
 {
-	const char *point = NULL;
 	struct mountinfo_entry m;
 	struct slice info;
 	char fs[32];
 	int r;
 
+	*ret = (struct own_path){ .root = NULL };
 	ret->rest = source_below_root(rt, path, &ret->root);
 	if (!ret->rest)
 		return 1;
-	if (dockerdata_is_part(ret->rest) && !is_build(rt)) {
-		r = dockerdata_whole(rt, ident->mnt_id, path, &path, &point, err);
-		if (r != 0)
-			return r;
-		ret->rest = source_below_root(rt, path, &ret->root);
-	}
 	r = runtime_mountinfo(rt, &info, err);
 	if (r == 0)
 		r = mountinfo_find(&rt->arena, info, ident->mnt_id, &m, err);
 	if (r != 0)
 		return r;
-	ret->point = point ? point : m.point;
+	ret->point = m.point;
 	ret->major = m.dev_major;
 	ret->minor = m.dev_minor;
 	mnt_fs_name(fd, fs, sizeof(fs));
 	ret->overlay = strcmp(fs, "overlay") == 0;
-	return 0;
+	return dockerdata_is_part(ret->rest) ? find_whole(rt, path, ident->mnt_id, ret, err) : 0;
 }
 
 int source_classify(struct runtime *rt, int fd, const char *asked, const char *dest,

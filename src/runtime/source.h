@@ -12,7 +12,7 @@ struct runtime;
 enum source_kind {
 	SOURCE_ENGINE,	/* the engine's own file or volume */
 	SOURCE_OVERLAY, /* an overlay that BuildKit mounted for this step */
-	SOURCE_IMAGE,	/* an image, or a layer of one: only to be read; maybe an overlay */
+	SOURCE_IMAGE,	/* an image for this container: only to be read; maybe an overlay */
 	SOURCE_CGROUP,	/* /sys/fs/cgroup: the container's own instead */
 	SOURCE_HOST,	/* a path of the host */
 };

@@ -123,26 +123,13 @@ static void image_mounts(void **state)
 	assert_false(dockerdata_is_image_mount(root, "../overlay2/abc", "c1"));
 }
 
-static void image_layers(void **state)
-{
-	CLEANUP_TEST_DIR char root[TEST_DIR_MAX] = "";
-
-	(void)state;
-	test_dir_new(root);
-	put(root, "image/overlay2/layerdb/sha256/0123/cache-id", "abc");
-	put(root, "image/vfs/layerdb/sha256/0123/cache-id", "def\n");
-	assert_true(dockerdata_is_image_layer(root, "overlay2/abc/diff"));
-	assert_true(dockerdata_is_image_layer(root, "vfs/dir/def"));
-	assert_false(dockerdata_is_image_layer(root, "overlay2/def/diff"));
-	assert_false(dockerdata_is_image_layer(root, "tmp/buildkit-mount1"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(part_of_volume),	  cmocka_unit_test(part_of_image),
-		cmocka_unit_test(part_of_something_else), cmocka_unit_test(names_of_parts),
-		cmocka_unit_test(image_mounts),		  cmocka_unit_test(image_layers),
+		cmocka_unit_test(part_of_volume),
+		cmocka_unit_test(part_of_image),
+		cmocka_unit_test(part_of_something_else),
+		cmocka_unit_test(names_of_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

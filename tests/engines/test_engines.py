@@ -379,8 +379,10 @@ def test_build_mounts(engine, folder):
     support.write(f"{folder}/secret", "hidden\n", 0o600)
     engine.need("probe")
     engine.build(MOUNTS, "--secret", f"id=s,src={folder}/secret", files={"data": "content\n"}, tag="gbt-mounts")
+    # Docker 20.10 mounts `from` on a layer to throw away, with every runtime.
+    locked = ["locked"] if engine.version >= (23,) else []
     assert files_of(engine, "gbt-mounts", "cat /cache /secret /bound /from /tmpfs") == [
-        "0:0", "one", "two", "5:6", "0:0", "hidden", "content", "locked", "0:0", "locked",
+        "0:0", "one", "two", "5:6", "0:0", "hidden", "content", "locked", "0:0", *locked,
         "root:x:0:0:root:/root:/bin/sh", "0:0", "0:0"]
 
 
