@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "cp/job.h"
 #include "cp/pin.h"
 #include "cp/sandbox.h"
@@ -38,13 +39,13 @@ static int answer(int fd, const struct err *err)
  * the environment. */
 static int take_arguments(struct job *j, int argc, char **argv)
 {
-	char *path = strdup(j->path);
-	char *user = j->user ? strdup(j->user) : NULL;
+	CLEANUP_FREE char *path = strdup(j->path);
+	CLEANUP_FREE char *user = j->user ? strdup(j->user) : NULL;
 
 	if (!path || (j->user && !user))
 		return -ENOMEM;
-	j->path = path;
-	j->user = user;
+	j->path = TAKE_PTR(path);
+	j->user = TAKE_PTR(user);
 	for (int i = 0; i < argc; i++)
 		explicit_bzero(argv[i], strlen(argv[i]));
 	for (char **e = environ; *e; e++)

@@ -2,6 +2,7 @@
 #include "cp/status.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
