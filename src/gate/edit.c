@@ -2,6 +2,7 @@
 #include "gate/edit.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "json/shape.h"
 

@@ -169,20 +169,15 @@ static bool match(struct slice path, const char *pattern, struct slice *ret_name
 	after = slice_from(before, at);
 	after = slice_from(after, slice_find(after, '}') + 1);
 	before.n = at;
-	if (path.n < before.n + after.n || !slice_starts(path, before))
-		return false;
-	/* A second hole ends the pattern (checkpoints): whatever follows is one segment. */
+	/* A second hole ends the pattern (checkpoints): it takes the last segment. */
 	at = slice_find(after, '{');
 	if (at < after.n) {
-		size_t last = path.n;
-
-		while (last > 0 && path.p[last - 1] != '/')
-			last--;
-		path.n = last;
 		after.n = at;
-		if (path.n < before.n + after.n)
-			return false;
+		while (path.n > 0 && path.p[path.n - 1] != '/')
+			path.n--;
 	}
+	if (path.n < before.n + after.n || !slice_starts(path, before))
+		return false;
 	if (!slice_ends(path, after))
 		return false;
 	*ret_name = (struct slice){ path.p + before.n, path.n - before.n - after.n };

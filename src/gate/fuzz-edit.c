@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Properties: what is written is taken again, asks for the same, and is written the same; nothing
+ * that is written asks for a namespace of the host or a runtime. The first byte chooses the
+ * endpoint. */
+#include <assert.h>
+
+#include "gate/edit.h"
+#include "json/json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void check_created(struct arena *a, struct slice text)
+{
+	static const char *const modes[] = { "PidMode",	   "IpcMode",	  "UTSMode",
+					     "UsernsMode", "NetworkMode", "CgroupnsMode" };
+	struct json_limits limits = JSON_LIMITS;
+	const struct json *hc;
+	struct json *v = NULL;
+	int r = json_parse(a, text, &limits, &v, NULL, NULL);
+
+	assert(r == 0);
+	hc = json_get(v, "HostConfig");
+	assert(!json_get(hc, "Runtime"));
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		const struct json *value = json_get(hc, modes[i]);
+
+		assert(!value || !slice_eq_str(value->text, "host"));
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	static const enum route_kind kinds[] = { ROUTE_CREATE, ROUTE_EXEC, ROUTE_VOLUME,
+						 ROUTE_COMMIT };
+	struct arena a = ARENA_INIT(16u << 20);
+	struct buf out = BUF_INIT(4u << 20);
+	struct buf again = BUF_INIT(4u << 20);
+	enum route_kind kind;
+	struct edit e;
+	struct edit f;
+
+	if (n == 0 || n > 65536)
+		return 0;
+	kind = kinds[data[0] % ARRAY_SIZE(kinds)];
+	if (edit_body(kind, &a, (struct slice){ (const char *)data + 1, n - 1 }, NULL, &e, &out,
+		      NULL) == EDIT_OK) {
+		int r = edit_body(kind, &a, buf_slice(&out), NULL, &f, &again, NULL);
+
+		assert(r == EDIT_OK);
+		assert(slice_eq(buf_slice(&out), buf_slice(&again)));
+		assert(e.nothers == f.nothers && e.names_user == f.names_user);
+		if (kind == ROUTE_CREATE)
+			check_created(&a, buf_slice(&out));
+	}
+	buf_done(&out);
+	buf_done(&again);
+	arena_done(&a);
+	return 0;
+}

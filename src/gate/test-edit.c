@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/edit.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/util.h"
+
+struct fixture {
+	struct arena arena;
+	struct buf out;
+	struct edit edit;
+	struct err err;
+};
+
+static int setup(void **state)
+{
+	static struct fixture f;
+
+	f = (struct fixture){ .arena = ARENA_INIT(1u << 20), .out = BUF_INIT(1u << 20) };
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	arena_done(&f->arena);
+	buf_done(&f->out);
+	return 0;
+}
+
+static int run(struct fixture *f, enum route_kind kind, const char *text,
+	       const struct edit_ids *ids)
+{
+	buf_reset(&f->out);
+	arena_done(&f->arena);
+	return edit_body(kind, &f->arena, slice_str(text), ids, &f->edit, &f->out, &f->err);
+}
+
+/* From body to body. */
+static void test_create(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "{}", "{}" },
+		{ "null", "{}" },
+		{ "{\"Image\":\"x\"}", "{\"Image\":\"x\"}" },
+		{ "{\"image\":null}", "{}" },
+		{ "{\"HostConfig\":null}", "{}" },
+		{ "{\"HostConfig\":{\"Runtime\":\"runc\",\"Init\":true}}",
+		  "{\"HostConfig\":{\"Init\":true}}" },
+		{ "{\"HostConfig\":{\"UsernsMode\":\"host\"}}", "{\"HostConfig\":{}}" },
+		{ "{\"HostConfig\":{\"UsernsMode\":\"private\"}}",
+		  "{\"HostConfig\":{\"UsernsMode\":\"private\"}}" },
+		{ "{\"hostConfig\":{\"network\\u004dode\":\"x\"}}",
+		  "{\"HostConfig\":{\"NetworkMode\":\"x\"}}" },
+		{ "{\"HostConfig\":{\"Memory\":1e3},\"New\":{\"a\":[1.50]}}",
+		  "{\"HostConfig\":{\"Memory\":1e3},\"New\":{\"a\":[1.50]}}" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int r = run(f, ROUTE_CREATE, cases[i][0], NULL);
+
+		if (r != EDIT_OK || strcmp(f->out.p, cases[i][1]) != 0)
+			fail_msg("%s: %d %s", cases[i][0], r, r ? f->err.text : f->out.p);
+	}
+}
+
+static void test_others(void **state)
+{
+	static const struct slice names[] = { { "web", 3 }, { "db", 2 } };
+	static const struct slice ids[] = { { "ID1", 3 }, { "ID2", 3 } };
+	static const struct edit_ids with = { 2, names, ids };
+	static const char body[] = "{\"HostConfig\":{\"VolumesFrom\":[\"web:ro\",\"db\",\"etc\"],"
+				   "\"PidMode\":\"container:db\",\"IpcMode\":\"private\","
+				   "\"NetworkMode\":\"container:\"}}";
+	struct fixture *f = *state;
+
+	assert_int_equal(run(f, ROUTE_CREATE, body, NULL), EDIT_OK);
+	assert_int_equal(f->edit.nothers, 5);
+	assert_true(slice_eq_str(f->edit.others[0], "web"));
+	assert_true(slice_eq_str(f->edit.others[3], "db"));
+	assert_int_equal(f->edit.others[4].n, 0);
+	assert_int_equal(run(f, ROUTE_CREATE, body, &with), EDIT_OK);
+	assert_string_equal(f->out.p,
+			    "{\"HostConfig\":{\"VolumesFrom\":[\"ID1:ro\",\"ID2\",\"etc\"],"
+			    "\"PidMode\":\"container:ID2\",\"IpcMode\":\"private\","
+			    "\"NetworkMode\":\"container:\"}}");
+}
+
+static void test_too_many_others(void **state)
+{
+	struct fixture *f = *state;
+	struct buf b = BUF_INIT(65536);
+
+	buf_add_str(&b, "{\"HostConfig\":{\"VolumesFrom\":[\"a\"");
+	for (size_t i = 0; i < EDIT_OTHERS_MAX; i++)
+		buf_add_str(&b, ",\"a\"");
+	buf_add_str(&b, "]}}");
+	assert_int_equal(run(f, ROUTE_CREATE, b.p, NULL), EDIT_BAD);
+	buf_done(&b);
+}
+
+static void test_denied(void **state)
+{
+	static const struct {
+		enum route_kind kind;
+		const char *body, *rule;
+	} cases[] = {
+		{ ROUTE_CREATE, "{\"HostConfig\":{\"PidMode\":\"host\"}}", "host-namespaces" },
+		{ ROUTE_CREATE, "{\"HostConfig\":{\"NetworkMode\":\"host\"}}", "host-network" },
+		{ ROUTE_CREATE,
+		  "{\"HostConfig\":{\"Mounts\":[{\"VolumeOptions\":{\"DriverConfig\":"
+		  "{\"Options\":{\"device\":\"/\"}}}}]}}",
+		  "volume-options" },
+		{ ROUTE_VOLUME, "{\"DriverOpts\":{\"type\":\"none\"}}", "volume-options" },
+		{ ROUTE_VOLUME, "{\"driver\":\"local\",\"driveropts\":{\"o\":\"bind\"}}",
+		  "volume-options" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int r = run(f, cases[i].kind, cases[i].body, NULL);
+
+		if (r != EDIT_DENIED)
+			fail_msg("%s: %d", cases[i].body, r);
+		assert_string_equal(f->edit.rule, cases[i].rule);
+		assert_true(*f->err.text);
+		assert_int_equal(f->out.n, 0);
+	}
+	/* Option keys are a map's: they have case, and the engine does not know these. */
+	assert_int_equal(run(f, ROUTE_VOLUME, "{\"DriverOpts\":{\"TYPE\":\"none\"}}", NULL),
+			 EDIT_OK);
+	assert_int_equal(run(f, ROUTE_VOLUME,
+			     "{\"Driver\":\"nfs-plugin\",\"DriverOpts\":"
+			     "{\"device\":\"x\"}}",
+			     NULL),
+			 EDIT_OK);
+}
+
+static void test_exec(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *body;
+		bool names;
+	} cases[] = {
+		{ "{}", false },
+		{ "{\"User\":\"\"}", false },
+		{ "{\"User\":\"0\"}", false },
+		{ "{\"User\":\"1000:1000\"}", false },
+		{ "{\"User\":\"bob\"}", true },
+		{ "{\"user\":\"1000:staff\"}", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(run(f, ROUTE_EXEC, cases[i].body, NULL), EDIT_OK);
+		assert_int_equal(f->edit.names_user, cases[i].names);
+	}
+}
+
+static void test_query(void **state)
+{
+	static const struct {
+		const char *target;
+		int want;
+		size_t others;
+	} cases[] = {
+		{ "/build", EDIT_OK, 0 },
+		{ "/build?networkmode=default", EDIT_OK, 0 },
+		{ "/build?networkmode=host", EDIT_DENIED, 0 },
+		{ "/build?networkmode=h%6fst", EDIT_DENIED, 0 },
+		{ "/build?networkmode=none&networkmode=host", EDIT_BAD, 0 },
+		{ "/build?networkmode=container:web", EDIT_OK, 1 },
+		{ "/build?NetworkMode=host", EDIT_OK, 0 }, /* keys have case */
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct http_refusal why;
+		struct http_target t;
+
+		assert_int_equal(http_target_parse(&f->arena, slice_str(cases[i].target), &t, &why),
+				 HTTP_OK);
+		assert_int_equal(edit_query(ROUTE_BUILD, &t, &f->edit, &f->err), cases[i].want);
+		assert_int_equal(f->edit.nothers, cases[i].others);
+		assert_int_equal(edit_query(ROUTE_RELAY, &t, &f->edit, &f->err), EDIT_OK);
+	}
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_create), T(test_others), T(test_too_many_others),
+		T(test_denied), T(test_exec),	T(test_query),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
