@@ -315,7 +315,7 @@ class Engine:
     # ── calls ──────────────────────────────────────────────────────────────────────────────────
 
     def environment(self, extra=None):
-        env = {"DOCKER_HOST": f"unix://{self.socket}", "DOCKER_CONFIG": f"{self.dir}/no-such-config"}
+        env = {"DOCKER_HOST": f"unix://{self.socket}", "DOCKER_CONFIG": "/var/empty-docker-config"}
         env.update(extra or {})
         return env
 

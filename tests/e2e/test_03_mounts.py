@@ -451,7 +451,7 @@ def test_users_bind_has_the_users_rights(instance, user, other_user, inside):
     with layout(user, other_user, strangers) as top:
         keep = f"{user.home}/keep"
         support.run("cp", "-a", top, keep)
-    os.mkdir(f"{user.home}/tree")
+    user.folder("tree")
     c = instance.start("-v", f"{user.home}/tree:/tree", "-w", "/tree", *options, user=user)
 
     def fresh():
@@ -467,6 +467,22 @@ def test_users_bind_has_the_users_rights(instance, user, other_user, inside):
             wrong.append((operation, f"host {on_host}, container {in_container}"))
     support.run("rm", "-rf", keep)
     assert wrong == []
+
+
+@pytest.mark.gate
+@pytest.mark.parametrize("mode,listed,made", [(0o755, True, False), (0o777, True, True), (0o1777, True, True), (0o711, False, False)],
+                         ids=["755", "777", "1777", "711"])
+def test_users_bind_of_roots_folders(instance, user, folder, mode, listed, made):
+    """A folder of root's is for a container of the user what it is for the user."""
+    write(f"{folder}/f", "x")
+    os.chmod(folder, mode)
+    c = instance.start("-v", f"{folder}:/b", user=user)
+    assert (c.exec("ls", "/b", check=False).rc == 0) == listed
+    assert (c.exec("touch", "/b/new", check=False).rc == 0) == made
+    assert c.exec("cat", "/b/f").out == "x"
+    assert c.exec("sh", "-c", "echo y >>/b/f", check=False).rc != 0
+    if made:
+        assert owner(f"{folder}/new") == (user.uid, user.gid)
 
 
 @pytest.mark.gate

@@ -122,7 +122,7 @@ def test_joining_without_privileges_is_the_same_as_with_crun(same):
         x = engine.start("--ipc", "shareable", "--name", "first")
         x.exec("echo x >/dev/shm/f")
         return engine.run("--network", "container:first", "--pid", "container:first", "--ipc", "container:first",
-                          cmd="cat /dev/shm/f; ps | grep -c 'sleep 1000'; hostname; id; touch /f; stat -c %u /f; "
+                          cmd="cat /dev/shm/f; ps | grep -c '[s]leep 1000'; hostname; id; touch /f; stat -c %u /f; "
                           "stat -c %u:%g /etc/hosts /dev/null; mount | grep -c ' on /proc '").lines
 
     joined = same(lambda e: go(e)[:2])
