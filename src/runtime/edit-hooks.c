@@ -15,6 +15,12 @@
 static const char *const lists[] = { "prestart",       "createRuntime", "createContainer",
 				     "startContainer", "poststart",	"poststop" };
 
+/* Where packages put the engine: a program elsewhere could be anybody's, whatever its name. */
+static const char *const engines[] = {
+	"/usr/bin/dockerd",	   "/usr/sbin/dockerd", "/usr/local/bin/dockerd",
+	"/usr/local/sbin/dockerd", "/bin/dockerd",
+};
+
 static const char *arg(const struct json *hook, size_t i)
 {
 	const struct json *args = json_get(hook, "args");
@@ -30,7 +36,6 @@ static bool is_setkey(const char *path, const struct json *hook)
 	const char *p = path;
 	char exe[PATH_MAX];
 	struct stat st;
-	const char *name;
 
 	if (!first || strcmp(first, "libnetwork-setkey") != 0)
 		return false;
@@ -43,8 +48,10 @@ static bool is_setkey(const char *path, const struct json *hook)
 	}
 	if (!realpath(path, exe) || stat(exe, &st) < 0 || st.st_uid != 0 || (st.st_mode & 022))
 		return false;
-	name = strrchr(exe, '/') + 1;
-	return strcmp(name, "dockerd") == 0 || strcmp(name, "docker-proxy") == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(engines); i++)
+		if (strcmp(exe, engines[i]) == 0)
+			return true;
+	return false;
 }
 
 static bool is_allowed(const struct runtime *rt, const struct json *hook)

@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "runtime/edit.h"
+#include "runtime/hook.h"
 #include "runtime/record.h"
 #include "runtime/runtime.h"
 
@@ -60,9 +62,6 @@ static int fill(struct runtime *rt, struct json *o)
 		r = json_set(&rt->arena, o, "joined", json_new_bool(&rt->arena, rt->joined));
 	if (r == 0 && rt->rootfs.overlay && rt->rootfs.layers.overlay->upper)
 		r = add_str(rt, o, "view", rt->rootfs.path);
-	if (r == 0 && rt->rootfs.overlay)
-		r = json_set(&rt->arena, o, "overlay",
-			     json_new_slice(&rt->arena, rt->rootfs.super));
 	if (r == 0)
 		r = add_str(rt, o, "pidFile", absolute(rt, rt->args.pid_file));
 	if (r == 0)
@@ -89,7 +88,11 @@ int edit_record(struct runtime *rt, struct err *err)
 	r = buf_ok(&text) ? file_mkdirs(dir, 0755) : -ENOMEM;
 	if (r == 0)
 		r = file_replace_at(AT_FDCWD, record_path(rt), buf_slice(&text), 0644, false);
-	return r < 0 ? err_errno(err, r, "record of the container in %s", dir) : 0;
+	if (r < 0)
+		return err_errno(err, r, "record of the container in %s", dir);
+	return strcmp(rt->args.command, "run") == 0
+		       ? hook_add(rt, "poststop", HOOK_FORGET, record_path(rt), err)
+		       : 0;
 }
 
 void undo_record(struct runtime *rt)
@@ -103,6 +106,56 @@ static bool access_ok(const char *path)
 	struct stat st;
 
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111);
+}
+
+static bool is_forced(const struct args *args)
+{
+	for (int i = 1; i < args->argc; i++)
+		if (strcmp(args->argv[i], "--force") == 0 || strcmp(args->argv[i], "-f") == 0)
+			return true;
+	return false;
+}
+
+/* Whether the container's first process still has its ids. */
+static bool is_alive(const struct json *doc)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(4096);
+	const char *pid_file = json_get_str(doc, "pidFile");
+	struct idmap *map = calloc(1, sizeof(*map));
+	char path[64];
+	uint64_t base;
+	uint32_t pid;
+	bool alive = false;
+
+	if (map && pid_file && file_read(pid_file, &b) == 0 &&
+	    num_parse_u32(buf_slice(&b), &pid) == 0 && json_get_u64(doc, "base", &base) == 0) {
+		(void)snprintf(path, sizeof(path), "/proc/%u/uid_map", pid);
+		buf_reset(&b);
+		alive = file_read(path, &b) == 0 && idmap_parse(buf_slice(&b), map) == 0 &&
+			map->n > 0 && map->e[0].outside == base;
+	}
+	free(map);
+	return alive;
+}
+
+void record_forget(struct runtime *rt)
+{
+	for (int i = 1; i < rt->args.argc; i++) {
+		CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
+		struct json_limits limits = JSON_LIMITS;
+		struct json *doc;
+		char path[PATH_MAX];
+
+		if (!record_id_valid(rt->args.argv[i]))
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/containers/%s.json", rt->inst.run,
+			       rt->args.argv[i]);
+		if (file_read(path, &text) < 0)
+			continue;
+		if (json_parse(&rt->arena, buf_slice(&text), &limits, &doc, NULL, NULL) < 0 ||
+		    !is_alive(doc) || is_forced(&rt->args))
+			(void)unlink(path);
+	}
 }
 
 /* The record that one of the words of the command line names, if any: its lower runtime. */

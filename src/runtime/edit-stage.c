@@ -19,6 +19,7 @@
 #include "runtime/edit.h"
 #include "runtime/nodes.h"
 #include "runtime/runtime.h"
+#include "runtime/source.h"
 #include "runtime/target.h"
 
 #define SPEC_MAX (16u << 20)
@@ -126,6 +127,23 @@ static int furnish(struct runtime *rt, struct err *err)
 	return r;
 }
 
+/*
+ * A step of a build: BuildKit takes away from the root what the step's mounts needed as their
+ * places, once it is over. In a read-only view it could not, and they would stay in the image; it
+ * reads nothing there, so it may have the container's own.
+ */
+static int show_build(struct runtime *rt, struct err *err)
+{
+	CLEANUP_FD int root = open(rt->stage.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP_FD int mnt = root < 0 ? -errno : mnt_clone(root, false);
+	int r;
+
+	if (!rt->rootfs.replaced || !source_is_build(rt))
+		return 0;
+	r = mnt < 0 ? mnt : stage_show(rt, mnt, rt->rootfs.path);
+	return r < 0 ? err_errno(err, r, "giving the step's root to the builder") : 0;
+}
+
 int edit_stage(struct runtime *rt, struct err *err)
 {
 	int r = stage_enter(rt, err);
@@ -134,6 +152,8 @@ int edit_stage(struct runtime *rt, struct err *err)
 		r = attach_userns(rt, err);
 	if (r == 0)
 		r = rootfs_mount(rt, err);
+	if (r == 0)
+		r = show_build(rt, err);
 	if (r == 0)
 		r = furnish(rt, err);
 	for (size_t i = 0; r == 0 && i < rt->devices->n; i++)

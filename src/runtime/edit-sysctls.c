@@ -11,6 +11,21 @@
 #include "runtime/edit.h"
 #include "runtime/runtime.h"
 
+/* Docker asks for --domainname by the sysctl, which the container's root may not write; the spec
+ * has a field for it (1.1), for which the lower runtimes (crun, runc from 1.2) call
+ * setdomainname(2). */
+static int move_domainname(struct runtime *rt, struct json *sysctls)
+{
+	struct json *name = json_get(sysctls, "kernel.domainname");
+	int r;
+
+	if (!json_is(name, JSON_STRING))
+		return 0;
+	r = json_set(&rt->arena, rt->spec, "domainname", name);
+	(void)json_del(sysctls, "kernel.domainname");
+	return r;
+}
+
 static const char ping[] = "net.ipv4.ping_group_range";
 
 /* Two numbers apart by spaces, or by a tab as the kernel prints them. */
@@ -32,6 +47,9 @@ int edit_sysctls(struct runtime *rt, struct err *err)
 	uint32_t high;
 	int r;
 
+	r = move_domainname(rt, sysctls);
+	if (r < 0)
+		return err_errno(err, r, "spec");
 	if (!value || !read_range(value, &low, &high) || high <= last)
 		return 0;
 	/* No mapped group is in the range: "1 0" is how the kernel writes "nobody". */

@@ -298,6 +298,41 @@ void layers_options(const struct layers *l, bool view, struct buf *b)
 	buf_add_str(b, o->rest);
 }
 
+#define VIEW_SOURCE "gabion-view:"
+
+static void add_upper(const struct overlay *o, struct buf *b)
+{
+	buf_add_str(b, ",upperdir=");
+	overlay_escape(b, o->upper);
+	buf_add_str(b, ",workdir=");
+	overlay_escape(b, o->work);
+	buf_add_str(b, o->rest);
+}
+
+void layers_view_source(const struct layers *l, struct buf *b)
+{
+	buf_add_str(b, VIEW_SOURCE);
+	add_upper(l->overlay, b);
+}
+
+const char *layers_of_view(struct arena *a, const char *source, struct slice super, struct err *err)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(2 * OPTIONS_MAX);
+	struct overlay *view = arena_must(arena_alloc(a, sizeof(*view)));
+
+	if (strncmp(source, VIEW_SOURCE, strlen(VIEW_SOURCE)) != 0 ||
+	    overlay_parse(a, super, view, err) < 0 || view->nlower < 2)
+		return NULL;
+	buf_add_str(&b, "lowerdir=");
+	for (size_t i = 1; i < view->nlower; i++) { /* the first one is the upper directory */
+		if (i > 1)
+			buf_add_char(&b, ':');
+		overlay_escape(&b, view->lower[i]);
+	}
+	buf_add_str(&b, source + strlen(VIEW_SOURCE));
+	return buf_ok(&b) ? arena_must(arena_strdup(a, b.p)) : NULL;
+}
+
 void layers_done(struct layers *l)
 {
 	for (size_t i = 0; l->lower && i < l->overlay->nlower; i++)

@@ -58,4 +58,11 @@ int layers_mount(struct runtime *rt, struct layers *l, const char *target, struc
  * upper and lower layers. */
 void layers_options(const struct layers *l, bool view, struct buf *b);
 
+/* The view keeps what it cannot have as options (upper, work, and the rest) in its mount source,
+ * from which the original's options come back. A mount's source and super block options, as
+ * mountinfo prints them, to the options of the original: NULL when it is no view of ours. */
+void layers_view_source(const struct layers *l, struct buf *b);
+const char *layers_of_view(struct arena *a, const char *source, struct slice super,
+			   struct err *err);
+
 void layers_done(struct layers *l);

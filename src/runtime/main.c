@@ -12,8 +12,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "oci/spec.h"
-#include "runtime/delegate.h"
 #include "runtime/edit.h"
+#include "runtime/hook.h"
 #include "runtime/lower.h"
 #include "runtime/ownstdio.h"
 #include "runtime/record.h"
@@ -146,6 +146,8 @@ static int run(struct runtime *rt, int argc, char **argv, struct err *err)
 		r = isolate(rt, err);
 	if (r < 0)
 		return r;
+	if (rt->args.command && strcmp(rt->args.command, "delete") == 0)
+		record_forget(rt);
 	r = become_lower(rt, err);
 	if (rt->args.makes_container)
 		edits_undo(rt, edits_n);
@@ -156,13 +158,14 @@ int main(int argc, char **argv)
 {
 	struct runtime rt;
 	struct err err = ERR_INIT;
+	int r;
 
 	log_init("gabion-runc", LOG_LEVEL_INFO);
-	if (argc == 3 && strcmp(argv[1], DELEGATE_COMMAND) == 0) {
-		if (delegate_main(argv[2], &err) == 0)
-			return 0;
-		log_error("%s", err.text);
-		return EXIT_FAILED;
+	r = hook_main(argc, argv, &err);
+	if (r <= 0) {
+		if (r < 0)
+			log_error("%s", err.text);
+		return r < 0 ? EXIT_FAILED : 0;
 	}
 	runtime_init(&rt);
 	(void)run(&rt, argc, argv, &err); /* comes back only when it failed */

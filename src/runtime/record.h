@@ -2,7 +2,6 @@
 /* run/containers/ID.json, written by edit-record.c:
  *   id, base, size   the container and its ids; "joined": of another container
  *   view             mount point of the engine's read-only view, where there is one
- *   overlay          the engine's own overlay options, as mountinfo printed them
  *   pidFile, bundle, lowerRuntime */
 #pragma once
 
@@ -20,3 +19,7 @@ bool record_id_valid(const char *id);
 /* The lower runtime of the container that a command line names (kill, delete, exec, …), in
  * ret[PATH_MAX]: the one that made it, whatever gabion.json says by now. False without a record. */
 bool record_lower(struct runtime *rt, char *ret);
+
+/* delete: takes the record away of the container that the command line names, unless it runs and is
+ * not to be deleted by force. */
+void record_forget(struct runtime *rt);

@@ -13,7 +13,6 @@
 #include "linux/at.h"
 #include "linux/mnt.h"
 #include "linux/mountinfo.h"
-#include "runtime/record.h"
 #include "runtime/runtime.h"
 #include "json/json.h"
 
@@ -80,31 +79,14 @@ static int prepare_plain(struct runtime *rt, int fd, struct err *err)
 
 /*
  * An engine that restarts a container keeps it mounted between stop and start: what stands at the
- * mount point is then the view of the last start, and the engine's options are in its record.
+ * mount point is then the view of the last start.
  */
-static int original_options(struct runtime *rt, struct slice *super, struct err *err)
+static struct slice original_options(struct runtime *rt, const struct mountinfo_entry *m,
+				     struct err *err)
 {
-	CLEANUP_BUF struct buf text = BUF_INIT(65536);
-	struct json_limits limits = JSON_LIMITS;
-	struct json *doc;
-	const char *view;
-	const char *options;
-	int r;
+	const char *options = layers_of_view(&rt->arena, m->source, m->super, err);
 
-	if (strstr(arena_must(arena_dup(&rt->arena, super->p, super->n)), "upperdir="))
-		return 0;
-	r = file_read(record_path(rt), &text);
-	if (r == -ENOENT)
-		return 0;
-	if (r == 0)
-		r = json_parse(&rt->arena, buf_slice(&text), &limits, &doc, NULL, err);
-	if (r < 0)
-		return err_errno(err, r, "record of the container %s", record_path(rt));
-	view = json_get_str(doc, "view");
-	options = json_get_str(doc, "overlay");
-	if (view && options && strcmp(view, rt->rootfs.path) == 0)
-		*super = slice_str(options);
-	return 0;
+	return options ? slice_str(options) : m->super;
 }
 
 int rootfs_prepare(struct runtime *rt, struct err *err)
@@ -134,11 +116,8 @@ int rootfs_prepare(struct runtime *rt, struct err *err)
 		return r;
 	if (r == 0 && strcmp(m.type, "overlay") == 0 && strcmp(m.point, rt->rootfs.path) == 0) {
 		rt->rootfs.overlay = true;
-		rt->rootfs.super = m.super;
-		r = original_options(rt, &rt->rootfs.super, err);
-		return r < 0 ? r
-			     : layers_clone(rt, rt->rootfs.path, rt->rootfs.super,
-					    &rt->rootfs.layers, err);
+		return layers_clone(rt, rt->rootfs.path, original_options(rt, &m, err),
+				    &rt->rootfs.layers, err);
 	}
 	return prepare_plain(rt, fd, err);
 }
@@ -148,19 +127,24 @@ int rootfs_prepare(struct runtime *rt, struct err *err)
 static int mount_engine(struct runtime *rt, bool view)
 {
 	CLEANUP_BUF struct buf options = BUF_INIT(OPTIONS_MAX);
+	CLEANUP_BUF struct buf source = BUF_INIT(OPTIONS_MAX);
 	CLEANUP_FD int cwd = -EBADF;
 	const struct layers *l = &rt->rootfs.layers;
 	int r = 0;
 
 	layers_options(l, view, &options);
-	if (!buf_ok(&options))
+	if (view)
+		layers_view_source(l, &source);
+	else
+		buf_add_str(&source, "overlay");
+	if (!buf_ok(&options) || !buf_ok(&source))
 		return -E2BIG;
 	if (l->base) {
 		cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (cwd < 0 || chdir(l->base) < 0)
 			return -errno;
 	}
-	if (mount("overlay", rt->rootfs.path, "overlay", l->flags | (view ? MS_RDONLY : 0),
+	if (mount(source.p, rt->rootfs.path, "overlay", l->flags | (view ? MS_RDONLY : 0),
 		  options.p) < 0)
 		r = -errno;
 	if (cwd >= 0 && fchdir(cwd) < 0 && r == 0)

@@ -21,7 +21,6 @@ struct runtime;
 struct rootfs {
 	const char *path;     /* the engine's mount point or folder, resolved */
 	bool overlay;	      /* else a plain directory */
-	struct slice super;   /* overlay: the engine's options, as mountinfo prints them */
 	struct layers layers; /* overlay */
 	int plain;	      /* else: the ID-mapped mount, detached */
 	bool replaced;	      /* the view stands in the place of the engine's mount */

@@ -148,7 +148,7 @@ const char *source_below_root(struct runtime *rt, const char *path, const char *
 
 /* BuildKit's executor keeps its bundles below the data root; containers' lie in containerd's state.
  */
-static bool is_build(struct runtime *rt)
+bool source_is_build(struct runtime *rt)
 {
 	const char *root;
 	const char *rest = source_below_root(rt, rt->bundle, &root);
@@ -207,7 +207,7 @@ static bool is_tool(const char *asked, const char *dest, const struct at_ident *
 
 static bool applies(struct runtime *rt, unsigned flags, const struct own_path *p)
 {
-	if ((flags & OWN_BUILD) && !is_build(rt))
+	if ((flags & OWN_BUILD) && !source_is_build(rt))
 		return false;
 	if ((flags & OWN_JOINED) && !rt->joined)
 		return false;

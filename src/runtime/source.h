@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct runtime;
@@ -26,3 +28,6 @@ const char *source_below_root(struct runtime *rt, const char *path, const char *
 
 /* Folders under which engines keep their data, for this instance; NULL-terminated, in the arena. */
 const char *const *source_engine_roots(struct runtime *rt);
+
+/* Whether this is a step of a build by the engine's BuildKit. */
+bool source_is_build(struct runtime *rt);

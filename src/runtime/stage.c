@@ -98,6 +98,25 @@ int stage_enter(struct runtime *rt, struct err *err)
 	return 0;
 }
 
+int stage_show(struct runtime *rt, int mnt, const char *path)
+{
+	CLEANUP_FD int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	CLEANUP_FD int cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP_FD int target = -EBADF;
+	int r = 0;
+
+	if (own < 0 || cwd < 0 || setns(rt->stage.engine_ns, CLONE_NEWNS) < 0)
+		return -errno;
+	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+		r = -errno;
+	target = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (r == 0)
+		r = target < 0 ? -errno : mnt_attach(mnt, target);
+	if (setns(own, CLONE_NEWNS) < 0 || fchdir(cwd) < 0)
+		_exit(1); /* in the wrong namespace nothing must run */
+	return r;
+}
+
 void stage_leave(struct runtime *rt)
 {
 	if (!rt->stage.entered)

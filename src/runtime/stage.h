@@ -32,6 +32,10 @@ int stage_enter(struct runtime *rt, struct err *err);
 /* Back to the engine's namespace; the private one, and all in it, is gone. */
 void stage_leave(struct runtime *rt);
 
+/* Attaches a detached mount on a path of the engine's namespace, in the place of the one that is
+ * there, and comes back. 0 or -errno. */
+int stage_show(struct runtime *rt, int mnt, const char *path);
+
 /* Path below the stage, in the runtime's arena. */
 const char *stage_path(struct runtime *rt, const char *name);
 
