@@ -1,202 +1,426 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Messages are written here byte by byte as docs/protocol-control.md has them. */
 #include "control/proto.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-#include <errno.h>
-#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/sock.h"
+#include "base/test-dir.h"
 #include "base/util.h"
 
-static struct control_request q; /* large: not on the stack of every test */
+#define HEAD 24
+#define ASKER 4176
+#define COPY 4424
 
-static void fill(enum control_op op)
+enum { PING = 1, STATUS, DOWN, RECORD, FORGET, ASKED, REFRESH, COPYING, LIST };
+
+/* Offsets in a message. */
+enum {
+	AT_MAGIC = 0,
+	AT_VERSION = 4,
+	AT_OP = 6,
+	AT_SERIAL = 8,
+	AT_SIZE = 16,
+	AT_ZERO = 20,
+	AT_ID = HEAD,
+	AT_UID = HEAD + 64,
+	AT_GID = HEAD + 68,
+	AT_ASKER_FLAGS = HEAD + 72,
+	AT_NGROUPS = HEAD + 76,
+	AT_GROUPS = HEAD + 80,
+	AT_MODE = HEAD + 64,
+	AT_COPY_FLAGS = HEAD + 68,
+	AT_PATH = HEAD + 72,
+	AT_USER = HEAD + 4168,
+};
+
+struct message {
+	struct control_request q;
+	size_t n;
+};
+
+static void put(struct message *m, size_t at, const void *p, size_t n)
 {
-	static const uint32_t sizes[CONTROL_OPS] = {
-		[CONTROL_RECORD] = sizeof(struct control_asker),
-		[CONTROL_FORGET] = sizeof(struct control_id),
-		[CONTROL_ASKER] = sizeof(struct control_id),
-		[CONTROL_REFRESH] = sizeof(struct control_id),
-		[CONTROL_COPY] = sizeof(struct control_copy),
-		[CONTROL_LIST] = sizeof(struct control_id),
-	};
-
-	memset(&q, 0, sizeof(q));
-	q.header = (struct control_header){ CONTROL_MAGIC, CONTROL_VERSION, (uint16_t)op, 7 };
-	q.size = sizes[op];
-	if (q.size)
-		memset(q.id.id, 'a', CONTROL_ID_LEN);
-	if (op == CONTROL_COPY)
-		q.copy.path[0] = '/';
+	memcpy((char *)&m->q + at, p, n);
 }
 
-static size_t bytes(void)
+static void put32(struct message *m, size_t at, uint32_t v)
 {
-	return offsetof(struct control_request, id) + q.size;
+	put(m, at, &v, sizeof(v));
 }
 
-static size_t fds(enum control_op op)
+static size_t body_of(unsigned op)
 {
-	return op == CONTROL_COPY && q.copy.mode != CONTROL_COPY_STAT;
+	return op <= DOWN ? 0 : op == RECORD ? ASKER : op == COPYING ? COPY : 64;
 }
 
-static void test_good(void **state)
+/* A message of that operation, as right as can be. */
+static void make(struct message *m, unsigned op)
 {
-	(void)state;
-	for (int op = 1; op < CONTROL_OPS; op++) {
-		fill((enum control_op)op);
-		assert_int_equal(control_request_check(&q, bytes(), 0, NULL), 0);
+	const uint16_t version = 1, number = (uint16_t)op;
+	const uint64_t serial = 0x1122334455667788u;
+
+	memset(m, 0, sizeof(*m));
+	put32(m, AT_MAGIC, 0x43424147);
+	put(m, AT_VERSION, &version, 2);
+	put(m, AT_OP, &number, 2);
+	put(m, AT_SERIAL, &serial, 8);
+	put32(m, AT_SIZE, (uint32_t)body_of(op));
+	m->n = HEAD + body_of(op);
+	if (body_of(op))
+		memset((char *)&m->q + AT_ID, 'a', 64);
+	if (op == RECORD) {
+		put32(m, AT_UID, 1000);
+		put32(m, AT_GID, 1000);
+		put32(m, AT_NGROUPS, 1);
+		put32(m, AT_GROUPS, 27);
 	}
-	fill(CONTROL_COPY);
-	q.copy.mode = CONTROL_COPY_PUT;
-	q.copy.flags = CONTROL_COPY_UIDGID | CONTROL_COPY_NO_OVERWRITE_DIR;
-	assert_int_equal(control_request_check(&q, bytes(), fds(CONTROL_COPY), NULL), 0);
-	fill(CONTROL_RECORD);
-	q.asker.ngroups = CONTROL_GROUPS_MAX;
-	q.asker.groups[CONTROL_GROUPS_MAX - 1] = 5;
-	q.asker.flags = CONTROL_GROUPS_TRUNCATED;
-	assert_int_equal(control_request_check(&q, bytes(), 0, NULL), 0);
+	if (op == COPYING)
+		put(m, AT_PATH, "/x", 3);
 }
 
-static void bad(size_t n, size_t nfds)
+static int check(const struct message *m, size_t nfds)
 {
 	struct err err = ERR_INIT;
+	int r = control_request_check(&m->q, m->n, nfds, &err);
 
-	assert_int_equal(control_request_check(&q, n, nfds, &err), -EPROTO);
-	assert_true(*err.text);
+	assert_true(r == 0 || r == -EPROTO);
+	assert_true(r == 0 || err.text[0] != '\0');
+	return r;
 }
 
-static void test_bad_headers(void **state)
+static void test_right(void **state)
 {
-	(void)state;
-	fill(CONTROL_PING);
-	bad(bytes() - 1, 0);
-	bad(bytes() + 1, 0);
-	bad(0, 0);
-	bad(bytes(), 1);
-	q.header.magic++;
-	bad(bytes(), 0);
-	fill(CONTROL_PING);
-	q.header.version++;
-	bad(bytes(), 0);
-	fill(CONTROL_PING);
-	q.header.op = 0;
-	bad(bytes(), 0);
-	q.header.op = CONTROL_OPS;
-	bad(bytes(), 0);
-	fill(CONTROL_PING);
-	q.reserved = 1;
-	bad(bytes(), 0);
-	fill(CONTROL_ASKER);
-	q.size--;
-	bad(bytes(), 0);
-	fill(CONTROL_ASKER);
-	q.size = 0;
-	bad(bytes(), 0);
-}
-
-static void test_bad_bodies(void **state)
-{
-	static const char wrong[] = { 'A', 'g', '/', '.', '\0', ' ' };
+	struct message m;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(wrong); i++) {
-		fill(CONTROL_ASKER);
-		q.id.id[63] = wrong[i];
-		bad(bytes(), 0);
+	for (unsigned op = PING; op <= LIST; op++) {
+		make(&m, op);
+		if (check(&m, 0) < 0)
+			fail_msg("operation %u", op);
+		assert_int_equal(m.q.header.op, op);
+		assert_true(m.q.header.serial == 0x1122334455667788u);
 	}
-	fill(CONTROL_RECORD);
-	q.asker.ngroups = CONTROL_GROUPS_MAX + 1;
-	bad(bytes(), 0);
-	fill(CONTROL_RECORD);
-	q.asker.groups[0] = 1; /* beyond ngroups */
-	bad(bytes(), 0);
-	fill(CONTROL_RECORD);
-	q.asker.uid = UINT32_MAX;
-	bad(bytes(), 0);
-	fill(CONTROL_RECORD);
-	q.asker.flags = 2;
-	bad(bytes(), 0);
-	fill(CONTROL_COPY);
-	q.copy.mode = 3;
-	bad(bytes(), 0);
-	fill(CONTROL_COPY);
-	q.copy.mode = CONTROL_COPY_GET;
-	bad(bytes(), 0); /* without its descriptor */
-	fill(CONTROL_COPY);
-	bad(bytes(), 1);
-	fill(CONTROL_COPY);
-	q.copy.path[0] = '\0';
-	bad(bytes(), 0);
-	fill(CONTROL_COPY);
-	memset(q.copy.path, 'x', sizeof(q.copy.path));
-	bad(bytes(), 0);
-	fill(CONTROL_COPY);
-	q.copy.path[100] = 'x'; /* beyond the NUL */
-	bad(bytes(), 0);
-	fill(CONTROL_COPY);
-	memset(q.copy.user, 'x', sizeof(q.copy.user));
-	bad(bytes(), 0);
-	fill(CONTROL_COPY);
-	q.copy.flags = 4;
-	bad(bytes(), 0);
 }
 
-static void test_round_trip(void **state)
+/* Each byte that is fixed, changed; each length that is wrong. */
+static void test_head(void **state)
 {
-	static char body[CONTROL_ANSWER_MAX + 1];
-	struct control_request *got = calloc(1, sizeof(*got));
-	struct control_answer a;
-	int pair[2];
-	int fd = -EBADF;
-	size_t nfds = 0;
-	ssize_t n;
+	struct message m;
 
 	(void)state;
-	assert_non_null(got);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	fill(CONTROL_COPY);
-	q.copy.mode = CONTROL_COPY_GET;
-	assert_int_equal(control_request_send(pair[0], &q, pair[0]), 0);
-	n = control_request_recv(pair[1], got, &fd, &nfds);
-	assert_int_equal(n, bytes());
+	for (unsigned op = PING; op <= LIST; op++) {
+		static const size_t fixed[] = { 0, 1, 2, 3, 4, 5, 16, 17, 18, 19, 20, 21, 22, 23 };
+
+		for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
+			make(&m, op);
+			((char *)&m.q)[fixed[i]] ^= 1;
+			if (check(&m, 0) == 0)
+				fail_msg("operation %u, byte %zu", op, fixed[i]);
+		}
+		for (size_t n = 0; n < HEAD; n++) {
+			make(&m, op);
+			m.n = n;
+			assert_int_equal(check(&m, 0), -EPROTO);
+		}
+		make(&m, op);
+		m.n++;
+		assert_int_equal(check(&m, 0), -EPROTO);
+		put32(&m, AT_SIZE, (uint32_t)body_of(op) + 1);
+		assert_int_equal(check(&m, 0), -EPROTO);
+		make(&m, op);
+		m.n--;
+		assert_int_equal(check(&m, 0), -EPROTO);
+		if (body_of(op)) {
+			put32(&m, AT_SIZE, (uint32_t)body_of(op) - 1);
+			assert_int_equal(check(&m, 0), -EPROTO);
+		}
+	}
+	make(&m, 0);
+	assert_int_equal(check(&m, 0), -EPROTO);
+	make(&m, CONTROL_OPS);
+	assert_int_equal(check(&m, 0), -EPROTO);
+	make(&m, 65535);
+	assert_int_equal(check(&m, 0), -EPROTO);
+}
+
+static void test_ids(void **state)
+{
+	static const unsigned char bad[] = { 'A', 'F', 'g', '/', ':', '`', ' ', '.', 0, 0x80 };
+	static const unsigned ops[] = { RECORD, FORGET, ASKED, REFRESH, COPYING, LIST };
+	struct message m;
+
+	(void)state;
+	for (size_t o = 0; o < ARRAY_SIZE(ops); o++) {
+		for (size_t at = 0; at < 64; at += 21) {
+			for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+				make(&m, ops[o]);
+				((char *)&m.q)[AT_ID + at] = (char)bad[i];
+				if (check(&m, 0) == 0)
+					fail_msg("operation %u, byte 0x%x", ops[o], bad[i]);
+			}
+		}
+		make(&m, ops[o]);
+		put(&m, AT_ID, "0123456789abcdef", 16);
+		assert_int_equal(check(&m, 0), 0);
+	}
+}
+
+static void test_asker(void **state)
+{
+	struct message m;
+
+	(void)state;
+	make(&m, RECORD);
+	put32(&m, AT_UID, UINT32_MAX);
+	assert_int_equal(check(&m, 0), -EPROTO);
+	make(&m, RECORD);
+	put32(&m, AT_GID, UINT32_MAX);
+	assert_int_equal(check(&m, 0), -EPROTO);
+	make(&m, RECORD);
+	put32(&m, AT_ASKER_FLAGS, 1);
+	assert_int_equal(check(&m, 0), 0);
+	put32(&m, AT_ASKER_FLAGS, 2);
+	assert_int_equal(check(&m, 0), -EPROTO);
+	make(&m, RECORD);
+	put32(&m, AT_NGROUPS, 1024);
+	assert_int_equal(check(&m, 0), 0);
+	put32(&m, AT_NGROUPS, 1025);
+	assert_int_equal(check(&m, 0), -EPROTO);
+	put32(&m, AT_NGROUPS, UINT32_MAX);
+	assert_int_equal(check(&m, 0), -EPROTO);
+	put32(&m, AT_NGROUPS, 0); /* the one is beyond */
+	assert_int_equal(check(&m, 0), -EPROTO);
+	make(&m, RECORD);
+	put32(&m, AT_GROUPS + 4 * 1023, 5);
+	assert_int_equal(check(&m, 0), -EPROTO);
+}
+
+static void test_copy(void **state)
+{
+	struct message m;
+
+	(void)state;
+	for (uint32_t mode = 0; mode < 3; mode++) {
+		for (size_t nfds = 0; nfds < 3; nfds++) {
+			make(&m, COPYING);
+			put32(&m, AT_MODE, mode);
+			assert_int_equal(check(&m, nfds), nfds == (mode ? 1u : 0u) ? 0 : -EPROTO);
+		}
+	}
+	make(&m, COPYING);
+	put32(&m, AT_MODE, 3);
+	assert_int_equal(check(&m, 1), -EPROTO);
+	make(&m, COPYING);
+	put32(&m, AT_COPY_FLAGS, 3);
+	assert_int_equal(check(&m, 0), 0);
+	put32(&m, AT_COPY_FLAGS, 4);
+	assert_int_equal(check(&m, 0), -EPROTO);
+	make(&m, COPYING);
+	put(&m, AT_PATH, "\0\0", 3); /* no byte at all */
+	assert_int_equal(check(&m, 0), -EPROTO);
+	make(&m, COPYING);
+	put(&m, AT_PATH + 4095, "x", 1); /* something beyond */
+	assert_int_equal(check(&m, 0), -EPROTO);
+	memset((char *)&m.q + AT_PATH, 'p', 4096); /* no NUL */
+	assert_int_equal(check(&m, 0), -EPROTO);
+	put(&m, AT_PATH + 4095, "", 1);
+	assert_int_equal(check(&m, 0), 0);
+	memset((char *)&m.q + AT_USER, 'u', 256);
+	assert_int_equal(check(&m, 0), -EPROTO);
+	put(&m, AT_USER + 255, "", 1);
+	assert_int_equal(check(&m, 0), 0);
+	put(&m, AT_USER + 3, "", 1);
+	assert_int_equal(check(&m, 0), -EPROTO);
+}
+
+/* Any other message with a descriptor is an error. */
+static void test_descriptors(void **state)
+{
+	struct message m;
+
+	(void)state;
+	for (unsigned op = PING; op <= LIST; op++) {
+		make(&m, op);
+		if (op != COPYING)
+			assert_int_equal(check(&m, 1), -EPROTO);
+	}
+}
+
+static void make_pair(int fds[2])
+{
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+}
+
+/* What one end sends is what the other receives, with its descriptor. */
+static void test_request(void **state)
+{
+	CLEANUP_FREE struct message *m = calloc(2, sizeof(*m));
+	int fds[2], pipes[2], fd = -EBADF;
+	size_t nfds = 9;
+	char c = 0;
+
+	(void)state;
+	make_pair(fds);
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	make(&m[0], COPYING);
+	put32(&m[0], AT_MODE, 1);
+	put32(&m[0], AT_MAGIC, 0); /* filled in */
+	assert_int_equal(control_request_send(fds[0], &m[0].q, pipes[1]), 0);
+	assert_int_equal(control_request_recv(fds[1], &m[1].q, &fd, &nfds), HEAD + COPY);
 	assert_int_equal(nfds, 1);
+	make(&m[0], COPYING);
+	put32(&m[0], AT_MODE, 1);
+	assert_memory_equal(&m[0].q, &m[1].q, HEAD + COPY);
+	assert_int_equal(control_request_check(&m[1].q, HEAD + COPY, nfds, NULL), 0);
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-	assert_int_equal(control_request_check(got, (size_t)n, nfds, NULL), 0);
-	(void)fd_close(fd);
+	assert_int_equal(write(fd, "x", 1), 1);
+	assert_int_equal(read(pipes[0], &c, 1), 1);
+	(void)close(fd);
+	make(&m[0], PING);
+	assert_int_equal(control_request_send(fds[0], &m[0].q, -EBADF), 0);
+	assert_int_equal(control_request_recv(fds[1], &m[1].q, &fd, &nfds), HEAD);
+	assert_int_equal(nfds, 0);
+	assert_int_equal(fd, -EBADF);
+	(void)close(fds[0]);
+	assert_int_equal(control_request_recv(fds[1], &m[1].q, &fd, &nfds), 0); /* the end */
+	(void)close(fds[1]);
+	(void)close(pipes[0]);
+	(void)close(pipes[1]);
+}
 
-	assert_int_equal(control_answer_send(pair[1], &got->header, -ENOSPC, SLICE_LIT("full")), 0);
-	assert_int_equal(control_answer_recv(pair[0], &a, body), 1);
-	assert_int_equal(a.header.serial, 7);
-	assert_int_equal(a.header.op, CONTROL_COPY);
-	assert_int_equal(a.result, -ENOSPC);
-	assert_int_equal(a.size, 4);
-	assert_memory_equal(body, "full", 4);
+static void test_answer(void **state)
+{
+	CLEANUP_FREE char *body = calloc(1, CONTROL_ANSWER_MAX + 1);
+	CLEANUP_FREE char *text = malloc(CONTROL_ANSWER_MAX);
+	struct control_header to = { .op = STATUS, .serial = 77 };
+	struct control_answer a;
+	unsigned char raw[64];
+	int32_t result = -13;
+	int fds[2];
 
-	assert_int_equal(write(pair[1], "short", 5), 5);
-	assert_int_equal(control_answer_recv(pair[0], &a, body), -EPROTO);
-	(void)fd_close(pair[1]);
-	assert_int_equal(control_answer_recv(pair[0], &a, body), 0);
-	(void)fd_close(pair[0]);
-	free(got);
+	(void)state;
+	make_pair(fds);
+	assert_int_equal(control_answer_send(fds[0], &to, result, SLICE_LIT("why")), 0);
+	assert_int_equal(recv(fds[1], raw, sizeof(raw), MSG_PEEK), 24 + 3);
+	assert_memory_equal(raw, "GABC", 4);
+	assert_memory_equal(raw + 16, &result, 4);
+	assert_memory_equal(raw + 20, "\3\0\0\0why", 7);
+	assert_int_equal(control_answer_recv(fds[1], &a, body), 1);
+	assert_int_equal(a.result, -13);
+	assert_int_equal(a.header.op, STATUS);
+	assert_true(a.header.serial == 77);
+	assert_int_equal(a.size, 3);
+	assert_memory_equal(body, "why", 3);
+	memset(text, 't', CONTROL_ANSWER_MAX);
+	assert_int_equal(
+		control_answer_send(fds[0], &to, 0, (struct slice){ text, CONTROL_ANSWER_MAX }), 0);
+	assert_int_equal(control_answer_recv(fds[1], &a, body), 1);
+	assert_int_equal(a.size, 65536);
+	assert_memory_equal(body, text, CONTROL_ANSWER_MAX);
+	(void)close(fds[0]);
+	assert_int_equal(control_answer_recv(fds[1], &a, body), 0);
+	(void)close(fds[1]);
+}
+
+/* Not an answer: wrong magic, version, size; cut. */
+static void test_bad_answers(void **state)
+{
+	CLEANUP_FREE char *body = calloc(1, CONTROL_ANSWER_MAX + 1);
+	static const size_t wrong[] = { 0, 3, 4, 5, 20, 23 };
+	struct control_answer a;
+	unsigned char raw[27];
+	int fds[2];
+
+	(void)state;
+	make_pair(fds);
+	for (size_t i = 0; i <= ARRAY_SIZE(wrong); i++) {
+		struct control_header to = { .op = PING };
+
+		assert_int_equal(control_answer_send(fds[0], &to, 0, SLICE_LIT("abc")), 0);
+		assert_int_equal(recv(fds[1], raw, sizeof(raw), 0), sizeof(raw));
+		if (i < ARRAY_SIZE(wrong))
+			raw[wrong[i]] ^= 1;
+		assert_int_equal(send(fds[0], raw, i < ARRAY_SIZE(wrong) ? sizeof(raw) : 23, 0),
+				 i < ARRAY_SIZE(wrong) ? sizeof(raw) : 23);
+		assert_int_equal(control_answer_recv(fds[1], &a, body), -EPROTO);
+	}
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
+/* A gabiond that answers one request with `result` and hangs up; -1: without an answer. */
+static void serve_one(const char *path, int result, const char *text)
+{
+	static struct control_request q;
+	int fd, sock = sock_listen(path, SOCK_SEQPACKET, 0600, (gid_t)-1);
+	size_t nfds;
+	pid_t pid;
+
+	assert_true(sock >= 0);
+	assert_int_equal(fcntl(sock, F_SETFL, 0), 0);
+	pid = fork();
+	if (pid == 0) {
+		int peer = accept4(sock, NULL, NULL, SOCK_CLOEXEC);
+
+		if (control_request_recv(peer, &q, &fd, &nfds) > 0 && result != -1)
+			(void)control_answer_send(peer, &q.header, result, slice_str(text));
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	(void)close(sock);
+}
+
+static void test_ask(void **state)
+{
+	CLEANUP_TEST_DIR char dir[TEST_DIR_MAX] = "";
+	CLEANUP_FREE char *body = calloc(1, CONTROL_ANSWER_MAX + 1);
+	struct err err = ERR_INIT;
+	char path[PATH_MAX];
+
+	(void)state;
+	test_dir_new(dir);
+	test_path(path, dir, "control.sock");
+	assert_int_equal(control_ask(path, CONTROL_STATUS, 5000, body, &err), -ENOENT);
+	assert_non_null(strstr(err.text, path));
+	serve_one(path, 0, "{}");
+	assert_int_equal(control_ask(path, CONTROL_STATUS, 5000, body, &err), 0);
+	assert_string_equal(body, "{}");
+	serve_one(path, CONTROL_DENIED, "not you");
+	assert_int_equal(control_ask(path, CONTROL_DOWN, 5000, body, &err), CONTROL_DENIED);
+	assert_string_equal(body, "not you");
+	serve_one(path, -EBUSY, "too much");
+	assert_int_equal(control_ask(path, CONTROL_PING, 5000, body, &err), -EBUSY);
+	assert_string_equal(err.text, "too much");
+	serve_one(path, -1, NULL);
+	assert_true(control_ask(path, CONTROL_PING, 5000, body, &err) < 0);
+	assert_non_null(strstr(err.text, path));
+	while (wait(NULL) > 0)
+		;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),
-		cmocka_unit_test(test_bad_headers),
-		cmocka_unit_test(test_bad_bodies),
-		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_right),	    cmocka_unit_test(test_head),
+		cmocka_unit_test(test_ids),	    cmocka_unit_test(test_asker),
+		cmocka_unit_test(test_copy),	    cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_request),	    cmocka_unit_test(test_answer),
+		cmocka_unit_test(test_bad_answers), cmocka_unit_test(test_ask),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
