@@ -25,8 +25,9 @@
 #define HEAD 24
 #define ASKER 4176
 #define COPY 4424
+#define FOLDER_BODY (ASKER + 4096)
 
-enum { PING = 1, STATUS, DOWN, RECORD, FORGET, ASKED, REFRESH, COPYING, LIST };
+enum { PING = 1, STATUS, DOWN, RECORD, FORGET, ASKED, REFRESH, COPYING, LIST, FOLDER };
 
 /* Offsets in a message. */
 enum {
@@ -65,7 +66,11 @@ static void put32(struct message *m, size_t at, uint32_t v)
 
 static size_t body_of(unsigned op)
 {
-	return op <= DOWN ? 0 : op == RECORD ? ASKER : op == COPYING ? COPY : 64;
+	return op <= DOWN      ? 0
+	       : op == RECORD  ? ASKER
+	       : op == COPYING ? COPY
+	       : op == FOLDER  ? FOLDER_BODY
+			       : 64;
 }
 
 /* A message of that operation, as right as can be. */
@@ -83,7 +88,7 @@ static void make(struct message *m, unsigned op)
 	m->n = HEAD + body_of(op);
 	if (body_of(op))
 		memset((char *)&m->q + AT_ID, 'a', 64);
-	if (op == RECORD) {
+	if (op == RECORD || op == FOLDER) {
 		put32(m, AT_UID, 1000);
 		put32(m, AT_GID, 1000);
 		put32(m, AT_NGROUPS, 1);
@@ -91,6 +96,8 @@ static void make(struct message *m, unsigned op)
 	}
 	if (op == COPYING)
 		put(m, AT_PATH, "/x", 3);
+	if (op == FOLDER)
+		put(m, HEAD + ASKER, "/x", 3);
 }
 
 static int check(const struct message *m, size_t nfds)
@@ -108,7 +115,7 @@ static void test_right(void **state)
 	struct message m;
 
 	(void)state;
-	for (unsigned op = PING; op <= LIST; op++) {
+	for (unsigned op = PING; op <= FOLDER; op++) {
 		make(&m, op);
 		if (check(&m, 0) < 0)
 			fail_msg("operation %u", op);
@@ -123,7 +130,7 @@ static void test_head(void **state)
 	struct message m;
 
 	(void)state;
-	for (unsigned op = PING; op <= LIST; op++) {
+	for (unsigned op = PING; op <= FOLDER; op++) {
 		static const size_t fixed[] = { 0, 1, 2, 3, 4, 5, 16, 17, 18, 19, 20, 21, 22, 23 };
 
 		for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
@@ -254,7 +261,7 @@ static void test_descriptors(void **state)
 	struct message m;
 
 	(void)state;
-	for (unsigned op = PING; op <= LIST; op++) {
+	for (unsigned op = PING; op <= FOLDER; op++) {
 		make(&m, op);
 		if (op != COPYING)
 			assert_int_equal(check(&m, 1), -EPROTO);

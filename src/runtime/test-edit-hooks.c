@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/test-dir.h"
@@ -120,40 +121,44 @@ static pid_t run_program(const char *path, int *ret_in)
 	return pid;
 }
 
-/* dockerd's own: /proc/PID/exe, which is a dockerd that only root can have put there. */
+/* dockerd's own: the binary where packages put it. */
 static void test_setkey(void **state)
+{
+	static const char engine[] = "/usr/sbin/dockerd";
+	char spec[SPEC_MAX];
+
+	(void)state;
+	if (access(engine, X_OK) < 0) {
+		print_message("SKIPPED: %s is not installed (package docker.io)\n", engine);
+		skip();
+	}
+	spec_with(spec, "prestart", engine, "libnetwork-setkey");
+	test_edit(edit_hooks, spec, spec);
+	spec_with(spec, "prestart", engine, "anything-else");
+	test_edit_refuses(edit_hooks, spec, engine);
+	spec_with(spec, "prestart", "/proc/self/root/usr/sbin/dockerd", "libnetwork-setkey");
+	test_edit_refuses(edit_hooks, spec, "/proc/self/root");
+}
+
+/* A program that only bears the name, running or not, whoever owns it. */
+static void test_setkey_elsewhere(void **state)
 {
 	CLEANUP_TEST_DIR char dir[TEST_DIR_MAX] = "";
 	char spec[SPEC_MAX];
 	char path[PATH_MAX];
-	char exe[PATH_MAX + 32];
+	char exe[64];
 	pid_t pid;
 	int in;
 
 	(void)state;
-	if (!test_is_root("makes a program that root owns"))
-		skip();
 	test_dir_new(dir);
 	make_program(dir, "dockerd", 0755);
 	pid = run_program(test_path(path, dir, "dockerd"), &in);
 	(void)snprintf(exe, sizeof(exe), "/proc/%d/exe", pid);
 	spec_with(spec, "prestart", exe, "libnetwork-setkey");
-	test_edit(edit_hooks, spec, spec);
-	spec_with(spec, "prestart", exe, "anything-else");
 	test_edit_refuses(edit_hooks, spec, exe);
-	(void)snprintf(exe, sizeof(exe), "/proc/%d/root/%s", pid, path + 1);
-	spec_with(spec, "prestart", exe, "libnetwork-setkey");
-	test_edit_refuses(edit_hooks, spec, exe);
-	(void)snprintf(exe, sizeof(exe), "/proc/%d/exe", pid);
-	spec_with(spec, "prestart", exe, "libnetwork-setkey");
-	assert_int_equal(chmod(path, 0775), 0);
-	test_edit_refuses(edit_hooks, spec, exe);
-	assert_int_equal(chmod(path, 0757), 0);
-	test_edit_refuses(edit_hooks, spec, exe);
-	assert_int_equal(chmod(path, 0755), 0);
-	test_edit(edit_hooks, spec, spec);
-	assert_int_equal(chown(path, 1000, 0), 0);
-	test_edit_refuses(edit_hooks, spec, exe);
+	spec_with(spec, "prestart", path, "libnetwork-setkey");
+	test_edit_refuses(edit_hooks, spec, path);
 	assert_int_equal(close(in), 0);
 	assert_int_equal(test_wait(pid), 0);
 }
@@ -188,6 +193,7 @@ int main(void)
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_configured),
 		cmocka_unit_test(test_setkey),
+		cmocka_unit_test(test_setkey_elsewhere),
 		cmocka_unit_test(test_setkey_other_name),
 	};
 

@@ -56,8 +56,8 @@ static bool find_line(struct slice text, uint32_t uid, uint32_t *ret_lines, uint
 	return found;
 }
 
-#define NOBODY UINT32_MAX /* in the list: a range that somebody has by /etc/subuid or /etc/subgid \
-			   */
+/* In the list: a range that somebody has by /etc/subuid or /etc/subgid. */
+#define NOBODY UINT32_MAX
 
 static int append_line(int fd, uint32_t uid)
 {
