@@ -15,6 +15,7 @@
 #include "base/util.h"
 #include "gate/conn.h"
 #include "gate/janitor.h"
+#include "settings/ranges.h"
 
 #define ACCEPT_BATCH 16
 #define LISTEN_AGAIN_MS 100u
@@ -114,6 +115,13 @@ void gate_conn_gone(struct gate *g, struct gate_user *user)
 	user_drop(g, user);
 }
 
+/* Ids that only containers have. Their binds of the socket are refused; should one get hold of it
+ * all the same (a hard link in a folder of root's), it is nobody here. */
+static bool is_container(uid_t uid)
+{
+	return (uid >= RANGES_START && uid - RANGES_START < RANGES_COUNT) || uid >= RANGES_GHOST;
+}
+
 static void admit(struct gate *g, int take_fd)
 {
 	struct ucred cred;
@@ -122,6 +130,12 @@ static void admit(struct gate *g, int take_fd)
 	bool over;
 
 	if (getsockopt(take_fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0) {
+		(void)fd_close(take_fd);
+		return;
+	}
+	if (is_container(cred.uid)) {
+		log_warning("pid %d (uid %u): a container may not use the engine", cred.pid,
+			    cred.uid);
 		(void)fd_close(take_fd);
 		return;
 	}
