@@ -60,8 +60,13 @@ int sandbox_limit(struct err *err)
 	(void)umask(0);
 	(void)signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		struct rlimit l = { limits[i].value, limits[i].value };
+		struct rlimit l;
 
+		if (getrlimit(limits[i].what, &l) < 0)
+			return err_errno(err, -errno, "getrlimit");
+		l.rlim_max =
+			MIN(l.rlim_max, limits[i].value); /* root may be one that cannot raise it */
+		l.rlim_cur = l.rlim_max;
 		if (setrlimit(limits[i].what, &l) < 0)
 			return err_errno(err, -errno, "setrlimit");
 	}

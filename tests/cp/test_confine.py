@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the copier is while it works, and that a container can do nothing with it but spoil its own copy."""
+import fcntl
 import os
 import re
 import signal
@@ -199,6 +200,24 @@ def test_fifo_does_not_block(one):
     assert run(one, "put", "/data", send=tar(("fifo", b"file"))).lines == [{}]
     assert run(one, "put", "/data/fifo", send=tar(("x", b"x"))).error == "not-dir"
     assert time.monotonic() - start < 10
+
+
+def test_lease_does_not_block(one):
+    """Who opens a file that somebody has a lease on waits for that one, unless he says that he will not."""
+    p = one.file("data/leased", b"x")
+    one.file("data/other", b"y")
+    old = signal.signal(signal.SIGIO, lambda *_: None)
+    fd = os.open(p, os.O_RDWR)
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        start = time.monotonic()
+        r = run(one, "get", "/data")
+        assert (r.code, r.error) == (1, "internal") and r.message.startswith("open data/leased: ")
+        assert time.monotonic() - start < 10
+        assert run(one, "put", "/data", send=tar(("leased", b"new"))).lines == [{}]
+    finally:
+        os.close(fd)
+        signal.signal(signal.SIGIO, old)
 
 
 def test_swapping(one, tmp_path):

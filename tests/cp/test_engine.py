@@ -138,7 +138,8 @@ PUTS = {
 }
 
 
-QUERIES = [(what, query) for what in PUTS for query in ("", "noOverwriteDirNonDir")]
+QUERIES = [(what, "") for what in PUTS]
+QUERIES += [(what, "noOverwriteDirNonDir") for what in ("merge", "over a link", "dir by file", "file by dir", "file by link")]
 QUERIES += [(what, "copyUIDGID") for what in ("plain", "implied", "merge")]
 
 
