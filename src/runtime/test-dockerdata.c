@@ -130,6 +130,7 @@ int main(void)
 		cmocka_unit_test(part_of_image),
 		cmocka_unit_test(part_of_something_else),
 		cmocka_unit_test(names_of_parts),
+		cmocka_unit_test(image_mounts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
