@@ -80,7 +80,7 @@ static void on_asker(struct ask_call *call, int result, struct slice body)
 	} else if (result == CONTROL_DONE && body.n != sizeof(*a)) {
 		answer_text(c, &(struct answer){ .status = 500 },
 			    "gabiond's answer makes no sense");
-	} else if (result == CONTROL_DONE && a->uid != 0 && a->uid != c->uid) {
+	} else if (result == CONTROL_DONE && (a->flags & CONTROL_HAS_BINDS) && a->uid != c->uid) {
 		answer_text(
 			c,
 			&(struct answer){ 403, "other-users-container", "ask that user, or root" },

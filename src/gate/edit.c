@@ -176,6 +176,8 @@ static int check_mounts(const struct json *hc, struct edit *e, struct err *err)
 {
 	const struct json *list = json_get(hc, "Mounts");
 
+	for (size_t i = 0; list && i < list->n; i++)
+		e->binds |= strcmp(text_of(list->items[i], "Type"), "bind") == 0;
 	for (size_t i = 0; list && i < list->n; i++) {
 		const struct json *d = json_at(list->items[i], "VolumeOptions.DriverConfig");
 		int r = check_volume_options(text_of(d, "Name"), json_get(d, "Options"), e, err);
@@ -231,6 +233,7 @@ static int take_others(struct arena *a, const struct json *hc, const struct edit
 	const struct json *from = json_get(hc, "VolumesFrom");
 	int r = EDIT_OK;
 
+	e->binds |= from && from->n > 0; /* not known; so it is as if */
 	for (size_t i = 0; from && i < from->n && r == EDIT_OK; i++)
 		r = take_other(a, from->items[i], 0, slice_find(from->items[i]->text, ':'), ids, e,
 			       err);
@@ -270,6 +273,7 @@ static int take_folders(const struct json *hc, struct edit *e, struct err *err)
 
 		if (bind.n == 0 || bind.p[0] != '/')
 			continue;
+		e->binds = true;
 		if (e->nfolders == EDIT_FOLDERS_MAX)
 			return bad(err, "more than 64 folders of the host are bound");
 		e->folders[e->nfolders++] = (struct slice){ bind.p, slice_find(bind, ':') };

@@ -26,6 +26,7 @@ enum edit_result {
 struct edit {
 	const char *rule; /* EDIT_DENIED */
 	const char *hint; /* EDIT_DENIED: the way out; may be NULL */
+	bool binds;	  /* create: paths of the host, or what others have of them */
 	bool names_user;  /* exec: User is a name, which the engine looks up in the container */
 	size_t nothers;	  /* containers whose mounts or namespaces it asks for */
 	struct slice others[EDIT_OTHERS_MAX]; /* in the arena */

@@ -146,8 +146,9 @@ void go_asker(struct conn *c, struct control_asker *a)
 
 	a->uid = c->uid;
 	a->gid = c->gid;
+	a->flags = c->req->edit.binds ? CONTROL_HAS_BINDS : 0;
 	if (!peer || sock_peer(c->client.fd, peer) < 0) {
-		a->flags = CONTROL_GROUPS_TRUNCATED;
+		a->flags |= CONTROL_GROUPS_TRUNCATED;
 		return;
 	}
 	a->ngroups = (uint32_t)peer->ngroups;

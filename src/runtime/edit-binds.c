@@ -276,9 +276,9 @@ static int check_left_over(struct runtime *rt, const struct bind *b, int fd,
 	struct at_ident above;
 
 	if (!rt->has_asker || rt->asker.uid == 0 || (b->attr & MOUNT_ATTR_RDONLY) || parent < 0 ||
-	    ident->uid == rt->asker.uid || ident->uid > UINT16_MAX || (ident->mode & S_IWOTH) ||
-	    at_identify(parent, &above) < 0 || above.uid != rt->asker.uid ||
-	    asks_owns(rt, ident->uid))
+	    ident->uid == 0 || ident->uid == rt->asker.uid || ident->uid > UINT16_MAX ||
+	    (ident->mode & S_IWOTH) || at_identify(parent, &above) < 0 ||
+	    above.uid != rt->asker.uid || asks_owns(rt, ident->uid))
 		return 0;
 	return err_set(err, -EPERM,
 		       "can't mount %s to write: it belongs to user %u, which is not among the ids "

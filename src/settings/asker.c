@@ -79,6 +79,7 @@ int asker_load(const char *lib, const char *id, struct asker *ret, struct err *e
 	    take_groups(json_get(v, "groups"), &a) < 0)
 		return err_set(err, -EINVAL, "%s: not a record of who asked", path);
 	a.truncated = json_get_bool(v, "truncated", false);
+	a.binds = json_get_bool(v, "binds", false);
 	*ret = a;
 	return ASKER_OK;
 }
@@ -96,7 +97,8 @@ int asker_store(const char *lib, const char *id, const struct asker *a, struct e
 	buf_printf(&text, "{\"uid\":%u,\"gid\":%u,\"groups\":[", a->uid, a->gid);
 	for (size_t i = 0; i < a->ngroups; i++)
 		buf_printf(&text, "%s%u", i ? "," : "", a->groups[i]);
-	buf_add_str(&text, a->truncated ? "],\"truncated\":true}\n" : "]}\n");
+	buf_printf(&text, "]%s%s}\n", a->truncated ? ",\"truncated\":true" : "",
+		   a->binds ? ",\"binds\":true" : "");
 	if (!buf_ok(&text))
 		return err_set(err, -ENOMEM, "%s", path);
 	r = file_replace_at(AT_FDCWD, path, buf_slice(&text), 0644, true);

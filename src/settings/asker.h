@@ -2,9 +2,10 @@
 /*
  * Who asked for a container: lib/askers/ID, one line of JSON,
  *   {"uid":1000,"gid":1000,"groups":[4,27,1000]}
- * with "truncated":true when the user has more groups than the list holds. Written by gabiond at
- * the gate's word before the creation is answered, read by gabion-runc (binds act with the asker's
- * rights) and by gabiond for the gate (others may not act on a user's container).
+ * with "truncated":true when the user has more groups than the list holds, and "binds":true when
+ * the container has paths of the host. Written by gabiond at the gate's word before the creation is
+ * answered, read by gabion-runc (binds act with the asker's rights) and by gabiond for the gate
+ * (others may not act on a user's container).
  */
 #pragma once
 
@@ -21,6 +22,7 @@ struct asker {
 	uid_t uid;
 	gid_t gid;	/* primary */
 	bool truncated; /* there were more groups than these */
+	bool binds;	/* the container has paths of the host, and so acts for the asker */
 	size_t ngroups;
 	gid_t groups[ASKER_GROUPS_MAX]; /* supplementary */
 };
