@@ -7,8 +7,8 @@ make_image() { # DOCKER-ARGS…: imports a busybox image as test:latest
 	mkdir -p "$dir/bin" "$dir/etc" "$dir/tmp" "$dir/root"
 	chmod 1777 "$dir/tmp"
 	cp /bin/busybox "$dir/bin/busybox"
-	for applet in $(/bin/busybox --list); do
-		[ "$applet" = busybox ] || ln -s busybox "$dir/bin/$applet"
+	for applet in awk cat chown cmp echo head id ls mkdir mount sh sleep stat touch true; do
+		ln -s busybox "$dir/bin/$applet"
 	done
 	printf 'root:x:0:0::/root:/bin/sh\nwww:x:33:33::/tmp:/bin/sh\n' >"$dir/etc/passwd"
 	printf 'root:x:0:\nwww:x:33:\n' >"$dir/etc/group"

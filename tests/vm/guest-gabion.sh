@@ -37,13 +37,17 @@ upper_owner() { # CONTAINER PATH
 	stat -c %u:%g "$(docker inspect -f '{{.GraphDriver.Data.UpperDir}}' "$1")/$2"
 }
 
-instance_pid() { # PROGRAM: the one of our instance
+instance_pid() { # PROGRAM: the one of our instance; the host has an engine too
 	for dir in /proc/[0-9]*; do
 		[ "$(basename "$(readlink "$dir/exe")")" = "$1" ] || continue
-		tr '\0' ' ' <"$dir/cmdline" | grep -q "$STATE" || continue
+		case $1 in
+		gabion*) ;;
+		*) tr '\0' ' ' <"$dir/cmdline" | grep -q "$STATE" || continue ;;
+		esac
 		basename "$dir"
 		return 0
 	done
+	ps -ef
 	return 1
 }
 

@@ -9,10 +9,14 @@ running() {
 }
 t "the container came back" wait_for 60 running
 t "isolated" prints "$MAP" docker exec stays cat /proc/self/uid_map
-t_is "its files have the owners they had" "33:33 33:33" docker exec stays stat -c %u:%g /mine /data/mine
+t_is "its file has the owner it had" 33:33 docker exec stays stat -c %u:%g /mine
+t_is "its file in the volume too" 33:33 docker exec stays stat -c %u:%g /data/mine
 t_is "on disk too" "33:33" upper_owner stays mine
 t_is "docker diff" "A /mine" sh -c "docker diff stays | grep mine"
-t "what it writes is its own" docker exec -u www stays touch /data/after /data/mine
+t "it writes to both" docker exec stays touch /after /data/after
+t "also as a user" docker exec -u www stays touch /mine /data/mine
+t_is "root's file is root's on disk" 0:0 upper_owner stays after
+t_is "and in the volume" 0:0 stat -c %u:%g $STATE/lib/engine/volumes/data/_data/after
 t_is "the volume's owners on disk" "33:33" stat -c %u:%g $STATE/lib/engine/volumes/data/_data/mine
 
 t "stop, start" sh -c 'docker restart -t 1 stays && docker exec stays true'
