@@ -9,17 +9,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* EAGAIN: a rename somewhere raced with a ".."; whoever renames for ever shall not keep us. */
+#define TRIES_MAX 1000
+
 static int open_how(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
 	struct open_how how = { .flags = (uint64_t)(unsigned)flags | O_CLOEXEC,
 				.mode = flags & O_CREAT ? mode : 0,
 				.resolve = resolve };
-	long fd;
+	long fd = -1;
 
-	do
+	for (int tries = 0; tries < TRIES_MAX; tries++) {
 		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-	while (fd < 0 &&
-	       (errno == EAGAIN || errno == EINTR)); /* EAGAIN: a rename raced with ".." */
+		if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+			break;
+	}
 	return fd < 0 ? -errno : (int)fd;
 }
 
