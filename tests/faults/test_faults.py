@@ -115,7 +115,8 @@ class Cell:
     def what_is_there(self):
         """All that a container has on the host, but for its own bundle."""
         there = {
-            "mounts": [re.sub(r"^\S+ \S+ ", "", line) for line in read("/proc/self/mountinfo").splitlines()],
+            # Without mount ids and device number: a mount that was put back has others.
+            "mounts": [re.sub(r"^\S+ \S+ \S+ ", "", line) for line in read("/proc/self/mountinfo").splitlines()],
             "processes": self.processes(),
             "leases": self.held_leases(),
             "cgroups": sorted(str(p) for top in bundle.cgroups() for p in top.iterdir() if p.is_dir()),
