@@ -67,17 +67,19 @@ static bool below(const char *path, const char *folder)
 	char real[PATH_MAX];
 	size_t n;
 
-	if (!realpath(folder, real))
-		return false;
+	if (!realpath(folder, real)) /* not there: then by its name */
+		(void)snprintf(real, sizeof(real), "%s", folder);
 	n = strlen(real);
 	return strncmp(path, real, n) == 0 && (path[n] == '\0' || path[n] == '/');
 }
 
-/* Whether what would be made lies in a protected place: judged by the part that is there. */
+/* Whether what would be made lies in a protected place, or is one: the part that is there without
+ * its links, and the rest as it is written. */
 static bool is_protected(const struct instance *inst, const char *path)
 {
 	char there[PATH_MAX];
 	char real[PATH_MAX];
+	char whole[2 * PATH_MAX];
 	char *slash;
 
 	(void)snprintf(there, sizeof(there), "%s", path);
@@ -87,10 +89,12 @@ static bool is_protected(const struct instance *inst, const char *path)
 			return true;
 		*slash = '\0';
 	}
+	(void)snprintf(whole, sizeof(whole), "%s%s", strcmp(real, "/") == 0 ? "" : real,
+		       path + strlen(there));
 	for (size_t i = 0; hostmount_protected[i]; i++)
-		if (below(real, hostmount_protected[i]))
+		if (below(whole, hostmount_protected[i]))
 			return true;
-	return below(real, inst->etc) || below(real, inst->run) || below(real, inst->lib);
+	return below(whole, inst->etc) || below(whole, inst->run) || below(whole, inst->lib);
 }
 
 /* In the child. Its exit code is an errno. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json/fold.h"
 
+#include <stdlib.h>
+
 #include "json/utf8.h"
 
 #define LONG_S 0x17fu
