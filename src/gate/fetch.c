@@ -24,7 +24,7 @@ static void over(struct fetch *f, bool ok)
 static int take_head(struct fetch *f, struct slice *in)
 {
 	struct http_refusal why;
-	struct http_head h;
+	struct http_head h = { 0 };
 	size_t size = 0;
 	int r = http_head_find(*in, &f->scanned, &size, &why);
 
