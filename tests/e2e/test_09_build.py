@@ -157,7 +157,7 @@ def test_secret_mount(same):
 
     def go(engine):
         with support.host_folder() as folder:
-            support.write(f"{folder}/token", "very secret")
+            support.write(f"{folder}/token", "very secret\n")
             done = engine.build(text, "--secret", f"id=token,src={folder}/token", tag="secret")
         left = engine.run(image="secret", cmd="find / -xdev -type f -exec grep -l 'very secret' {} + 2>/dev/null; true").out
         return shown(done, "ST"), left
