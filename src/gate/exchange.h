@@ -39,3 +39,14 @@ void exchange_pump_down(struct conn *c);
 /* The engine's end of file, or the end of both directions. */
 void exchange_engine_ended(struct conn *c);
 void exchange_connect_again(struct conn *c);
+
+/* Between exchange.c and exchange-answer.c: */
+
+/* There will be no answer of the engine: the client is told, or the connection ends. */
+void exchange_failed(struct conn *c, unsigned status, const char *text);
+/* Both halves are over? Then so is the request. */
+void exchange_maybe_over(struct conn *c);
+/* Takes what is whole out of *in and sends it on. Returns HTTP_PIECE_MORE, HTTP_PIECE_END, -errno.
+ */
+int exchange_move(struct http_decoder *d, struct side *to, enum http_body_kind as,
+		  struct slice *in);

@@ -6,12 +6,13 @@
  *   gate.c       listening, quotas
  *   conn.c       one client's connection: states, who is read when, closing
  *   request.c    a request from its head to "go" or "no": an ordered list of checks
- *   exchange.c   a request to the engine and its answer, relayed or collected
+ *   check.c, go.c   those checks; the request as it is sent, creations
+ *   exchange.c, exchange-answer.c   a request to the engine and its answer, relayed or collected
  *   tunnel.c     after an upgrade: bytes both ways
  *   archive.c    docker cp of running containers, by gabiond and gabion-cp
  *   edit.c       pure: what a JSON body asks for, and how it is written afresh
  *   route.c      pure: method and path to a row of the table
- *   side.c, ask.c, answer.c   a socket; a question to gabiond; answers of our own
+ *   side.c, ask.c, answer.c, fetch.c   a socket; a question to gabiond; answers of our own; a GET
  *   janitor.c    records of containers that are gone are forgotten
  *
  * Parse, decide, re-emit: no byte of a head or of a JSON body reaches the engine as a client wrote

@@ -224,8 +224,8 @@ class Engine:
 # ── gabiond ────────────────────────────────────────────────────────────────────────────────────
 
 MAGIC = 0x43424147
-OPS = ("PING", "STATUS", "DOWN", "RECORD", "FORGET", "ASKER", "REFRESH", "COPY", "LIST")
-SIZES = {"RECORD": 4176, "FORGET": 64, "ASKER": 64, "REFRESH": 64, "COPY": 4424, "LIST": 64}
+OPS = ("PING", "STATUS", "DOWN", "RECORD", "FORGET", "ASKER", "REFRESH", "COPY", "LIST", "FOLDER")
+SIZES = {"RECORD": 4176, "FORGET": 64, "ASKER": 64, "REFRESH": 64, "COPY": 4424, "LIST": 64, "FOLDER": 8272}
 DONE, NONE, MORE, FAILED, DENIED = range(5)
 
 
@@ -240,14 +240,20 @@ class Request:
         assert not any(groups[n:])
         return uid, gid, flags, list(groups[:n])
 
+    def path(self):
+        return self.body[4176:].rstrip(b"\0").decode()
+
     def copy(self):
         mode, flags = struct.unpack_from("=2I", self.body, 64)
         return mode, flags, self.body[72:4168].rstrip(b"\0"), self.body[4168:].rstrip(b"\0")
 
 
-def pack_asker(ident, uid, gid=100, groups=()):
+TRUNCATED, BINDS = 1, 2
+
+
+def pack_asker(ident, uid, gid=100, groups=(), flags=BINDS):
     padded = list(groups) + [0] * (1024 - len(groups))
-    return ident.encode() + struct.pack("=4I1024I", uid, gid, 0, len(groups), *padded)
+    return ident.encode() + struct.pack("=4I1024I", uid, gid, flags, len(groups), *padded)
 
 
 class Gabiond:
@@ -264,13 +270,15 @@ class Gabiond:
             "LIST": lambda q: (DONE, b""),
             "REFRESH": lambda q: (DONE, b""),
             "ASKER": self.asker,
+            "FOLDER": lambda q: (DONE, b""),
         }
         threading.Thread(target=self.serve, daemon=True).start()
 
     def asker(self, q):
         if q.id not in self.askers:
             return NONE, b""
-        return DONE, pack_asker(q.id, self.askers[q.id])
+        uid = self.askers[q.id]  # or (uid, False): a container without paths of the host
+        return DONE, pack_asker(q.id, *([uid] if isinstance(uid, int) else [uid[0], 100, (), 0]))
 
     def answer(self, q, result, body=b""):
         self.sock.send(struct.pack("=IHHQiI", MAGIC, 1, 1 + OPS.index(q.op), q.serial, result, len(body)) + body)

@@ -192,6 +192,27 @@ def test_build_on_the_hosts_network(gate, docker, query, status, text):
         assert message(got) == text
 
 
+def test_sources_of_binds_are_made_as_the_asker(gate, docker, users):
+    seen = []
+    gate.gabiond.replies["FOLDER"] = lambda q: (seen.append(list(gate.engine.seen)), (DONE, b""))[1]
+    config = {"Binds": ["/home/u/a:/a", "volume:/b", "/srv:/c:ro"],
+              "Mounts": [{"Type": "bind", "Source": "/opt", "Target": "/d"}]}
+    assert create(gate, {"Image": "x", "HostConfig": config}, users[0], groups=(7,)).status == 201
+    asked = [q for q in gate.gabiond.asked if q.op == "FOLDER"]
+    assert [q.path() for q in asked] == ["/home/u/a", "/srv"]  # the engine makes no source of Mounts
+    assert {q.id for q in asked} == {"0" * 64}
+    assert {(q.asker()[0], tuple(q.asker()[3])) for q in asked} == {(users[0], (7,))}
+    assert seen == [[], []]  # before the engine hears of it
+
+
+@pytest.mark.parametrize("code,status", [(-1, 403), (-13, 400)])
+def test_sources_that_may_not_be(gate, docker, code, status):
+    gate.gabiond.replies["FOLDER"] = lambda q: (code, b"TEXT")
+    got = create(gate, {"Image": "x", "HostConfig": {"Binds": ["/etc:/e"]}})
+    assert (got.status, message(got)) == (status, "TEXT")
+    assert gate.engine.requests == []
+
+
 # ── who asked ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -328,12 +349,38 @@ def test_root_may(gate, docker, users, method, path, body):
 
 
 @pytest.mark.parametrize("method,path,body", OWNED)
-@pytest.mark.parametrize("asker", [0, None])
-def test_of_root_or_nobody(gate, docker, users, method, path, body, asker):
+def test_of_root_with_paths_of_the_host(gate, docker, users, method, path, body):
+    docker.add("box", A, running=False)
+    gate.gabiond.askers[A] = 0
+    assert gate.post(path.format("box"), body, users[0], method=method).status == 403
+
+
+@pytest.mark.parametrize("method,path,body", OWNED)
+@pytest.mark.parametrize("asker", [(0, False), (1, False), None])
+def test_of_whoever_without_paths_of_the_host(gate, docker, users, method, path, body, asker):
     docker.add("box", A, running=False)
     if asker is not None:
         gate.gabiond.askers[A] = asker
     assert gate.post(path.format("box"), body, users[0], method=method).status == 200
+
+
+@pytest.mark.parametrize("config,binds", [
+    ({}, 0), ({"Binds": ["v:/x"]}, 0), ({"Binds": ["/srv:/x"]}, 2), ({"VolumesFrom": ["box"]}, 2),
+    ({"Mounts": [{"Type": "volume", "Target": "/x"}]}, 0), ({"Mounts": [{"Type": "bind", "Source": "/srv"}]}, 2),
+])
+def test_paths_of_the_host_are_recorded(gate, docker, config, binds):
+    docker.add("box", A)
+    assert create(gate, {"Image": "x", "HostConfig": config}).status == 201
+    assert gate.gabiond.asked[-1].op == "RECORD"
+    assert gate.gabiond.asked[-1].asker()[2] == binds
+
+
+def test_containers_are_nobody(gate, users):
+    """Ids that only containers have do not get an answer, whatever way they got hold of the socket."""
+    for uid in (1879048192, 2147352574):
+        stream = gate.connect(uid)
+        assert stream.sock.recv(1) == b""
+    assert gate.get("/_ping", uid=1879048191).status == 200
 
 
 @pytest.mark.parametrize("method,path,body", FREE)

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine's half of an exchange: its answer, relayed, collected, or the begin of a tunnel. */
+#include <errno.h>
+
+#include "gate/answer.h"
+#include "gate/exchange.h"
+#include "gate/request.h"
+#include "gate/tunnel.h"
+
+#define ANSWER_HEAD_MAX (4u * HTTP_HEAD_MAX)
+
+static bool is_stream(struct slice content_type)
+{
+	struct slice type = http_media_type(content_type);
+
+	return slice_eq_str(type, "application/vnd.docker.raw-stream") ||
+	       slice_eq_str(type, "application/vnd.docker.multiplexed-stream");
+}
+
+/* The engine says that from here on there are only bytes. */
+static bool becomes_tunnel(const struct conn *c, const struct http_head *h)
+{
+	if (c->x.for_us)
+		return false;
+	if (h->status == 101)
+		return c->x.upgrade;
+	return c->x.hijack && h->status == 200 && h->body == HTTP_BODY_CLOSE &&
+	       is_stream(h->content_type);
+}
+
+static void emit_answer(const struct http_head *h, struct buf *b)
+{
+	buf_printf(b, "HTTP/1.%u %u %.*s\r\n", h->minor, h->status, SLICE_ARG(h->reason));
+	http_head_emit(h, b);
+}
+
+/* 100 Continue and its kin: before the answer, for the client only. */
+static int on_interim(struct conn *c, const struct http_head *h)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(ANSWER_HEAD_MAX);
+
+	if (c->x.for_us || !request_takes_interim(c->req, h->status))
+		return 0;
+	emit_answer(h, &b);
+	buf_add(&b, "\r\n", 2);
+	return side_send_buf(&c->client, &b);
+}
+
+static int on_tunnel(struct conn *c, const struct http_head *h)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(ANSWER_HEAD_MAX);
+
+	emit_answer(h, &b);
+	if (h->status == 101)
+		buf_printf(&b, "Connection: Upgrade\r\nUpgrade: %.*s\r\n", SLICE_ARG(h->upgrade));
+	buf_add(&b, "\r\n", 2);
+	return side_send_buf(&c->client, &b);
+}
+
+static int on_answer(struct conn *c, const struct http_head *h)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(ANSWER_HEAD_MAX);
+	struct exchange *x = &c->x;
+
+	x->in_body = true;
+	x->status = h->status;
+	x->engine_ends = !h->keep_alive || h->body == HTTP_BODY_CLOSE;
+	x->down_as = h->body;
+	http_decoder_init(&x->down, h->body, h->length);
+	if (x->for_us) {
+		emit_answer(h, &x->head);
+		return buf_ok(&x->head) ? 0 : -ENOBUFS;
+	}
+	if (h->body == HTTP_BODY_CLOSE || !request_keeps_alive(c->req) ||
+	    (!x->up_done && x->engine_ends))
+		x->last = true;
+	emit_answer(h, &b);
+	http_framing_emit(h->has_length ? HTTP_BODY_LENGTH : h->body, h->length, &b);
+	if (x->last)
+		buf_add_str(&b, "Connection: close\r\n");
+	else if (h->minor == 0)
+		buf_add_str(&b, "Connection: keep-alive\r\n");
+	buf_add(&b, "\r\n", 2);
+	/* Goes out with the first bytes of the body, if they are there. */
+	side_cork(&c->client);
+	return side_send_buf(&c->client, &b);
+}
+
+/* Reads heads off the front of *in until the answer's own. 0: it is there; 1: more is needed;
+ * 2: a tunnel; -errno. */
+static int take_heads(struct conn *c, struct slice *in)
+{
+	for (;;) {
+		struct http_refusal why;
+		struct http_head h;
+		size_t size = 0;
+		int r = http_head_find(*in, &c->x.scanned, &size, &why);
+
+		if (r == HTTP_MORE)
+			return 1;
+		if (r == HTTP_OK)
+			r = http_response_parse((struct slice){ in->p, size }, c->x.method, &h,
+						&why);
+		if (r == HTTP_REFUSED) {
+			conn_log(c, "answer of the engine", why.why);
+			return -EPROTO;
+		}
+		c->x.scanned = 0;
+		*in = slice_from(*in, size);
+		if (becomes_tunnel(c, &h)) {
+			r = c->x.up_done ? on_tunnel(c, &h) : -EPROTO;
+			return r < 0 ? r : 2;
+		}
+		if (h.status == 101)
+			return -EPROTO;
+		if (h.status >= 200)
+			return on_answer(c, &h);
+		r = on_interim(c, &h);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* Returns HTTP_PIECE_MORE, HTTP_PIECE_END, -errno. */
+static int take_body(struct conn *c, struct slice *in)
+{
+	struct exchange *x = &c->x;
+	int r;
+
+	if (!x->for_us)
+		return exchange_move(&x->down, &c->client, x->down_as, in);
+	for (;;) {
+		struct slice piece;
+		size_t used;
+
+		r = http_decode(&x->down, *in, &used, &piece);
+		*in = slice_from(*in, used);
+		if (r != HTTP_PIECE)
+			return r;
+		buf_add_slice(&x->body, piece);
+		if (!buf_ok(&x->body))
+			return -ENOBUFS;
+	}
+}
+
+static void answered(struct conn *c)
+{
+	struct exchange *x = &c->x;
+
+	x->complete = true;
+	if (!x->for_us) {
+		exchange_maybe_over(c);
+		return;
+	}
+	if (x->engine_ends)
+		conn_drop_engine(c);
+	x->sent = false;
+	x->done(c);
+}
+
+/* Returns 0 to go on, 1 when the answer is complete, 2 when this is a tunnel now, -errno. */
+static int digest(struct conn *c, struct slice *in)
+{
+	int r = 0;
+
+	if (!c->x.in_body)
+		r = take_heads(c, in);
+	if (r != 0)
+		return r == 1 ? 0 : r;
+	r = take_body(c, in);
+	if (!c->x.for_us)
+		side_uncork(&c->client);
+	return r == HTTP_PIECE_END ? 1 : r < 0 ? r : 0;
+}
+
+void exchange_pump_down(struct conn *c)
+{
+	struct slice in;
+	int got;
+	int r;
+
+	if (!side_is_open(&c->engine) || c->x.complete)
+		return;
+	if (!c->x.for_us && side_blocked(&c->client))
+		return;
+	got = side_fill(&c->engine, c->gate->scratch, &in);
+	if (got < 0) {
+		exchange_failed(c, 502, "the engine's connection broke");
+		return;
+	}
+	r = digest(c, &in);
+	if (r == 2)
+		tunnel_begin(c, in);
+	if (c->dead)
+		return;
+	if (side_keep(&c->engine, r == 2 ? SLICE_NULL : in) < 0)
+		r = -ENOBUFS;
+	if (r < 0)
+		exchange_failed(c, 502, "the engine's answer makes no sense");
+	else if (r == 1)
+		answered(c);
+	else if (got == SIDE_EOF && r == 0)
+		exchange_engine_ended(c);
+	else if (r == 2)
+		tunnel_pump(c, &c->client);
+}
+
+void exchange_engine_ended(struct conn *c)
+{
+	struct exchange *x = &c->x;
+
+	if (x->in_body && x->down.kind == HTTP_BODY_CLOSE) {
+		conn_drop_engine(c);
+		answered(c);
+	} else {
+		exchange_failed(c, 502, "the engine closed the connection before it had answered");
+	}
+}
+
+void exchange_release(struct conn *c)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(ANSWER_HEAD_MAX);
+	struct exchange *x = &c->x;
+	bool none = x->status == 204 || x->status == 304 || slice_eq_str(x->method, "HEAD");
+	bool last = answer_is_last(c);
+	struct slice parts[2];
+
+	buf_add_slice(&b, buf_slice(&x->head));
+	if (!none)
+		http_framing_emit(HTTP_BODY_LENGTH, x->body.n, &b);
+	if (last)
+		buf_add_str(&b, "Connection: close\r\n");
+	buf_add(&b, "\r\n", 2);
+	parts[0] = buf_slice(&b);
+	parts[1] = none || request_is_head(c->req) ? SLICE_NULL : buf_slice(&x->body);
+	if (!buf_ok(&b) || side_send(&c->client, parts, 2) < 0)
+		conn_kill(c);
+	else if (last)
+		conn_finish(c);
+	else
+		conn_next_request(c);
+}
