@@ -7,12 +7,15 @@ tests/e2e/support.Engine, with the client that came with the engine.
 """
 
 import contextlib
+import hashlib
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -22,6 +25,38 @@ import support  # noqa: E402
 from support import read, run, wait_until, write  # noqa: E402
 
 HOST = "bookworm"  # the release of this machine: no folder
+
+
+def small_layer(n):
+    """A layer with files of its own number."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as t:
+        for path in (f"layer-{n}", "last"):
+            info = tarfile.TarInfo(path)
+            info.uid = info.gid = n
+            info.size = len(str(n)) + 1
+            t.addfile(info, io.BytesIO(f"{n}\n".encode()))
+    return data.getvalue()
+
+
+def write_image(path, name, count=0):
+    """The archive (docker load, ctr image import) of an image: alpine and `count` layers more."""
+    run(support.MAKE_IMAGES, "alpine", timeout=900)
+    with open(f"{support.CACHE}/images/alpine.tar", "rb") as f:
+        layers = [f.read()]
+    layers += [small_layer(n) for n in range(count)]
+    names = [f"l{n}/layer.tar" for n in range(len(layers))]
+    config = {"architecture": "amd64", "os": "linux",
+              "config": {"Cmd": ["sh"], "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]},
+              "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(x).hexdigest() for x in layers]},
+              "history": [{"created_by": n} for n in names]}
+    files = {"config.json": json.dumps(config).encode(), **dict(zip(names, layers)),
+             "manifest.json": json.dumps([{"Config": "config.json", "RepoTags": [name], "Layers": names}]).encode()}
+    with tarfile.open(path, "w") as t:
+        for file, data in files.items():
+            info = tarfile.TarInfo(file)
+            info.size = len(data)
+            t.addfile(info, io.BytesIO(data))
 
 
 def root_of(suite):
@@ -102,6 +137,18 @@ class Space:
         wait_until(lambda: not any(os.path.exists(f"/proc/{pid}/fd/0") for pid in pids), 10)
         self.keeper.send_signal(signal.SIGHUP)
         self._wait_ready()
+
+    @contextlib.contextmanager
+    def facts(self, **changes):
+        """Other settings in gabion.json for a while; gabion-runc reads them at each start."""
+        path = f"{self.dir}/etc/gabion.json"
+        before = read(path)
+        now = {**json.loads(before), **changes}
+        write(path, json.dumps({k: v for k, v in now.items() if v is not None}))
+        try:
+            yield
+        finally:
+            write(path, before)
 
     def left(self):
         """What is there of us on the host: {} when all is gone."""
@@ -199,15 +246,3 @@ class Docker(Containerd, support.Engine):
     def on_disk(self, name):
         """Where a file of this name lies in the engine's data: host paths, no mounts crossed."""
         return run("find", f"{self.dir}/lib", "-xdev", "-name", name).lines
-
-    @contextlib.contextmanager
-    def facts(self, **changes):
-        """Other settings in gabion.json for a while; gabion-runc reads them at each start."""
-        path = f"{self.dir}/etc/gabion.json"
-        before = read(path)
-        now = {**json.loads(before), **changes}
-        write(path, json.dumps({k: v for k, v in now.items() if v is not None}))
-        try:
-            yield
-        finally:
-            write(path, before)

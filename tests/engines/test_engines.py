@@ -6,7 +6,6 @@ they name, mount and copy root file systems, volumes and image mounts, how they 
 they put into the spec.
 """
 
-import hashlib
 import io
 import json
 import os
@@ -14,6 +13,7 @@ import tarfile
 
 import pytest
 
+import space
 import support
 from support import RANGE, id_map, map_of, owner, read, run, wait_until
 
@@ -160,29 +160,8 @@ def test_copy_of_a_stopped_container(engine, folder):
 
 def load_layers(engine, count, name):
     """An image of alpine and `count` layers more, without building it."""
-    layers = [open(f"{support.CACHE}/images/alpine.tar", "rb").read()]
-    for n in range(count):
-        data = io.BytesIO()
-        with tarfile.open(fileobj=data, mode="w") as t:
-            for path, uid in ((f"layer-{n}", n), ("last", n)):
-                info = tarfile.TarInfo(path)
-                info.uid = info.gid = uid
-                info.size = len(str(n)) + 1
-                t.addfile(info, io.BytesIO(f"{n}\n".encode()))
-        layers.append(data.getvalue())
-    config = json.dumps({
-        "architecture": "amd64", "os": "linux", "config": {"Cmd": ["sh"], "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]},
-        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(x).hexdigest() for x in layers]},
-        "history": [{"created_by": f"layer {n}"} for n in range(len(layers))]}).encode()
-    files = {"config.json": config, **{f"l{n}/layer.tar": x for n, x in enumerate(layers)}}
-    files["manifest.json"] = json.dumps([{"Config": "config.json", "RepoTags": [f"{name}:latest"],
-                                          "Layers": [f"l{n}/layer.tar" for n in range(len(layers))]}]).encode()
     path = f"{engine.dir}/layers.tar"
-    with tarfile.open(path, "w") as t:
-        for file, data in files.items():
-            info = tarfile.TarInfo(file)
-            info.size = len(data)
-            t.addfile(info, io.BytesIO(data))
+    space.write_image(path, f"{name}:latest", count)
     engine.docker("load", "-i", path, timeout=300)
     os.unlink(path)
 
