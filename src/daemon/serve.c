@@ -20,6 +20,10 @@
 
 #define REQUESTS_PER_ROUND 32
 #define ACCEPTS_PER_ROUND 8
+/* run/control.sock is open to everybody; what one user holds, and what all but root hold, leaves
+ * room for the others. */
+#define CLIENTS_PER_USER 8u
+#define CLIENTS_BUT_ROOT (SERVE_CHANNELS_MAX - 16u)
 
 /* --- channels --- */
 
@@ -402,6 +406,25 @@ static int peer_uid(int fd, uid_t *ret)
 	return 0;
 }
 
+/* May this user have one more connection? */
+static bool has_room(const struct serve *s, uid_t uid)
+{
+	size_t mine = 0;
+	size_t all = 0;
+
+	if (uid == 0)
+		return true;
+	for (size_t i = 0; i < SERVE_CHANNELS_MAX; i++) {
+		const struct serve_channel *ch = s->channels[i];
+
+		if (!ch || ch->kind != SERVE_CLIENT || ch->uid == 0)
+			continue;
+		all++;
+		mine += ch->uid == uid;
+	}
+	return mine < CLIENTS_PER_USER && all < CLIENTS_BUT_ROOT;
+}
+
 int serve_add_channel(struct serve *s, int take_fd, enum serve_kind kind)
 {
 	CLEANUP_FD int fd = take_fd;
@@ -423,6 +446,8 @@ int serve_add_channel(struct serve *s, int take_fd, enum serve_kind kind)
 	r = fd_nonblock(fd, true);
 	if (r == 0 && kind == SERVE_CLIENT)
 		r = peer_uid(fd, &ch->uid);
+	if (r == 0 && kind == SERVE_CLIENT && !has_room(s, ch->uid))
+		r = -EMFILE;
 	if (r == 0)
 		r = loop_fd_start(s->loop, &ch->watch, fd, EPOLLIN,
 				  kind == SERVE_LISTEN ? listen_ready : channel_ready);
