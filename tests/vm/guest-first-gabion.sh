@@ -70,10 +70,12 @@ for program in gabion-gate dockerd containerd gabiond; do
 		pid=$(instance_pid "$program") || { echo "no $program"; return 1; }
 		kill -9 "$pid"
 	}
+	same() {
+		[ "$(map_of stays 2)" = "$base" ] && [ "$(docker exec stays stat -c %u:%g /mine)" = 33:33 ]
+	}
 	again() {
 		wait_for 30 engine_answers || gabion up --state-dir $STATE --detach
-		wait_for 120 engine_answers && [ "$(map_of stays 2)" = "$base" ] &&
-			[ "$(docker exec stays stat -c %u:%g /mine)" = 33:33 ]
+		wait_for 60 same # what was killed has to come back first
 	}
 	t "kill -9 $program" killed
 	t "the container is what it was" again
