@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -163,6 +165,55 @@ static void test_setkey_elsewhere(void **state)
 	assert_int_equal(test_wait(pid), 0);
 }
 
+static bool takes(const char *path)
+{
+	char spec[SPEC_MAX];
+	struct runtime rt;
+	bool taken;
+
+	spec_with(spec, "prestart", path, "libnetwork-setkey");
+	runtime_init(&rt);
+	taken = oci_spec_load(&rt.arena, slice_str(spec), &rt.spec, NULL) == 0 &&
+		edit_hooks(&rt, NULL) == 0;
+	runtime_done(&rt);
+	return taken;
+}
+
+/* With `data`, a folder that has a dockerd, in the place of /usr/local/sbin: as dockerd writes its
+ * hook, and only while nobody but root can change the program. */
+static int in_its_place(void *data)
+{
+	static const char path[] = "/usr/local/sbin/dockerd";
+	char exe[64];
+	pid_t pid;
+	int in;
+
+	TEST_CHECK(unshare(CLONE_NEWNS) == 0);
+	TEST_CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	TEST_CHECK(mount(data, "/usr/local/sbin", NULL, MS_BIND, NULL) == 0);
+	pid = run_program(path, &in);
+	(void)snprintf(exe, sizeof(exe), "/proc/%d/exe", pid);
+	TEST_CHECK(takes(path) && takes(exe));
+	TEST_CHECK(chmod(path, 0775) == 0 && !takes(exe) && !takes(path));
+	TEST_CHECK(chmod(path, 0757) == 0 && !takes(exe) && !takes(path));
+	TEST_CHECK(chmod(path, 0755) == 0 && takes(exe) && takes(path));
+	TEST_CHECK(chown(path, 1000, 0) == 0 && !takes(exe) && !takes(path));
+	TEST_CHECK(close(in) == 0 && test_wait(pid) == 0);
+	return 0;
+}
+
+static void test_setkey_owner(void **state)
+{
+	CLEANUP_TEST_DIR char dir[TEST_DIR_MAX] = "";
+
+	(void)state;
+	if (!test_is_root("puts a dockerd into /usr/local/sbin"))
+		skip();
+	test_dir_new(dir);
+	make_program(dir, "dockerd", 0755);
+	assert_int_equal(test_in_child(in_its_place, dir), 0);
+}
+
 /* A running program of root's with another name. */
 static void test_setkey_other_name(void **state)
 {
@@ -193,6 +244,7 @@ int main(void)
 		cmocka_unit_test(test_foreign),
 		cmocka_unit_test(test_configured),
 		cmocka_unit_test(test_setkey),
+		cmocka_unit_test(test_setkey_owner),
 		cmocka_unit_test(test_setkey_elsewhere),
 		cmocka_unit_test(test_setkey_other_name),
 	};

@@ -246,6 +246,22 @@ static void test_sysctls(void **state)
 	runtime_done(&rt);
 }
 
+/* --domainname: by the spec's field, which the container's root has a right to. */
+static void test_domainname(void **state)
+{
+	(void)state;
+	test_edit(edit_sysctls,
+		  "{\"linux\":{\"sysctl\":{\"kernel.domainname\":\"d\",\"a\":\"1\"}}}",
+		  "{\"linux\":{\"sysctl\":{\"a\":\"1\"}},\"domainname\":\"d\"}");
+	test_edit(edit_sysctls,
+		  "{\"domainname\":\"old\",\"linux\":{\"sysctl\":{\"kernel.domainname\":\"d\","
+		  "\"net.ipv4.ping_group_range\":\"0 2147483647\"}}}",
+		  "{\"domainname\":\"d\",\"linux\":{\"sysctl\":{\"net.ipv4.ping_group_range\":\"0 "
+		  "65535\"}}}");
+	test_edit(edit_sysctls, "{\"domainname\":\"d\",\"linux\":{}}",
+		  "{\"domainname\":\"d\",\"linux\":{}}");
+}
+
 #define LIMIT(type, value) \
 	"{\"process\":{\"rlimits\":[{\"type\":\"" type "\",\"hard\":" value ",\"soft\":1}]}}"
 
@@ -369,11 +385,17 @@ static void test_error_names_edit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_platform),	 cmocka_unit_test(test_annotations_orders),
-		cmocka_unit_test(test_annotations_kept), cmocka_unit_test(test_cwd),
-		cmocka_unit_test(test_cwd_links),	 cmocka_unit_test(test_process_kept),
-		cmocka_unit_test(test_sysctls),		 cmocka_unit_test(test_limits_names),
-		cmocka_unit_test(test_limits_raise),	 cmocka_unit_test(test_order),
+		cmocka_unit_test(test_platform),
+		cmocka_unit_test(test_annotations_orders),
+		cmocka_unit_test(test_annotations_kept),
+		cmocka_unit_test(test_cwd),
+		cmocka_unit_test(test_cwd_links),
+		cmocka_unit_test(test_process_kept),
+		cmocka_unit_test(test_sysctls),
+		cmocka_unit_test(test_domainname),
+		cmocka_unit_test(test_limits_names),
+		cmocka_unit_test(test_limits_raise),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_error_names_edit),
 	};
 

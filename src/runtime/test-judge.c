@@ -23,6 +23,7 @@ struct host {
 	char top[TEST_DIR_MAX]; /* a tmpfs of the test's own, not protected */
 	const char *sharing;
 	const char *restricted;
+	const char *engine;
 	bool record;
 	bool recursive;
 };
@@ -53,6 +54,7 @@ static int ask(const struct host *h, const char *path, char text[ERR_TEXT_MAX])
 	rt.facts.has_sharing = h->sharing;
 	rt.facts.restricted =
 		(struct facts_list){ (const char **)&h->restricted, h->restricted ? 1 : 0 };
+	rt.facts.engines = (struct facts_list){ (const char **)&h->engine, h->engine ? 1 : 0 };
 	r = judge_host(&rt, fd, path, h->recursive, &read_only, &err);
 	runtime_done(&rt);
 	if (text)
@@ -101,7 +103,8 @@ static int make_socket(const char *dir, const char *name)
 /* A host: /etc and /run of our own, and a folder that nobody protects. */
 static int set_up(struct host *h)
 {
-	static const char *const dirs[] = { "etc",	 "etc/ssl",	  "etc/ssl/certs", "run",
+	static const char *const dirs[] = { "etc",	 "etc/ssl",	  "etc/ssl/certs", "etc/a",
+					    "etc/a/b",	 "bind",	  "bind/usr",	   "run",
 					    "run/user",	 "run/user/4242", "run/user/4243", "free",
 					    "free/sub",	 "free/sub/deep", "other",	   "state",
 					    "state/etc", "state/run",	  "state/lib",	   "bound",
@@ -115,6 +118,7 @@ static int set_up(struct host *h)
 	test_put(h->top, "etc/shadow", "secret");
 	test_put(h->top, "etc/passwd", "root:x:0:0::/:\n");
 	test_put(h->top, "etc/localtime", "");
+	test_put(h->top, "etc/a/b/deep", "");
 	test_put(h->top, "free/file", "");
 	test_put(h->top, "free/docker.sock", ""); /* no socket */
 	TEST_CHECK(bind_at(h, "/", "rootbound") == 0);
@@ -164,6 +168,9 @@ static int ways_round(void *data)
 	TEST_CHECK(link(test_path(a, h->top, "etc/shadow"), test_path(b, h->top, "free/hard")) ==
 		   0);
 	CHECK_ASK(h, "free/hard", RESTRICTED);
+	TEST_CHECK(link(test_path(a, h->top, "etc/a/b/deep"), test_path(b, h->top, "free/deep")) ==
+		   0);
+	CHECK_ASK(h, "free/deep", RESTRICTED);
 	TEST_CHECK(link(test_path(a, h->top, "free/file"), test_path(b, h->top, "free/file2")) ==
 		   0);
 	CHECK_ASK(h, "free/file2", OPEN);
@@ -185,6 +192,8 @@ static int mounted_below(void *data)
 	if (r)
 		return r;
 	h->recursive = true;
+	CHECK_ASK(h, "free", OPEN);
+	TEST_CHECK(bind_at(h, "/usr", "bind/usr") == 0); /* beside it, in a folder of like length */
 	CHECK_ASK(h, "free", OPEN);
 	TEST_CHECK(bind_at(h, "/usr", "free/sub/deep") == 0);
 	TEST_CHECK(ask_in(h, "free") >= RESTRICTED);
@@ -267,6 +276,11 @@ static int settings(void *data)
 	CHECK_ASK(h, "free", RESTRICTED);
 	CHECK_ASK(h, "free/file", OPEN);
 	h->restricted = NULL;
+	h->engine = restricted; /* "engineRoots": the state folder of an engine */
+	CHECK_ASK(h, "free/sub/deep", RESTRICTED);
+	CHECK_ASK(h, "free", RESTRICTED);
+	CHECK_ASK(h, "free/file", OPEN);
+	h->engine = NULL;
 	h->record = false;
 	TEST_CHECK(ask(h, sharing, text) == REFUSED);
 	TEST_CHECK(strstr(text, "nobody is on record") && strstr(text, "/state/run/docker.sock"));

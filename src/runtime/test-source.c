@@ -4,7 +4,9 @@
 #include "runtime/source.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -184,6 +186,50 @@ static void test_by_link(void **state)
 	runtime_done(&rt);
 }
 
+static int volumes(void *data)
+{
+	const char *top = data;
+	char root[PATH_MAX], bound[PATH_MAX], own[PATH_MAX], host[PATH_MAX];
+	const char *items[1];
+	struct runtime rt;
+
+	TEST_CHECK(unshare(CLONE_NEWNS) == 0);
+	TEST_CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	test_path(root, top, "root");
+	test_path(host, top, "host");
+	test_path(own, root, "volumes/own/_data");
+	test_path(bound, root, "volumes/bound/_data");
+	TEST_CHECK(mount("tmpfs", host, "tmpfs", 0, "size=64k") == 0);
+	TEST_CHECK(mount(host, bound, NULL, MS_BIND, NULL) == 0);
+	TEST_CHECK(mount("tmpfs", own, "tmpfs", 0, "size=64k") == 0);
+	with_root(&rt, root, items, "/b");
+	TEST_CHECK(classify(&rt, own, "/d") == SOURCE_ENGINE);
+	TEST_CHECK(classify(&rt, bound, "/d") == SOURCE_HOST);
+	TEST_CHECK(classify(&rt, test_path(own, root, "volumes/plain/_data"), "/d") ==
+		   SOURCE_ENGINE);
+	runtime_done(&rt);
+	return 0;
+}
+
+/* A volume on which its driver mounted something: a file system of its own is the engine's; one
+ * that the host has elsewhere is a bind of a host path in disguise (local driver, o=bind). */
+static void test_volumes(void **state)
+{
+	CLEANUP_TEST_DIR char made[TEST_DIR_MAX] = "";
+	char top[PATH_MAX];
+
+	(void)state;
+	if (!test_is_root("mounts on volumes"))
+		skip();
+	test_dir_new(made);
+	assert_non_null(realpath(made, top));
+	make(top, "root/volumes/own/_data/");
+	make(top, "root/volumes/bound/_data/");
+	make(top, "root/volumes/plain/_data/");
+	make(top, "host/");
+	assert_int_equal(test_in_child(volumes, top), 0);
+}
+
 /* The program of --init is known by both names, its owner and its mode. */
 static void test_tools(void **state)
 {
@@ -241,6 +287,7 @@ static void test_roots(void **state)
 	rt.inst.private_dir = true;
 	assert_false(has_root(&rt, "/var/lib/docker"));
 	assert_true(has_root(&rt, "/state/lib/engine"));
+	assert_true(has_root(&rt, "/state/lib/containerd"));
 	assert_true(has_root(&rt, "/srv/docker") && has_root(&rt, "/data"));
 	runtime_done(&rt);
 }
@@ -249,8 +296,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_engine_root), cmocka_unit_test(test_joined),
-		cmocka_unit_test(test_by_link),	    cmocka_unit_test(test_tools),
-		cmocka_unit_test(test_cgroup),	    cmocka_unit_test(test_roots),
+		cmocka_unit_test(test_by_link),	    cmocka_unit_test(test_volumes),
+		cmocka_unit_test(test_tools),	    cmocka_unit_test(test_cgroup),
+		cmocka_unit_test(test_roots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

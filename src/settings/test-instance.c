@@ -42,6 +42,7 @@ static void test_system(void **state)
 
 	(void)state;
 	assert_int_equal(unsetenv("GABION_STATE_DIR"), 0);
+	memset(&i, 0x5a, sizeof(i));
 	assert_int_equal(instance_find(&i, NULL, NULL), 0);
 	assert_system(&i);
 	assert_int_equal(instance_find(&i, "", NULL), 0);

@@ -196,7 +196,8 @@ static void test_accounts(void **state)
 	struct ranges *set = *state;
 
 	set->n = 0;
-	assert_int_equal(ranges_parse_accounts(SLICE_LIT("root:x:0:0:root:/root:/bin/sh\n"
+	assert_int_equal(ranges_parse_accounts(SLICE_LIT("broken\n"
+							 "root:x:0:0:root:/root:/bin/sh\n"
 							 "daemon:x:1:1::/:/bin/false\n"
 							 "bin:x:2:2::/:/bin/false\n"
 							 "broken\n"
