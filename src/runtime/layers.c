@@ -333,6 +333,37 @@ const char *layers_of_view(struct arena *a, const char *source, struct slice sup
 	return buf_ok(&b) ? arena_must(arena_strdup(a, b.p)) : NULL;
 }
 
+static bool is_volatile(const struct overlay *o)
+{
+	struct slice all = slice_str(o->rest);
+	struct slice option;
+
+	while (slice_split(&all, ',', &option))
+		if (slice_eq_str(option, "volatile") || slice_eq_str(option, "fsync=volatile"))
+			return true;
+	return false;
+}
+
+void layers_forget_volatile(const struct layers *l)
+{
+	static const char *const marks[] = { "incompat/volatile/dirty", "incompat/volatile",
+					     "incompat" };
+	const struct overlay *o = l->overlay;
+	char path[PATH_MAX];
+	/* Overlayfs keeps its own folder, "work", in the one it is given. */
+	bool absolute = o->work && o->work[0] == '/';
+
+	if (!o->work || !is_volatile(o))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		int n = snprintf(path, sizeof(path), "%s%s%s/work/%s", absolute ? "" : l->base,
+				 absolute ? "" : "/", o->work, marks[i]);
+
+		if (n > 0 && (size_t)n < sizeof(path))
+			(void)remove(path); /* if it stays, the mount says so */
+	}
+}
+
 void layers_done(struct layers *l)
 {
 	for (size_t i = 0; l->lower && i < l->overlay->nlower; i++)

@@ -65,4 +65,8 @@ void layers_view_source(const struct layers *l, struct buf *b);
 const char *layers_of_view(struct arena *a, const char *source, struct slice super,
 			   struct err *err);
 
+/* After the original was unmounted: a volatile overlay (Podman) left a mark in its work directory
+ * that forbids mounting it again, since it could be what a crash left behind. */
+void layers_forget_volatile(const struct layers *l);
+
 void layers_done(struct layers *l);

@@ -132,6 +132,7 @@ static int mount_engine(struct runtime *rt, bool view)
 	const struct layers *l = &rt->rootfs.layers;
 	int r = 0;
 
+	layers_forget_volatile(l);
 	layers_options(l, view, &options);
 	if (view)
 		layers_view_source(l, &source);
