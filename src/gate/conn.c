@@ -58,6 +58,14 @@ int conn_new(struct gate *g, int take_fd, struct gate_user *user, const struct u
 	return 0;
 }
 
+bool conn_hold(struct conn *c, size_t n)
+{
+	if (!gate_hold(c->gate, n))
+		return false;
+	c->held += n;
+	return true;
+}
+
 /* What belongs to one request. */
 static void request_drop(struct conn *c)
 {
@@ -97,6 +105,8 @@ void conn_drop_engine(struct conn *c)
 
 void conn_log(const struct conn *c, const char *what, const char *why)
 {
+	if (!gate_may_log(c->gate))
+		return;
 	log_info("client %llu (pid %d, uid %u): %s: %s", (unsigned long long)c->serial, c->pid,
 		 c->uid, what, why);
 }

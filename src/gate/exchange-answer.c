@@ -138,7 +138,7 @@ static int take_body(struct conn *c, struct slice *in)
 		if (r != HTTP_PIECE)
 			return r;
 		buf_add_slice(&x->body, piece);
-		if (!buf_ok(&x->body))
+		if (!buf_ok(&x->body) || !conn_hold(c, piece.n))
 			return -ENOBUFS;
 	}
 }

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
@@ -21,6 +22,10 @@
 #define LISTEN_AGAIN_MS 100u
 /* So many connections beyond its own a user has to be told that there are too many. */
 #define OVER_MAX 16u
+#define LOG_LINES_PER_SECOND 10u
+#define LOG_LINES_AT_ONCE 50u
+/* Descriptors of a connection: itself and the engine's; some have pipes or a worker, too. */
+#define FDS_PER_CONN 3u
 
 /* --- quotas --- */
 
@@ -75,6 +80,23 @@ static void user_drop(struct gate *g, struct gate_user *user)
 		*at = user->next;
 		free(user);
 	}
+}
+
+bool gate_may_log(struct gate *g)
+{
+	uint64_t now = loop_clock();
+	uint64_t line = LOOP_NSEC_PER_SEC / LOG_LINES_PER_SECOND;
+
+	if (g->log_ns > now + LOG_LINES_AT_ONCE * line) {
+		g->log_lost++;
+		return false;
+	}
+	g->log_ns = MAX(g->log_ns, now) + line;
+	if (g->log_lost > 0)
+		log_warning("%llu lines about clients were left out",
+			    (unsigned long long)g->log_lost);
+	g->log_lost = 0;
+	return true;
 }
 
 bool gate_hold(struct gate *g, size_t n)
@@ -134,8 +156,9 @@ static void admit(struct gate *g, int take_fd)
 		return;
 	}
 	if (is_container(cred.uid)) {
-		log_warning("pid %d (uid %u): a container may not use the engine", cred.pid,
-			    cred.uid);
+		if (gate_may_log(g))
+			log_warning("pid %d (uid %u): a container may not use the engine", cred.pid,
+				    cred.uid);
 		(void)fd_close(take_fd);
 		return;
 	}
@@ -231,6 +254,18 @@ static void on_signal(struct loop_signals *s, const struct signalfd_siginfo *inf
 	loop_stop(&g->loop);
 }
 
+/* No more connections than there are descriptors for. */
+static int limit_conns(struct gate *g)
+{
+	struct rlimit nofile;
+
+	if (getrlimit(RLIMIT_NOFILE, &nofile) < 0)
+		return -errno;
+	g->limits.conns = (uint32_t)MIN((rlim_t)g->limits.conns,
+					MAX(nofile.rlim_max / FDS_PER_CONN, (rlim_t)1));
+	return 0;
+}
+
 static int catch_signals(struct gate *g)
 {
 	sigset_t set;
@@ -276,6 +311,9 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 	o->take_control = -EBADF;
 	if (r < 0)
 		return err_errno(err, r, "control channel");
+	r = limit_conns(g);
+	if (r < 0)
+		return err_errno(err, r, "limits");
 	r = catch_signals(g);
 	if (r < 0)
 		return err_errno(err, r, "signals");

@@ -84,6 +84,8 @@ struct gate {
 	struct gate_user *users;
 	size_t held; /* bytes of bodies that are read whole */
 	uint64_t serial;
+	uint64_t log_ns;   /* what clients make us log is limited: up to here it is paid for */
+	uint64_t log_lost; /* lines since then that were not written */
 };
 
 struct gate_options {
@@ -105,6 +107,10 @@ int gate_connect_engine(const struct gate *g);
 
 /* A connection has gone: its place is free again. Called by conn.c. */
 void gate_conn_gone(struct gate *g, struct gate_user *user);
+
+/* May one more line be logged that a client has caused? At length ten a second, fifty at once; says
+ * how many were not. */
+bool gate_may_log(struct gate *g);
 
 /* Room for n more bytes of bodies? Counts them if so; give them back with gate_release(). */
 bool gate_hold(struct gate *g, size_t n);

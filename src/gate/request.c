@@ -105,15 +105,6 @@ static void body_complete(struct conn *c)
 	check_begin(c);
 }
 
-/* Counts what is held, and refuses when everybody together holds too much. */
-static bool hold(struct conn *c, size_t n)
-{
-	if (!gate_hold(c->gate, n))
-		return false;
-	c->held += n;
-	return true;
-}
-
 static void take_body(struct conn *c, struct slice *in)
 {
 	struct request *r = c->req;
@@ -125,7 +116,7 @@ static void take_body(struct conn *c, struct slice *in)
 
 		*in = slice_from(*in, used);
 		if (got == HTTP_PIECE) {
-			if (!hold(c, piece.n)) {
+			if (!conn_hold(c, piece.n)) {
 				answer_text(c, &(struct answer){ .status = 503 },
 					    "too many large requests at once");
 				return;

@@ -676,3 +676,11 @@ def test_the_gate_ends_with_gabiond(make_gate):
     assert gate.get("/_ping").status == 200
     gate.gabiond.sock.shutdown(socket.SHUT_RDWR)
     assert gate.process.wait(NOW) == 0
+
+
+def test_a_client_cannot_fill_the_log(gate):
+    stream = gate.connect()
+    stream.send(b"GET /nosuch HTTP/1.1\r\nHost: x\r\n\r\n" * 500)
+    for _ in range(500):
+        assert read_answer(stream).status == 404
+    assert 10 < gate.log().count("unknown-endpoint") < 100
