@@ -350,6 +350,33 @@ static int no_descriptors_left(void *data)
 	return 0;
 }
 
+/* As long as there is room nobody looks at the processes of the host: a start costs the same
+ * however many there are. */
+static int does_not_look(void *data)
+{
+	const struct pool *p = data;
+	struct rlimit few;
+	struct lease l;
+	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	TEST_CHECK(next >= 0 && close(next) == 0);
+	few.rlim_cur = few.rlim_max = (rlim_t)next + 2;
+	TEST_CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+	TEST_CHECK(pool_take(p, SIZE, "quick", &l, NULL) == 0);
+	return 0;
+}
+
+static void test_does_not_look(void **state)
+{
+	const struct pool *p = *state;
+	struct lease l;
+
+	must_take(p, SIZE, "dead", &l);
+	lease_done(&l);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(test_in_child(does_not_look, *state), 0);
+}
+
 /* A process that cannot be looked at may be using any range: nothing is freed. */
 static void test_blind_frees_nothing(void **state)
 {
@@ -417,6 +444,7 @@ int main(void)
 		WITH_POOL(test_userns_keeps),
 		WITH_POOL(test_userns_beside),
 		WITH_POOL(test_nested_userns_keeps),
+		WITH_POOL(test_does_not_look),
 		WITH_POOL(test_blind_frees_nothing),
 		WITH_POOL(test_pidns_frees_nothing),
 	};

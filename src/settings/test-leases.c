@@ -237,6 +237,24 @@ static void test_late_again(void **state)
 	}
 }
 
+/* The same when it was given back at once. */
+static void test_late_after_drop(void **state)
+{
+	struct pool *p = *state;
+	uint32_t seen[8];
+
+	p->all.r[0].count = 8 * SIZE;
+	for (int i = 0; i < 8; i++) {
+		struct lease l;
+
+		must_take(p, SIZE, "one", &l);
+		seen[i] = l.base;
+		for (int k = 0; k < i; k++)
+			assert_true(seen[k] != l.base);
+		lease_drop(&l);
+	}
+}
+
 /* Containers come and go for long: nothing leaks, the table does not grow with them. */
 static void test_no_growth(void **state)
 {
@@ -350,9 +368,10 @@ int main(void)
 		WITH_POOL(test_empty_pool),	WITH_POOL(test_unaligned),
 		WITH_POOL(test_several_ranges), WITH_POOL(test_taken),
 		WITH_POOL(test_other_size),	WITH_POOL(test_two_pools),
-		WITH_POOL(test_late_again),	WITH_POOL(test_no_growth),
-		WITH_POOL(test_long_id),	WITH_POOL(test_other_boot),
-		WITH_POOL(test_cut_table),	WITH_POOL(test_link),
+		WITH_POOL(test_late_again),	WITH_POOL(test_late_after_drop),
+		WITH_POOL(test_no_growth),	WITH_POOL(test_long_id),
+		WITH_POOL(test_other_boot),	WITH_POOL(test_cut_table),
+		WITH_POOL(test_link),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
