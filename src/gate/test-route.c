@@ -12,86 +12,84 @@
 
 /* What moby's router does with the same method and path (reference, "How moby routes"), with its
  * traps: names that look like endpoints, greedy holes, trailing slashes. */
+static const struct {
+	const char *method, *path;
+	const char *pattern; /* NULL: unknown */
+	const char *name;
+} choices[] = {
+	{ "GET", "/_ping", "/_ping", NULL },
+	{ "HEAD", "/_ping", "/_ping", NULL },
+	{ "GET", "/v1.41/_ping", "/_ping", NULL },
+	{ "GET", "/containers/json", "/containers/json", NULL },
+	{ "GET", "/containers/json/json", "/containers/{*}/json", "json" },
+	{ "POST", "/containers/create", "/containers/create", NULL },
+	{ "POST", "/containers/create/exec", "/containers/{*}/exec", "create" },
+	{ "POST", "/containers/prune", "/containers/prune", NULL },
+	{ "POST", "/containers/a/start", "/containers/{*}/start", "a" },
+	{ "POST", "/containers/a/b/start", "/containers/{*}/start", "a/b" },
+	{ "POST", "/containers/start/start", "/containers/{*}/start", "start" },
+	{ "POST", "/containers/a/start/", NULL, NULL },
+	{ "POST", "/containers//start", "/containers/{*}/start", "" },
+	{ "GET", "/containers/a/attach/ws", "/containers/{*}/attach/ws", "a" },
+	{ "POST", "/containers/a/attach", "/containers/{*}/attach", "a" },
+	{ "GET", "/containers/a/attach", NULL, NULL },
+	{ "DELETE", "/containers/a", "/containers/{*}", "a" },
+	{ "DELETE", "/containers/a/b/", "/containers/{*}", "a/b/" },
+	{ "HEAD", "/containers/a/archive", "/containers/{*}/archive", "a" },
+	{ "PUT", "/containers/a/archive", "/containers/{*}/archive", "a" },
+	{ "PATCH", "/containers/a/archive", NULL, NULL },
+	{ "POST", "/containers/a/checkpoints", "/containers/{*}/checkpoints", "a" },
+	{ "DELETE", "/containers/a/checkpoints/c", "/containers/{*}/checkpoints/{id}", "a" },
+	{ "DELETE", "/containers/a/b/checkpoints/c", "/containers/{*}/checkpoints/{id}", "a/b" },
+	{ "POST", "/images/create", "/images/create", NULL },
+	{ "POST", "/images/create/push", "/images/{*}/push", "create" },
+	{ "POST", "/images/docker.io/library/alpine/tag", "/images/{*}/tag",
+	  "docker.io/library/alpine" },
+	{ "GET", "/images/search", "/images/search", NULL },
+	{ "GET", "/images/search/json", "/images/{*}/json", "search" },
+	{ "GET", "/images/get", "/images/get", NULL },
+	{ "GET", "/images/a/get", "/images/{*}/get", "a" },
+	{ "DELETE", "/images/a/b", "/images/{*}", "a/b" },
+	{ "POST", "/exec/e/start", "/exec/{*}/start", "e" },
+	{ "GET", "/networks", "/networks", NULL },
+	{ "GET", "/networks/", "/networks/", NULL },
+	{ "GET", "/networks/a/b", "/networks/{+}", "a/b" },
+	{ "DELETE", "/networks/", "/networks/{*}", "" },
+	{ "POST", "/networks/create", "/networks/create", NULL },
+	{ "POST", "/networks/create/connect", "/networks/{*}/connect", "create" },
+	{ "POST", "/plugins/x/disable", "/plugins/{*}/disable", "x" },
+	{ "POST", "/plugins/pull", "/plugins/{*}", "pull" },
+	{ "GET", "/plugins/privileges", "/plugins/privileges", NULL },
+	{ "GET", "/plugins/privileges/json", "/plugins/{*}/json", "privileges" },
+	{ "GET", "/swarm/unlockkey", "/swarm{*}", "/unlockkey" },
+	{ "GET", "/swarm", "/swarm{*}", "" },
+	{ "OPTIONS", "/anything/at/all", "/{*}", "anything/at/all" },
+	{ "GET", "/debug/pprof/heap", "/debug{*}", "/pprof/heap" },
+	{ "POST", "/grpc", "/grpc", NULL },
+	{ "GET", "/grpc", NULL, NULL },
+	{ "get", "/_ping", NULL, NULL },
+	{ "GET", "/Containers/json", NULL, NULL },
+	{ "GET", "/containers", NULL, NULL },
+	{ "GET", "/", NULL, NULL },
+};
+
 static void test_choice(void **state)
 {
-	static const struct {
-		const char *method, *path;
-		const char *pattern; /* NULL: unknown */
-		const char *name;
-	} cases[] = {
-		{ "GET", "/_ping", "/_ping", NULL },
-		{ "HEAD", "/_ping", "/_ping", NULL },
-		{ "GET", "/v1.41/_ping", "/_ping", NULL },
-		{ "GET", "/containers/json", "/containers/json", NULL },
-		{ "GET", "/containers/json/json", "/containers/{*}/json", "json" },
-		{ "POST", "/containers/create", "/containers/create", NULL },
-		{ "POST", "/containers/create/exec", "/containers/{*}/exec", "create" },
-		{ "POST", "/containers/prune", "/containers/prune", NULL },
-		{ "POST", "/containers/a/start", "/containers/{*}/start", "a" },
-		{ "POST", "/containers/a/b/start", "/containers/{*}/start", "a/b" },
-		{ "POST", "/containers/start/start", "/containers/{*}/start", "start" },
-		{ "POST", "/containers/a/start/", NULL, NULL },
-		{ "POST", "/containers//start", "/containers/{*}/start", "" },
-		{ "GET", "/containers/a/attach/ws", "/containers/{*}/attach/ws", "a" },
-		{ "POST", "/containers/a/attach", "/containers/{*}/attach", "a" },
-		{ "GET", "/containers/a/attach", NULL, NULL },
-		{ "DELETE", "/containers/a", "/containers/{*}", "a" },
-		{ "DELETE", "/containers/a/b/", "/containers/{*}", "a/b/" },
-		{ "HEAD", "/containers/a/archive", "/containers/{*}/archive", "a" },
-		{ "PUT", "/containers/a/archive", "/containers/{*}/archive", "a" },
-		{ "PATCH", "/containers/a/archive", NULL, NULL },
-		{ "POST", "/containers/a/checkpoints", "/containers/{*}/checkpoints", "a" },
-		{ "DELETE", "/containers/a/checkpoints/c", "/containers/{*}/checkpoints/{id}",
-		  "a" },
-		{ "DELETE", "/containers/a/b/checkpoints/c", "/containers/{*}/checkpoints/{id}",
-		  "a/b" },
-		{ "POST", "/images/create", "/images/create", NULL },
-		{ "POST", "/images/create/push", "/images/{*}/push", "create" },
-		{ "POST", "/images/docker.io/library/alpine/tag", "/images/{*}/tag",
-		  "docker.io/library/alpine" },
-		{ "GET", "/images/search", "/images/search", NULL },
-		{ "GET", "/images/search/json", "/images/{*}/json", "search" },
-		{ "GET", "/images/get", "/images/get", NULL },
-		{ "GET", "/images/a/get", "/images/{*}/get", "a" },
-		{ "DELETE", "/images/a/b", "/images/{*}", "a/b" },
-		{ "POST", "/exec/e/start", "/exec/{*}/start", "e" },
-		{ "GET", "/networks", "/networks", NULL },
-		{ "GET", "/networks/", "/networks/", NULL },
-		{ "GET", "/networks/a/b", "/networks/{+}", "a/b" },
-		{ "DELETE", "/networks/", "/networks/{*}", "" },
-		{ "POST", "/networks/create", "/networks/create", NULL },
-		{ "POST", "/networks/create/connect", "/networks/{*}/connect", "create" },
-		{ "POST", "/plugins/x/disable", "/plugins/{*}/disable", "x" },
-		{ "POST", "/plugins/pull", "/plugins/{*}", "pull" },
-		{ "GET", "/plugins/privileges", "/plugins/privileges", NULL },
-		{ "GET", "/plugins/privileges/json", "/plugins/{*}/json", "privileges" },
-		{ "GET", "/swarm/unlockkey", "/swarm{*}", "/unlockkey" },
-		{ "GET", "/swarm", "/swarm{*}", "" },
-		{ "OPTIONS", "/anything/at/all", "/{*}", "anything/at/all" },
-		{ "GET", "/debug/pprof/heap", "/debug{*}", "/pprof/heap" },
-		{ "POST", "/grpc", "/grpc", NULL },
-		{ "GET", "/grpc", NULL, NULL },
-		{ "get", "/_ping", NULL, NULL },
-		{ "GET", "/Containers/json", NULL, NULL },
-		{ "GET", "/containers", NULL, NULL },
-		{ "GET", "/", NULL, NULL },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(choices); i++) {
 		struct route_match m;
-		int r = route_find(slice_str(cases[i].method), slice_str(cases[i].path), &m);
+		int r = route_find(slice_str(choices[i].method), slice_str(choices[i].path), &m);
 
-		if (!cases[i].pattern) {
+		if (!choices[i].pattern) {
 			assert_int_equal(r, ROUTE_UNKNOWN);
 			continue;
 		}
-		if (r != ROUTE_FOUND || strcmp(m.route->pattern, cases[i].pattern) != 0)
-			fail_msg("%s %s: %d %s", cases[i].method, cases[i].path, r,
+		if (r != ROUTE_FOUND || strcmp(m.route->pattern, choices[i].pattern) != 0)
+			fail_msg("%s %s: %d %s", choices[i].method, choices[i].path, r,
 				 r == ROUTE_FOUND ? m.route->pattern : "");
-		assert_true(!m.name.p == !cases[i].name);
-		if (cases[i].name)
-			assert_true(slice_eq_str(m.name, cases[i].name));
+		assert_true(!m.name.p == !choices[i].name);
+		if (choices[i].name)
+			assert_true(slice_eq_str(m.name, choices[i].name));
 	}
 }
 

@@ -126,10 +126,8 @@ static void image_mounts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(part_of_volume),
-		cmocka_unit_test(part_of_image),
-		cmocka_unit_test(part_of_something_else),
-		cmocka_unit_test(names_of_parts),
+		cmocka_unit_test(part_of_volume),	  cmocka_unit_test(part_of_image),
+		cmocka_unit_test(part_of_something_else), cmocka_unit_test(names_of_parts),
 		cmocka_unit_test(image_mounts),
 	};
 
