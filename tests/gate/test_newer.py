@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gate before a current engine (Docker 28.5 of Debian forky) with its own command line and buildx.
+
+gabiond is a stand-in here; what needs its privilege (copies, views) is tested with the real one in
+test_relay.py. Needs root; the engine's folder is made by tests/engines/engine-rootfs when it is not
+there.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import tarfile
+
+import pytest
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+for name in ("e2e", "engines"):
+    sys.path.append(os.path.join(os.path.dirname(HERE), name))
+
+import fakes  # noqa: E402
+import space  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def engine():
+    if os.geteuid() != 0:
+        pytest.skip("not root: no engine can be started")
+    e = space.Docker("forky", "/usr/bin/crun")
+    try:
+        e.up()
+        e.need("alpine")
+        yield e
+        e.sweep()
+    finally:
+        e.close()
+
+
+@pytest.fixture
+def docker(engine):
+    gate = fakes.Gate(engine=engine.socket)
+
+    def run(*args, env=None, **how):
+        env = {"DOCKER_HOST": f"unix://{gate.path}", "HOME": engine.dir, **(env or {})}
+        return engine.inside("docker", *args, env=env, **how)
+
+    run.gate = gate
+    run.direct = engine.docker
+    yield run
+    gate.close()
+    engine.sweep()
+
+
+def test_versions(docker):
+    got = json.loads(docker("version", "--format", "{{json .}}").out)
+    assert tuple(map(int, got["Server"]["ApiVersion"].split("."))) >= (1, 51)
+    assert got["Client"]["ApiVersion"] == got["Server"]["ApiVersion"]  # the client was not held back
+
+
+def test_run_exec_logs(docker):
+    assert docker("run", "--rm", "-i", "alpine", "cat", input="in\n").out == "in"
+    box = docker("run", "-d", "alpine", "sh", "-c", "echo one; echo two >&2; exec sleep 1000").out
+    assert docker("exec", "-i", box, "cat", input="x" * 100000).out == "x" * 100000
+    logs = fakes.wait_until(lambda: (r := docker("logs", box)).out and r.err and r)
+    assert (logs.out, logs.err) == ("one", "two")
+    assert docker("inspect", "-f", "{{.HostConfig.Runtime}}", box).out == "sysbox-runc"
+    docker("stop", "-t", "0", box)
+    assert docker("wait", box).out == "137"
+
+
+def test_the_runtime_is_not_the_clients_choice(docker):
+    box = docker("create", "--runtime", "runc", "--userns", "host", "alpine").out
+    assert docker("inspect", "-f", "{{.HostConfig.Runtime}} {{.HostConfig.UsernsMode}}", box).out == "sysbox-runc"
+
+
+def test_texts(docker):
+    got = docker("run", "--rm", "--pid", "host", "alpine", "true", check=False)
+    assert got.rc == 125
+    assert "Error response from daemon: sysbox containers can't share namespaces [pid] with the host" in got.err
+
+
+@pytest.mark.parametrize("command", [("build",), ("buildx", "build", "--load")])
+def test_buildx(docker, engine, command):
+    """BuildKit over /grpc and /session: two tunnels of HTTP/2 at once."""
+    data = os.urandom(3 << 20)
+    context = f"{engine.dir}/context"
+    os.makedirs(context, exist_ok=True)
+    with open(f"{context}/data", "wb") as f:
+        f.write(data)
+    with open(f"{context}/Dockerfile", "w", encoding="ascii") as f:
+        f.write("FROM alpine\nARG A=1\nCOPY data /data\nRUN --mount=type=secret,id=s sha256sum /data > /sum; "
+                "cat /run/secrets/s >> /sum\n")
+    with open(f"{engine.dir}/secret", "w", encoding="ascii") as f:
+        f.write("swordfish")
+    docker(*command, "--progress=plain", "--no-cache", "-t", "built", "--secret", f"id=s,src={engine.dir}/secret",
+           context, timeout=300)
+    lines = docker("run", "--rm", "built", "cat", "/sum").lines
+    assert lines[0].split()[0] == hashlib.sha256(data).hexdigest()
+    assert lines[1] == "swordfish"
+    docker("rmi", "-f", "built")
+
+
+def contents(path):
+    """{name: hash}: times in the archive are those of its making."""
+    with tarfile.open(path) as t:
+        return {m.name: hashlib.sha256(t.extractfile(m).read()).hexdigest() for m in t if m.isreg()}
+
+
+def test_save_and_load(docker, engine):
+    docker("save", "-o", f"{engine.dir}/through.tar", "alpine")
+    docker.direct("save", "-o", f"{engine.dir}/past.tar", "alpine")
+    assert contents(f"{engine.dir}/through.tar") == contents(f"{engine.dir}/past.tar")
+    docker("load", "-i", f"{engine.dir}/through.tar")
