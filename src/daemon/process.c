@@ -6,10 +6,12 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -80,6 +82,20 @@ static int place_fds(const struct process_start *p)
 	return close_range(3 + (unsigned int)p->nfds, ~0u, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
 }
 
+/* Out of the instance's namespaces, but not into the host's mounts themselves: slirp4netns' sandbox
+ * pivots its root and detaches the old one, which where mounts are shared (systemd) takes
+ * /sys/fs/cgroup and more from the host (seen on Debian 12). */
+static int leave_alone(const struct space *s)
+{
+	int r = space_leave_child(s);
+
+	if (r < 0)
+		return r;
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
 static int become(const struct process_start *p)
 {
 	int r;
@@ -88,7 +104,7 @@ static int become(const struct process_start *p)
 	reset_signals();
 	(void)umask(022);
 	raise_limits();
-	r = p->leave ? space_leave_child(p->leave) : 0;
+	r = p->leave ? leave_alone(p->leave) : 0;
 	if (r == 0)
 		r = place_fds(p);
 	if (r == 0 && chdir(p->cwd) < 0)

@@ -62,7 +62,8 @@ static int refuse(const char *cwd, struct err *err)
 		       cwd);
 }
 
-/* The text of path's first symlink put in its place: 1, or 0 when it has none. */
+/* The text of path's first symlink put in its place: 1, 0 when it has none, -errno when that cannot
+ * be known. */
 static int follow_one(struct arena *a, int root, const char *path, const char **ret)
 {
 	struct slice all = slice_str(path);
@@ -78,7 +79,11 @@ static int follow_one(struct arena *a, int root, const char *path, const char **
 			continue;
 		prefix = arena_must(arena_dup(a, path, at));
 		fd = at_open_in_root(root, prefix, O_PATH | O_NOFOLLOW, 0);
-		n = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target) - 1);
+		if (fd == -ENOENT || fd == -ENOTDIR || fd == -EACCES)
+			return 0;
+		if (fd < 0)
+			return fd;
+		n = readlinkat(fd, "", target, sizeof(target) - 1);
 		if (n <= 0) /* readlinkat(2) on anything but a symlink: EINVAL or ENOENT */
 			continue;
 		target[n] = '\0';
@@ -96,14 +101,16 @@ int process_check_cwd(struct runtime *rt, int root, struct err *err)
 {
 	const char *cwd = json_get_str(json_get(rt->spec, "process"), "cwd");
 	const char *path = cwd;
+	int r;
 
 	if (!cwd)
 		return 0;
 	for (int links = 0; links < LINKS_MAX; links++) {
 		if (names_descriptor(path))
 			return refuse(cwd, err);
-		if (follow_one(&rt->arena, root, path, &path) == 0)
-			return 0;
+		r = follow_one(&rt->arena, root, path, &path);
+		if (r <= 0)
+			return r < 0 ? err_errno(err, r, "working directory %s", cwd) : 0;
 	}
 	return err_set(err, -ELOOP, "working directory %s: too many symlinks", cwd);
 }

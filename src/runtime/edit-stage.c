@@ -134,12 +134,14 @@ static int furnish(struct runtime *rt, struct err *err)
  */
 static int show_build(struct runtime *rt, struct err *err)
 {
-	CLEANUP_FD int root = open(rt->stage.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CLEANUP_FD int mnt = root < 0 ? -errno : mnt_clone(root, false);
+	CLEANUP_FD int root = -EBADF;
+	CLEANUP_FD int mnt = -EBADF;
 	int r;
 
 	if (!rt->rootfs.replaced || !source_is_build(rt))
 		return 0;
+	root = open(rt->stage.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	mnt = root < 0 ? -errno : mnt_clone(root, false);
 	r = mnt < 0 ? mnt : stage_show(rt, mnt, rt->rootfs.path);
 	return r < 0 ? err_errno(err, r, "giving the step's root to the builder") : 0;
 }

@@ -253,8 +253,11 @@ int layers_mount(struct runtime *rt, struct layers *l, const char *target, struc
 	CLEANUP_FD int place = stage_place(rt, "l", true);
 	int r;
 
-	if (cwd < 0 || tmp < 0 || place < 0)
-		return err_set(err, -EIO, "cannot make a place for the layers of %s", l->point);
+	if (cwd < 0)
+		return err_errno(err, -errno, "current folder");
+	if (tmp < 0 || place < 0)
+		return err_errno(err, tmp < 0 ? tmp : place,
+				 "cannot make a place for the layers of %s", l->point);
 	r = mnt_attach(tmp, place);
 	if (r < 0)
 		return err_errno(err, r, "place for the layers of %s", l->point);

@@ -30,6 +30,8 @@ static int check_image(int root, struct err *err)
 
 		if (fd >= 0 || fd == -ENOENT)
 			continue;
+		if (fd != -ELOOP && fd != -ENOTDIR)
+			return err_errno(err, fd, "the image's /%s", must_be_folders[i]);
 		return err_set(err, fd,
 			       "the image's /%s is a symlink or no folder: refused, since the "
 			       "runtime would "

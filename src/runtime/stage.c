@@ -89,8 +89,10 @@ int stage_enter(struct runtime *rt, struct err *err)
 		return err_errno(err, -errno, "cannot cut the mount namespace off");
 	tmp = mnt_tmpfs("0711");
 	place = open(rt->stage.path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (tmp < 0 || place < 0)
-		return err_set(err, -EIO, "cannot make a tmpfs for %s", rt->stage.path);
+	if (tmp < 0)
+		return err_errno(err, tmp, "cannot make a tmpfs for %s", rt->stage.path);
+	if (place < 0)
+		return err_errno(err, -errno, "%s", rt->stage.path);
 	r = mnt_attach(tmp, place);
 	if (r < 0)
 		return err_errno(err, r, "cannot mount a tmpfs on %s", rt->stage.path);
