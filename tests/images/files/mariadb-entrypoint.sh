@@ -16,6 +16,7 @@ if [ "$1" = mariadbd ] && [ ! -d "$data/mysql" ]; then
 		--skip-test-db >/dev/null
 	{
 		echo 'FLUSH PRIVILEGES;'
+		echo "ALTER USER 'root'@'localhost' IDENTIFIED BY '$MARIADB_ROOT_PASSWORD';"
 		echo "CREATE USER 'root'@'%' IDENTIFIED BY '$MARIADB_ROOT_PASSWORD';"
 		echo "GRANT ALL ON *.* TO 'root'@'%' WITH GRANT OPTION;"
 		if [ -n "${MARIADB_DATABASE:-}" ]; then
