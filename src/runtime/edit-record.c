@@ -69,53 +69,6 @@ static int fill(struct runtime *rt, struct json *o)
 	return r == 0 ? add_str(rt, o, "lowerRuntime", rt->lower) : r;
 }
 
-int edit_record(struct runtime *rt, struct err *err)
-{
-	CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
-	struct json *o = json_new(&rt->arena, JSON_OBJECT);
-	char dir[PATH_MAX];
-	int r;
-
-	if (!record_id_valid(rt->args.id))
-		return err_set(err, -EINVAL, "container id \"%s\" has bytes that an id cannot have",
-			       rt->args.id);
-	r = o ? fill(rt, o) : -ENOMEM;
-	if (r < 0)
-		return err_errno(err, r, "record");
-	json_emit(o, &text);
-	buf_add_char(&text, '\n');
-	(void)snprintf(dir, sizeof(dir), "%s/containers", rt->inst.run);
-	r = buf_ok(&text) ? file_mkdirs(dir, 0755) : -ENOMEM;
-	if (r == 0)
-		r = file_replace_at(AT_FDCWD, record_path(rt), buf_slice(&text), 0644, false);
-	if (r < 0)
-		return err_errno(err, r, "record of the container in %s", dir);
-	return strcmp(rt->args.command, "run") == 0
-		       ? hook_add(rt, "poststop", HOOK_FORGET, record_path(rt), err)
-		       : 0;
-}
-
-void undo_record(struct runtime *rt)
-{
-	if (record_id_valid(rt->args.id))
-		(void)unlink(record_path(rt));
-}
-
-static bool access_ok(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111);
-}
-
-static bool is_forced(const struct args *args)
-{
-	for (int i = 1; i < args->argc; i++)
-		if (strcmp(args->argv[i], "--force") == 0 || strcmp(args->argv[i], "-f") == 0)
-			return true;
-	return false;
-}
-
 /* Whether the container's first process still has its ids. */
 static bool is_alive(const struct json *doc)
 {
@@ -136,6 +89,69 @@ static bool is_alive(const struct json *doc)
 	}
 	free(map);
 	return alive;
+}
+
+/* The lower runtime refuses a second container of that id too, but later. */
+static bool in_use(struct runtime *rt)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
+	struct json_limits limits = JSON_LIMITS;
+	struct json *doc;
+
+	return file_read(record_path(rt), &text) == 0 &&
+	       json_parse(&rt->arena, buf_slice(&text), &limits, &doc, NULL, NULL) == 0 &&
+	       is_alive(doc);
+}
+
+int edit_record(struct runtime *rt, struct err *err)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
+	struct json *o = json_new(&rt->arena, JSON_OBJECT);
+	char dir[PATH_MAX];
+	int r;
+
+	if (!record_id_valid(rt->args.id))
+		return err_set(err, -EINVAL, "container id \"%s\" has bytes that an id cannot have",
+			       rt->args.id);
+	if (in_use(rt))
+		return err_set(err, -EEXIST, "container %s exists and runs", rt->args.id);
+	r = o ? fill(rt, o) : -ENOMEM;
+	if (r < 0)
+		return err_errno(err, r, "record");
+	json_emit(o, &text);
+	buf_add_char(&text, '\n');
+	(void)snprintf(dir, sizeof(dir), "%s/containers", rt->inst.run);
+	r = buf_ok(&text) ? file_mkdirs(dir, 0755) : -ENOMEM;
+	if (r == 0)
+		r = file_replace_at(AT_FDCWD, record_path(rt), buf_slice(&text), 0644, false);
+	if (r < 0)
+		return err_errno(err, r, "record of the container in %s", dir);
+	rt->recorded = true;
+	return strcmp(rt->args.command, "run") == 0
+		       ? hook_add(rt, "poststop", HOOK_FORGET, record_path(rt), err)
+		       : 0;
+}
+
+void undo_record(struct runtime *rt)
+{
+	if (rt->recorded)
+		(void)unlink(record_path(rt));
+	rt->recorded = false;
+}
+
+static bool access_ok(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111);
+}
+
+static bool is_forced(const struct args *args)
+{
+	for (int i = 1; i < args->argc; i++)
+		if (strcmp(args->argv[i], "--force") == 0 || strcmp(args->argv[i], "-f") == 0)
+			return true;
+	return false;
 }
 
 void record_forget(struct runtime *rt)

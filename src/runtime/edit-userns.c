@@ -12,11 +12,13 @@
 #include "base/cleanup.h"
 #include "linux/userns.h"
 #include "runtime/edit.h"
+#include "runtime/network.h"
 #include "runtime/runtime.h"
 
 /* Opens the owner of one joined namespace. -EBADF when the entry joins nothing. */
-static int owner_of_entry(const struct json *ns, struct err *err)
+static int owner_of_entry(struct runtime *rt, const struct json *ns, struct err *err)
 {
+	const char *type = json_get_str(ns, "type");
 	const char *path = json_get_str(ns, "path");
 	CLEANUP_FD int fd = -EBADF;
 	int owner;
@@ -26,6 +28,12 @@ static int owner_of_entry(const struct json *ns, struct err *err)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return err_errno(err, -errno, "namespace %s", path);
+	if (type && strcmp(type, "network") == 0) {
+		int r = network_claim(rt, fd, err);
+
+		if (r != 0)
+			return r < 0 ? r : -EBADF;
+	}
 	owner = userns_owner_of(fd);
 	return owner < 0 ? err_errno(err, owner == -EBADF ? -EINVAL : owner,
 				     "owner of namespace %s", path)
@@ -60,7 +68,7 @@ static int find_joined(struct runtime *rt, int *ret, struct err *err)
 
 	for (size_t i = 0; i < list->n; i++) {
 		const char *type = json_get_str(list->items[i], "type");
-		CLEANUP_FD int owner = owner_of_entry(list->items[i], err);
+		CLEANUP_FD int owner = owner_of_entry(rt, list->items[i], err);
 		int r;
 
 		if (owner == -EBADF)

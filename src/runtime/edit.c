@@ -17,12 +17,13 @@ const struct edit edits[] = {
 	{ "limits", edit_limits, NULL },
 	{ "stage", stage_choose, NULL },
 	{ "userns", edit_userns, undo_userns },
-	{ "cgroup", edit_cgroup, NULL },
 	{ "rootfs", rootfs_prepare, NULL },
 	{ "mounts", edit_binds, NULL },
+	{ "cgroup", edit_cgroup, NULL },
 	/* with effects on the host */
 	{ "record", edit_record, undo_record },
 	{ "view", rootfs_replace, rootfs_restore },
+	{ "network", edit_network, NULL },
 	{ "attach", edit_stage, undo_stage },
 };
 

@@ -39,6 +39,7 @@ int edit_binds(struct runtime *rt, struct err *err);
 int edit_stage(struct runtime *rt, struct err *err);
 void undo_stage(struct runtime *rt);
 int edit_limits(struct runtime *rt, struct err *err);
+int edit_network(struct runtime *rt, struct err *err);
 int edit_record(struct runtime *rt, struct err *err);
 void undo_record(struct runtime *rt);
 

@@ -63,9 +63,10 @@ struct runtime {
 	char config[PATH_MAX]; /* config.json of the bundle, or what --config named */
 	struct buf mountinfo;  /* of the engine's namespace, read when first needed */
 
-	bool joined;   /* uses another container's user namespace */
-	int userns;    /* the container's; -EBADF until made */
-	uint32_t base; /* host id of the container's root */
+	bool joined;	     /* uses another container's user namespace */
+	int userns;	     /* the container's; -EBADF until made */
+	const char *network; /* path of the network namespace to be replaced, or NULL */
+	uint32_t base;	     /* host id of the container's root */
 	uint32_t size;
 	struct lease lease;
 	bool has_asker;
@@ -77,6 +78,7 @@ struct runtime {
 	struct ask_map ask_maps[8];
 	size_t nask_maps;
 
+	bool recorded; /* its record is ours to take back */
 	struct rootfs rootfs;
 	struct bind *binds;
 	size_t nbinds;
