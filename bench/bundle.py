@@ -133,6 +133,16 @@ def without_unified():
     new.rmdir()
 
 
+def own_null():
+    """A /dev/null of our own: crun gives its standard input to the container's root."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="gabion-bench-null-", dir="/var/tmp"))
+    subprocess.run(["mount", "-t", "tmpfs", "null", folder], check=True)
+    subprocess.run(["mknod", "-m", "666", folder / "null", "c", "1", "3"], check=True)
+    subprocess.run(["mount", "--bind", folder / "null", "/dev/null"], check=True)
+    subprocess.run(["umount", "-l", folder], check=True)
+    folder.rmdir()
+
+
 def cgroups():
     """The parent's folder in each hierarchy."""
     top = pathlib.Path("/sys/fs/cgroup")
