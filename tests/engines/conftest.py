@@ -29,6 +29,13 @@ MATRIX = [(suite, lower, store) for suite, stores in RELEASES.items() for store 
           if wanted(suite, lower, store)]
 
 
+CAP_SYS_RESOURCE = 24
+
+
+def has_capability(number):
+    return int(space.support.status_of("self")["CapEff"], 16) >> number & 1
+
+
 def pytest_configure(config):
     del config
     if os.geteuid() != 0:

@@ -17,7 +17,6 @@ SNAPSHOTTERS = ("overlayfs", "native")
 MATRIX = [(suite, lower, snapshotter) for suite in conftest.RELEASES for lower in conftest.LOWERS
           for snapshotter in SNAPSHOTTERS if conftest.wanted(suite, lower, snapshotter)]
 IMAGE = "docker.io/library/gbt:latest"
-CAP_SYS_RESOURCE = 24
 MAPS = "cat /proc/self/uid_map /proc/self/gid_map"
 
 
@@ -69,7 +68,7 @@ class Cages(space.Containerd):
 @pytest.fixture(scope="module", params=MATRIX, ids="/".join)
 def _cages(request):
     suite, lower, snapshotter = request.param
-    if lower == "runc" and not has_capability(CAP_SYS_RESOURCE):
+    if lower == "runc" and not conftest.has_capability(conftest.CAP_SYS_RESOURCE):
         pytest.skip("root of this machine lacks CAP_SYS_RESOURCE, without which runc cannot set the rlimits that ctr "
                     "gives to every container")
     made = Cages(suite, conftest.LOWERS[lower], snapshotter)
@@ -84,10 +83,6 @@ def _cages(request):
 def cages(_cages):
     yield _cages
     _cages.sweep()
-
-
-def has_capability(number):
-    return int(support.status_of("self")["CapEff"], 16) >> number & 1
 
 
 def base_of(text):
