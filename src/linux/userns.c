@@ -60,9 +60,11 @@ static pid_t spawn_owned(uid_t owner)
 		pid = spawn_idle(CLONE_NEWUSER);
 	if (setresuid((uid_t)-1, uid, (uid_t)-1) < 0 || setresgid((gid_t)-1, gid, (gid_t)-1) < 0 ||
 	    prctl(PR_SET_SECUREBITS, (unsigned long)bits) < 0) {
+		int r = -errno;
+
 		if (pid > 0)
 			reap(pid);
-		return -EPERM;
+		return (pid_t)r;
 	}
 	return pid;
 }

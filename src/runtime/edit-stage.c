@@ -105,8 +105,10 @@ static int attach_spec(struct runtime *rt, struct err *err)
 	if (r < 0)
 		return err_errno(err, r, "config.json");
 	target = open(rt->config, O_PATH | O_CLOEXEC);
+	if (target < 0)
+		return err_errno(err, -errno, "spec %s", rt->config);
 	mnt = mnt_clone(file, false);
-	r = target < 0 ? -ENOENT : mnt < 0 ? mnt : mnt_attach(mnt, target);
+	r = mnt < 0 ? mnt : mnt_attach(mnt, target);
 	return r < 0 ? err_errno(err, r, "putting the edited spec in the place of %s", rt->config)
 		     : 0;
 }

@@ -24,10 +24,14 @@ static bool is_program(const char *path, const struct stat *self)
 int lower_find(const struct facts *facts, char *ret, struct err *err)
 {
 	struct stat self;
+	struct stat st;
 
 	if (stat("/proc/self/exe", &self) < 0)
 		return err_errno(err, -errno, "/proc/self/exe");
 	if (facts->lower_runtime) {
+		if (stat(facts->lower_runtime, &st) < 0)
+			return err_errno(err, -errno, "lowerRuntime %s of gabion.json",
+					 facts->lower_runtime);
 		if (!is_program(facts->lower_runtime, &self))
 			return err_set(err, -ENOENT,
 				       "lowerRuntime %s of gabion.json is not crun or runc (no "
