@@ -314,17 +314,22 @@ class Engine:
 
     # ── calls ──────────────────────────────────────────────────────────────────────────────────
 
-    def environment(self, extra=None):
-        env = {"DOCKER_HOST": f"unix://{self.socket}", "DOCKER_CONFIG": "/var/empty-docker-config"}
+    @staticmethod
+    def config_of(user):
+        """A folder for the docker CLI's own files, so that nobody's real ones are read or written."""
+        return f"/tmp/gabion-e2e-docker-{os.getpid()}-{user.uid if user else 0}"
+
+    def environment(self, extra=None, user=None):
+        env = {"DOCKER_HOST": f"unix://{self.socket}", "DOCKER_CONFIG": self.config_of(user)}
         env.update(extra or {})
         return env
 
     def docker(self, *args, env=None, **how):
-        return run(DOCKER, *args, env=self.environment(env), **how)
+        return run(DOCKER, *args, env=self.environment(env, how.get("user")), **how)
 
     def compose(self, *args, cwd, env=None, **how):
         how.setdefault("timeout", 300)
-        return run(COMPOSE, *args, cwd=cwd, env=self.environment(env), **how)
+        return run(COMPOSE, *args, cwd=cwd, env=self.environment(env, how.get("user")), **how)
 
     @staticmethod
     def command(cmd):
@@ -459,6 +464,8 @@ class Engine:
             self.docker("network", "rm", *networks)
 
     def remove_folder(self):
+        for path in glob.glob(f"/tmp/gabion-e2e-docker-{os.getpid()}-*"):
+            shutil.rmtree(path, ignore_errors=True)
         for _ in range(20):
             shutil.rmtree(self.dir, ignore_errors=True)
             if not os.path.exists(self.dir):

@@ -29,7 +29,7 @@ def steps_of(engine, app, user):
     shutil.copy(f"{HERE}/apps/lib.sh", copy)
     if user:
         run("chown", "-R", f"{user.uid}:{user.gid}", copy)
-    env = engine.environment({"PATH": f"/usr/bin:{os.environ['PATH']}", "COMPOSE_PROJECT_NAME": re.sub("[^a-z]", "", app)})
+    env = engine.environment(user=user, extra={"PATH": f"/usr/bin:{os.environ['PATH']}", "COMPOSE_PROJECT_NAME": re.sub("[^a-z]", "", app)})
     try:
         done = run("sh", "./steps", cwd=copy, user=user, env=env, check=False, timeout=300)
         if os.path.exists(f"{copy}/docker-compose.yml"):
