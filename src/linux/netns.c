@@ -5,8 +5,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -59,6 +61,39 @@ int netns_create(int userns, struct err *err)
 	return fd;
 }
 
+static bool is_ns(int dirfd, const char *path, const struct stat *ns)
+{
+	struct stat st;
+
+	return fstatat(dirfd, path, &st, 0) == 0 && st.st_ino == ns->st_ino &&
+	       st.st_dev == ns->st_dev;
+}
+
+/* All threads of a process. Engines in Go leave a thread behind in a namespace that they made. */
+static bool lives_in(int proc, const char *pid, const struct stat *ns)
+{
+	char path[NAME_MAX + 32];
+	CLEANUP_FD int fd = -EBADF;
+	CLEANUP_DIR DIR *tasks = NULL;
+	struct dirent *e;
+
+	(void)snprintf(path, sizeof(path), "%s/ns/net", pid);
+	if (!is_ns(proc, path, ns))
+		return false;
+	(void)snprintf(path, sizeof(path), "%s/task", pid);
+	fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	tasks = fd < 0 ? NULL : fdopendir(fd);
+	if (!tasks)
+		return errno != ENOENT && errno != ESRCH; /* it is gone: nobody */
+	(void)TAKE_FD(fd);
+	while ((e = readdir(tasks))) {
+		(void)snprintf(path, sizeof(path), "%s/ns/net", e->d_name);
+		if (isdigit((unsigned char)e->d_name[0]) && !is_ns(dirfd(tasks), path, ns))
+			return false;
+	}
+	return true;
+}
+
 int netns_in_use(int ns, struct err *err)
 {
 	CLEANUP_DIR DIR *proc = opendir("/proc");
@@ -67,16 +102,9 @@ int netns_in_use(int ns, struct err *err)
 
 	if (!proc || fstat(ns, &wanted) < 0)
 		return err_errno(err, -errno, "network namespace");
-	while ((e = readdir(proc))) {
-		char path[sizeof(e->d_name) + 16];
-		struct stat st;
-
-		if (!isdigit((unsigned char)e->d_name[0]))
-			continue;
-		(void)snprintf(path, sizeof(path), "%s/ns/net", e->d_name);
-		if (fstatat(dirfd(proc), path, &st, 0) == 0 && st.st_ino == wanted.st_ino &&
-		    st.st_dev == wanted.st_dev)
+	while ((e = readdir(proc)))
+		if (isdigit((unsigned char)e->d_name[0]) &&
+		    lives_in(dirfd(proc), e->d_name, &wanted))
 			return 1;
-	}
 	return 0;
 }

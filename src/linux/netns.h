@@ -12,7 +12,7 @@
 /* A new one, empty, owned by this user namespace. Returns a descriptor. */
 int netns_create(int userns, struct err *err);
 
-/* Whether any process is in it: 1 yes, 0 no. Reads /proc. */
+/* Whether any process is in it with all its threads: 1 yes, 0 no. Reads /proc. */
 int netns_in_use(int ns, struct err *err);
 
 /*

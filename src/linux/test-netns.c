@@ -3,6 +3,7 @@
 #include "linux/netns.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -154,12 +155,58 @@ static void test_in_use(void **state)
 	assert_int_equal(netns_create(net, &err), -EPERM);
 }
 
+/* As engines in Go do: the first thread made the namespace, another one works on in the old. */
+static void *wait_for_end(void *data)
+{
+	char c;
+
+	(void)!read(*(int *)data, &c, 1);
+	return NULL;
+}
+
+static void test_thread_left_behind(void **state)
+{
+	struct err err = ERR_INIT;
+	CLEANUP_FD int mine = own_userns(&err);
+	CLEANUP_FD int ns = create(mine);
+	int stay[2];
+	int ready[2];
+	char c = 0;
+	pid_t pid;
+
+	(void)state;
+	for (int threads = 0; threads < 2; threads++) {
+		assert_int_equal(pipe2(stay, O_CLOEXEC), 0);
+		assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+		pid = fork();
+		if (pid == 0) {
+			pthread_t t;
+
+			(void)close(stay[1]);
+			if ((threads && pthread_create(&t, NULL, wait_for_end, &stay[0]) != 0) ||
+			    setns(ns, CLONE_NEWNET) < 0)
+				_exit(1);
+			(void)!write(ready[1], &c, 1);
+			(void)wait_for_end(&stay[0]);
+			_exit(0);
+		}
+		assert_int_equal(read(ready[0], &c, 1), 1);
+		assert_int_equal(netns_in_use(ns, &err), threads ? 0 : 1);
+		(void)close(stay[0]);
+		(void)close(stay[1]);
+		(void)close(ready[0]);
+		(void)close(ready[1]);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_move),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_in_use),
+		cmocka_unit_test(test_thread_left_behind),
 	};
 
 	if (!test_is_root("it makes network namespaces"))

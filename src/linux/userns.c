@@ -20,53 +20,75 @@
 
 #define MAP_TEXT_MAX (IDMAP_EXTENTS_MAX * 34)
 
-/* A child that only exists: killed and reaped by the caller. It shares nothing but its creator. */
-static pid_t spawn_idle(unsigned long flags)
-{
-	pid_t parent = getpid();
-	long pid = syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+/* A process that only exists: until the other end of its pipe is closed, by idle_end() or because
+ * its maker is gone. */
+struct idle {
+	pid_t pid;
+	int keep; /* write end; nothing is written */
+};
 
-	if (pid == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent) /* it died before the line above */
-			_exit(1);
-		for (;;)
-			(void)pause();
-	}
-	return pid < 0 ? (pid_t)-errno : (pid_t)pid;
+#define IDLE_INIT ((struct idle){ .pid = -1, .keep = -EBADF })
+
+static NORETURN void idle_wait(const int ends[2])
+{
+	char c;
+
+	(void)close(ends[1]);
+	while (read(ends[0], &c, 1) < 0 && errno == EINTR)
+		;
+	_exit(0);
 }
 
-static void reap(pid_t pid)
+static int idle_start(struct idle *i, unsigned long flags)
 {
-	(void)kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	int ends[2];
+	long pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	pid = syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0)
+		idle_wait(ends);
+	if (pid < 0)
+		pid = -errno;
+	(void)fd_close(ends[0]);
+	if (pid < 0) {
+		(void)fd_close(ends[1]);
+		return (int)pid;
+	}
+	*i = (struct idle){ .pid = (pid_t)pid, .keep = ends[1] };
+	return 0;
+}
+
+static void idle_end(struct idle *i)
+{
+	i->keep = fd_close(i->keep);
+	while (i->pid > 0 && waitpid(i->pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	i->pid = -1;
 }
 
 /* clone(2) with CLONE_NEWUSER as effective user `owner`, keeping every capability meanwhile. */
-static pid_t spawn_owned(uid_t owner)
+static int idle_start_owned(struct idle *i, uid_t owner)
 {
 	int bits = prctl(PR_GET_SECUREBITS);
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
-	pid_t pid;
+	int r;
 
 	if (bits < 0 || prctl(PR_SET_SECUREBITS, (unsigned long)bits | SECBIT_NO_SETUID_FIXUP) < 0)
-		return (pid_t)-errno;
+		return -errno;
 	if (setresgid((gid_t)-1, (gid_t)owner, (gid_t)-1) < 0 ||
 	    setresuid((uid_t)-1, owner, (uid_t)-1) < 0)
-		pid = (pid_t)-errno;
+		r = -errno;
 	else
-		pid = spawn_idle(CLONE_NEWUSER);
+		r = idle_start(i, CLONE_NEWUSER);
 	if (setresuid((uid_t)-1, uid, (uid_t)-1) < 0 || setresgid((gid_t)-1, gid, (gid_t)-1) < 0 ||
 	    prctl(PR_SET_SECUREBITS, (unsigned long)bits) < 0) {
-		int r = -errno;
-
-		if (pid > 0)
-			reap(pid);
-		return (pid_t)r;
+		r = -errno;
+		idle_end(i);
 	}
-	return pid;
+	return r;
 }
 
 static int write_map(pid_t pid, const char *file, const struct idmap *m, struct err *err)
@@ -83,24 +105,24 @@ static int write_map(pid_t pid, const char *file, const struct idmap *m, struct 
 
 int userns_create(const struct idmap *uids, const struct idmap *gids, uid_t owner, struct err *err)
 {
+	struct idle idle = IDLE_INIT;
 	char path[64];
-	pid_t pid = spawn_owned(owner);
-	int r;
+	int r = idle_start_owned(&idle, owner);
 
-	if (pid < 0)
-		return err_errno(
-			err, pid,
-			"cannot create a user namespace (sysctl user.max_user_namespaces?)");
-	r = write_map(pid, "uid_map", uids, err);
+	if (r < 0)
+		return err_errno(err, r,
+				 "cannot create a user namespace (sysctl user.max_user_namespaces? "
+				 "a chroot?)");
+	r = write_map(idle.pid, "uid_map", uids, err);
 	if (r == 0)
-		r = write_map(pid, "gid_map", gids, err);
+		r = write_map(idle.pid, "gid_map", gids, err);
 	if (r == 0) {
-		(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+		(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", idle.pid);
 		r = open(path, O_RDONLY | O_CLOEXEC);
 		if (r < 0)
 			r = err_errno(err, -errno, "user namespace: %s", path);
 	}
-	reap(pid);
+	idle_end(&idle);
 	return r;
 }
 
@@ -134,42 +156,51 @@ static int read_map(pid_t pid, const char *file, struct idmap *ret, struct err *
 	return r < 0 ? err_errno(err, r, "user namespace: reading %s", file) : 0;
 }
 
-/* A child inside the namespace, so that its maps can be read from here through /proc. */
-static pid_t spawn_inside(int userns)
+/* Such a process inside the namespace, so that its maps can be read from here through /proc. */
+static int idle_start_inside(struct idle *i, int userns)
 {
 	int ready[2];
-	char ok = 0;
+	int ends[2];
+	int code = -EPIPE;
 	pid_t pid;
 
 	if (pipe2(ready, O_CLOEXEC) < 0)
-		return (pid_t)-errno;
+		return -errno;
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		code = -errno;
+		(void)fd_close(ready[0]);
+		(void)fd_close(ready[1]);
+		return code;
+	}
 	pid = fork();
 	if (pid == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		ok = setns(userns, CLONE_NEWUSER) == 0 ? 1 : 0;
-		(void)!write(ready[1], &ok, 1);
-		for (;;)
-			(void)pause();
+		code = setns(userns, CLONE_NEWUSER) == 0 ? 0 : -errno;
+		(void)!write(ready[1], &code, sizeof(code));
+		idle_wait(ends);
 	}
+	if (pid < 0)
+		code = -errno;
+	(void)fd_close(ends[0]);
 	(void)fd_close(ready[1]);
-	if (pid > 0 && (read(ready[0], &ok, 1) != 1 || !ok)) {
-		reap(pid);
-		pid = -EPERM;
-	}
+	*i = (struct idle){ .pid = pid, .keep = ends[1] };
+	if (pid > 0 && read(ready[0], &code, sizeof(code)) != (ssize_t)sizeof(code))
+		code = -EPIPE;
 	(void)fd_close(ready[0]);
-	return pid < 0 ? (pid_t)-EPERM : pid;
+	if (code < 0)
+		idle_end(i);
+	return code;
 }
 
 int userns_read_maps(int userns, struct idmap *uids, struct idmap *gids, struct err *err)
 {
-	pid_t pid = spawn_inside(userns);
-	int r;
+	struct idle idle = IDLE_INIT;
+	int r = idle_start_inside(&idle, userns);
 
-	if (pid < 0)
-		return err_errno(err, pid, "cannot enter the user namespace");
-	r = read_map(pid, "uid_map", uids, err);
+	if (r < 0)
+		return err_errno(err, r, "cannot enter the user namespace");
+	r = read_map(idle.pid, "uid_map", uids, err);
 	if (r == 0)
-		r = read_map(pid, "gid_map", gids, err);
-	reap(pid);
+		r = read_map(idle.pid, "gid_map", gids, err);
+	idle_end(&idle);
 	return r;
 }

@@ -13,12 +13,10 @@ static const char *const folders[] = { "/usr/local/sbin", "/usr/local/bin", "/us
 				       "/usr/bin",	  "/sbin",	    "/bin" };
 static const char *const names[] = { "crun", "runc" };
 
-static bool is_program(const char *path, const struct stat *self)
+static bool is_program(const struct stat *st, const struct stat *self)
 {
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111) &&
-	       !(st.st_dev == self->st_dev && st.st_ino == self->st_ino);
+	return S_ISREG(st->st_mode) && (st->st_mode & 0111) &&
+	       !(st->st_dev == self->st_dev && st->st_ino == self->st_ino);
 }
 
 int lower_find(const struct facts *facts, char *ret, struct err *err)
@@ -32,7 +30,7 @@ int lower_find(const struct facts *facts, char *ret, struct err *err)
 		if (stat(facts->lower_runtime, &st) < 0)
 			return err_errno(err, -errno, "lowerRuntime %s of gabion.json",
 					 facts->lower_runtime);
-		if (!is_program(facts->lower_runtime, &self))
+		if (!is_program(&st, &self))
 			return err_set(err, -ENOENT,
 				       "lowerRuntime %s of gabion.json is not crun or runc (no "
 				       "program, or "
@@ -44,7 +42,7 @@ int lower_find(const struct facts *facts, char *ret, struct err *err)
 	for (size_t n = 0; n < ARRAY_SIZE(names); n++) {
 		for (size_t f = 0; f < ARRAY_SIZE(folders); f++) {
 			(void)snprintf(ret, PATH_MAX, "%s/%s", folders[f], names[n]);
-			if (is_program(ret, &self))
+			if (stat(ret, &st) == 0 && is_program(&st, &self))
 				return 0;
 		}
 	}
