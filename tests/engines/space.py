@@ -171,6 +171,10 @@ class Space:
         if self.keeper:
             self.keeper.terminate()
             self.keeper.wait(90)
+        # What a command in the space left behind is no descendant of the keeper (podman's conmon).
+        for pid in support.processes_of(self.dir):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def remove(self):
         for _ in range(40):
