@@ -65,7 +65,7 @@ class Cages(space.Containerd):
             self.ctr("container", "rm", line)
 
 
-@pytest.fixture(scope="module", params=MATRIX, ids="/".join)
+@pytest.fixture(scope="module", params=MATRIX, ids=["/".join(m) for m in MATRIX])
 def _cages(request):
     suite, lower, snapshotter = request.param
     if lower == "runc" and not conftest.has_capability(conftest.CAP_SYS_RESOURCE):

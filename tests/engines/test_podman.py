@@ -62,7 +62,7 @@ class Podman(space.Space):
         assert "/merged " not in mounts and "nsfs" not in mounts, mounts
 
 
-@pytest.fixture(scope="module", params=MATRIX, ids="/".join)
+@pytest.fixture(scope="module", params=MATRIX, ids=["/".join(m) for m in MATRIX])
 def _podman(request):
     suite, lower = request.param
     if lower == "runc" and not conftest.has_capability(conftest.CAP_SYS_RESOURCE):
