@@ -36,6 +36,27 @@ static void test_platform(void **state)
 	}
 }
 
+static void test_version(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "1.0.0", "1.0.0" },	{ "1.0.2-dev", "1.0.2-dev" }, { "1.1.0", "1.0.2" },
+		{ "1.2.1", "1.0.2" },	{ "1.10.0+future", "1.0.2" }, { "2.0.0", "2.0.0" },
+		{ "10.0.0", "10.0.0" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char spec[128];
+		char want[128];
+
+		(void)snprintf(spec, sizeof(spec),
+			       "{\"ociVersion\":\"%s\",\"root\":{},\"linux\":{}}", rows[i][0]);
+		(void)snprintf(want, sizeof(want),
+			       "{\"ociVersion\":\"%s\",\"root\":{},\"linux\":{}}", rows[i][1]);
+		test_edit(edit_platform, spec, want);
+	}
+}
+
 /* Every annotation that crun 1.8 and runc 1.1 act on (strings of the binaries; reference/escapes.md
  * section 0, 6). */
 static void test_annotations_orders(void **state)
@@ -386,6 +407,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_platform),
+		cmocka_unit_test(test_version),
 		cmocka_unit_test(test_annotations_orders),
 		cmocka_unit_test(test_annotations_kept),
 		cmocka_unit_test(test_cwd),
