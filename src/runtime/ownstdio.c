@@ -33,7 +33,12 @@ int stdio_own(struct err *err)
 		struct stat st;
 		int r;
 
-		if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || isatty(fd))
+		if (fstat(fd, &st) < 0) {
+			if (errno == EBADF)
+				continue;
+			return err_errno(err, -errno, "descriptor %d", fd);
+		}
+		if (!S_ISCHR(st.st_mode) || isatty(fd))
 			continue;
 		r = replace(fd, st.st_rdev, err);
 		if (r < 0)

@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 
-#define TABLE_MAGIC 0x316c6267u /* "gbl1" */
+#define TABLE_MAGIC 0x326c6267u /* "gbl2" */
 #define RECORDS_MAX 8192u
 #define RECLAIM_AT 1024u  /* live-looking records before the first look at /proc */
 #define LOCK_TABLE 0	  /* byte locked while the table is changed */
