@@ -9,7 +9,7 @@
 static const char *const others[] = { "windows", "solaris", "vm", "zos", "freebsd" };
 
 /* Newer engines write 1.2. Versions of one major number differ only by additions, which a runtime
- * that does not know them passes over; but crun before 1.9 refuses every number above 1.0. */
+ * that does not know them passes over; but the crun of Debian 12 refuses every number above 1.0. */
 static int lower_version(struct runtime *rt)
 {
 	const char *version = json_get_str(rt->spec, "ociVersion");
