@@ -10,7 +10,7 @@
 
 Settings: GABION_BUILD (build folder), GABION_E2E_ENGINE=gabion|bare, GABION_E2E_RUNTIME (program in
 the place of gabion-runc with `bare`: with /usr/bin/crun one sees which tests bite),
-GABION_E2E_ROOTFS (folder made by tests/images/engine-rootfs, whose newer engine is used).
+GABION_E2E_ROOTFS (folder made by tests/engines/engine-rootfs, whose newer engine is used).
 """
 
 import os
@@ -34,7 +34,7 @@ def pytest_configure(config):
     if rootfs:
         bindir = f"{rootfs}/gabion-bin"
         if not os.path.isdir(bindir):
-            pytest.exit(f"{bindir} is missing: run tests/images/engine-rootfs {rootfs}", 3)
+            pytest.exit(f"{bindir} is missing: run tests/engines/engine-rootfs SUITE", 3)
         os.environ["PATH"] = f"{bindir}:{os.environ['PATH']}"
 
 
