@@ -28,7 +28,8 @@ int lower_find(const struct facts *facts, char *ret, struct err *err)
 		return err_errno(err, -errno, "/proc/self/exe");
 	if (facts->lower_runtime) {
 		if (stat(facts->lower_runtime, &st) < 0)
-			return err_errno(err, -errno, "lowerRuntime %s of gabion.json",
+			return err_errno(err, -errno,
+					 "lowerRuntime %s of gabion.json is no program",
 					 facts->lower_runtime);
 		if (!is_program(&st, &self))
 			return err_set(err, -ENOENT,
