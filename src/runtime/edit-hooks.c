@@ -28,9 +28,18 @@ static const char *arg(const struct json *hook, size_t i)
 	return json_is(args, JSON_ARRAY) && i < args->n ? json_str(args->items[i]) : NULL;
 }
 
+/* By the administrator: a hook, or an engine's program that lies elsewhere. */
+static bool is_named(const struct runtime *rt, const char *path)
+{
+	for (size_t i = 0; i < rt->facts.hooks.n; i++)
+		if (strcmp(rt->facts.hooks.items[i], path) == 0)
+			return true;
+	return false;
+}
+
 /* dockerd: path /proc/<its pid>/exe, first argument libnetwork-setkey (moby, libnetwork/sandbox).
  */
-static bool is_setkey(const char *path, const struct json *hook)
+static bool is_setkey(const struct runtime *rt, const char *path, const struct json *hook)
 {
 	const char *first = arg(hook, 0);
 	const char *p = path;
@@ -51,7 +60,7 @@ static bool is_setkey(const char *path, const struct json *hook)
 	for (size_t i = 0; i < ARRAY_SIZE(engines); i++)
 		if (strcmp(exe, engines[i]) == 0)
 			return true;
-	return false;
+	return is_named(rt, exe);
 }
 
 static bool is_allowed(const struct runtime *rt, const struct json *hook)
@@ -60,10 +69,7 @@ static bool is_allowed(const struct runtime *rt, const struct json *hook)
 
 	if (!path)
 		return false;
-	for (size_t i = 0; i < rt->facts.hooks.n; i++)
-		if (strcmp(rt->facts.hooks.items[i], path) == 0)
-			return true;
-	return is_setkey(path, hook);
+	return is_named(rt, path) || is_setkey(rt, path, hook);
 }
 
 int edit_hooks(struct runtime *rt, struct err *err)
@@ -75,14 +81,19 @@ int edit_hooks(struct runtime *rt, struct err *err)
 
 		for (size_t i = 0; json_is(list, JSON_ARRAY) && i < list->n; i++) {
 			const char *path = json_get_str(list->items[i], "path");
+			char exe[PATH_MAX] = "";
 
 			if (is_allowed(rt, list->items[i]))
 				continue;
-			return err_set(err, -EPERM,
-				       "%s hook %s is not the engine's own; name it in \"hooks\" "
-				       "of %s/gabion.json "
-				       "to let it run as root on the host",
-				       lists[l], path ? path : "(no path)", rt->inst.etc);
+			if (!path || strncmp(path, "/proc/", 6) != 0 || !realpath(path, exe))
+				exe[0] = '\0';
+			return err_set(
+				err, -EPERM,
+				"%s hook %s%s%s is not the engine's own; name it in \"hooks\" "
+				"of %s/gabion.json "
+				"to let it run as root on the host",
+				lists[l], path ? path : "(no path)", exe[0] ? ": " : "", exe,
+				rt->inst.etc);
 		}
 	}
 	return 0;

@@ -10,6 +10,7 @@ const struct edit edits[] = {
 	{ "annotations", edit_annotations, NULL },
 	{ "hooks", edit_hooks, NULL },
 	{ "process", edit_process, NULL },
+	{ "capabilities", edit_capabilities, NULL },
 	{ "namespaces", edit_namespaces, NULL },
 	{ "devices", edit_devices, NULL },
 	{ "sysctls", edit_sysctls, NULL },

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -29,6 +30,7 @@ int edit_platform(struct runtime *rt, struct err *err);
 int edit_annotations(struct runtime *rt, struct err *err);
 int edit_hooks(struct runtime *rt, struct err *err);
 int edit_process(struct runtime *rt, struct err *err);
+int edit_capabilities(struct runtime *rt, struct err *err);
 int edit_namespaces(struct runtime *rt, struct err *err);
 int edit_devices(struct runtime *rt, struct err *err);
 int edit_cgroup(struct runtime *rt, struct err *err);
@@ -46,3 +48,6 @@ void undo_record(struct runtime *rt);
 /* The rest of edit_process, once there is a root: symlinks of the image in the working directory.
  */
 int process_check_cwd(struct runtime *rt, int root, struct err *err);
+
+/* The rest of edit_capabilities, for a host with this bounding set of n capabilities. */
+int capabilities_complete(struct runtime *rt, uint64_t host, size_t n, struct err *err);

@@ -123,6 +123,28 @@ static pid_t run_program(const char *path, int *ret_in)
 	return pid;
 }
 
+/* Whether a hook passes; `named`: what gabion.json's "hooks" has, or NULL. */
+static bool takes_with(const char *path, const char *arg, const char *named)
+{
+	char spec[SPEC_MAX];
+	struct runtime rt;
+	bool taken;
+
+	spec_with(spec, "prestart", path, arg);
+	runtime_init(&rt);
+	if (named)
+		rt.facts.hooks = (struct facts_list){ &named, 1 };
+	taken = oci_spec_load(&rt.arena, slice_str(spec), &rt.spec, NULL) == 0 &&
+		edit_hooks(&rt, NULL) == 0;
+	runtime_done(&rt);
+	return taken;
+}
+
+static bool takes(const char *path)
+{
+	return takes_with(path, "libnetwork-setkey", NULL);
+}
+
 /* dockerd's own: the binary where packages put it. */
 static void test_setkey(void **state)
 {
@@ -159,24 +181,14 @@ static void test_setkey_elsewhere(void **state)
 	(void)snprintf(exe, sizeof(exe), "/proc/%d/exe", pid);
 	spec_with(spec, "prestart", exe, "libnetwork-setkey");
 	test_edit_refuses(edit_hooks, spec, exe);
+	test_edit_refuses(edit_hooks, spec, path); /* what the administrator would have to name */
+	assert_true(takes_with(exe, "libnetwork-setkey", path));
+	assert_false(takes_with(exe, "anything-else", path));
+	assert_false(takes_with(exe, "libnetwork-setkey", "/somewhere/dockerd"));
 	spec_with(spec, "prestart", path, "libnetwork-setkey");
 	test_edit_refuses(edit_hooks, spec, path);
 	assert_int_equal(close(in), 0);
 	assert_int_equal(test_wait(pid), 0);
-}
-
-static bool takes(const char *path)
-{
-	char spec[SPEC_MAX];
-	struct runtime rt;
-	bool taken;
-
-	spec_with(spec, "prestart", path, "libnetwork-setkey");
-	runtime_init(&rt);
-	taken = oci_spec_load(&rt.arena, slice_str(spec), &rt.spec, NULL) == 0 &&
-		edit_hooks(&rt, NULL) == 0;
-	runtime_done(&rt);
-	return taken;
 }
 
 /* With `data`, a folder that has a dockerd, in the place of /usr/local/sbin: as dockerd writes its

@@ -57,6 +57,39 @@ static void test_version(void **state)
 	}
 }
 
+static void complete(const char *spec, uint64_t host, const char *want)
+{
+	struct err err = ERR_INIT;
+	struct runtime rt;
+
+	test_runtime(&rt, spec);
+	assert_int_equal(capabilities_complete(&rt, host, 4, &err), 0);
+	test_spec_is(&rt, want);
+	runtime_done(&rt);
+}
+
+/* A host of four capabilities that lacks the second: who has all of the others gets it too. */
+static void test_capabilities(void **state)
+{
+	static const char all[] = "{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_CHOWN\","
+				  "\"CAP_DAC_READ_SEARCH\",\"CAP_FOWNER\"],\"ambient\":[]}}}";
+	static const char more[] =
+		"{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_CHOWN\","
+		"\"CAP_DAC_READ_SEARCH\",\"CAP_FOWNER\",\"CAP_DAC_OVERRIDE\"],\"ambient\":[]}}}";
+	static const char some[] =
+		"{\"process\":{\"capabilities\":{\"bounding\":[\"CAP_CHOWN\",\"CAP_FOWNER\"],"
+		"\"effective\":[],\"permitted\":null,\"inheritable\":[\"CAP_KILL\"]}}}";
+
+	(void)state;
+	complete(all, 13, more);
+	complete(more, 13, more);
+	complete(all, 15, all);
+	complete(some, 13, some);
+	complete("{}", 13, "{}");
+	complete("{\"process\":{\"capabilities\":null}}", 13,
+		 "{\"process\":{\"capabilities\":null}}");
+}
+
 /* Every annotation that crun 1.8 and runc 1.1 act on (strings of the binaries; reference/escapes.md
  * section 0, 6). */
 static void test_annotations_orders(void **state)
@@ -408,6 +441,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_platform),
 		cmocka_unit_test(test_version),
+		cmocka_unit_test(test_capabilities),
 		cmocka_unit_test(test_annotations_orders),
 		cmocka_unit_test(test_annotations_kept),
 		cmocka_unit_test(test_cwd),
