@@ -131,7 +131,8 @@ void hostmount_decide(const struct hostmount_policy *policy, const struct hostmo
 
 		/* What holds something protected is never excepted: an engine's socket may lie in
 		 * it. */
-		if (within(&rule->place, &req->place) && !same(&rule->place, &req->place)) {
+		if (within(&rule->place, &req->place) &&
+		    (rule->kind == HOSTMOUNT_ABOVE || !same(&rule->place, &req->place))) {
 			deny(ret, "hostmount-above", req->asked);
 			return;
 		}

@@ -34,6 +34,7 @@ struct hostmount_place {
 enum hostmount_kind {
 	HOSTMOUNT_TREE,	  /* itself and everything below */
 	HOSTMOUNT_SINGLE, /* only itself (the root folder) */
+	HOSTMOUNT_ABOVE, /* itself and what holds it: something protected is yet to be made in it */
 };
 
 struct hostmount_rule {

@@ -423,6 +423,23 @@ static void test_rule_in_exception(void **state)
 	arena_done(&w.arena);
 }
 
+/* Something protected will be made in /opt: that folder and what holds it stay out, the rest of it
+ * does not. */
+static void test_yet_to_be_made(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	open_to_all(&w, "/home/u/opt");
+	add_rule(&w, HOSTMOUNT_ABOVE, place(&w.arena, "/home/u/opt"));
+	denied(&w, "/home/u/opt", "hostmount-above");
+	denied(&w, "/home/u", "hostmount-above");
+	open_to_all(&w, "/home/u/opt/app");
+	open_to_all(&w, "/home/u/optional");
+	arena_done(&w.arena);
+}
+
 /* filesharingAllowedDirectories narrows what is open and opens nothing. */
 static void test_sharing(void **state)
 {
@@ -484,6 +501,7 @@ int main(void)
 		cmocka_unit_test(test_hard_link),
 		cmocka_unit_test(test_run_user),
 		cmocka_unit_test(test_rule_in_exception),
+		cmocka_unit_test(test_yet_to_be_made),
 		cmocka_unit_test(test_sharing),
 		cmocka_unit_test(test_long_path),
 	};

@@ -162,6 +162,26 @@ static int add_rule(struct runtime *rt, struct rule_list *l, enum hostmount_kind
 	return 0;
 }
 
+/* What is not there yet may be made while a container runs: then the folder that will hold it is
+ * what must stay out, on every host alike. */
+static int add_tree(struct runtime *rt, struct rule_list *l, const char *path, struct err *err)
+{
+	size_t before = l->n;
+	int r = add_rule(rt, l, HOSTMOUNT_TREE, path, err);
+
+	while (r == 0 && l->n == before) {
+		const char *slash = strrchr(path, '/');
+
+		if (!slash)
+			return err_set(err, -EINVAL, "%s is not an absolute path", path);
+		path = slash == path ? "/"
+				     : arena_must(arena_printf(&rt->arena, "%.*s",
+							       (int)(slash - path), path));
+		r = add_rule(rt, l, HOSTMOUNT_ABOVE, path, err);
+	}
+	return r;
+}
+
 /* Of rootless engines, in the one folder of /run that a user may have. */
 static int add_user_sockets(struct runtime *rt, struct rule_list *l, struct err *err)
 {
@@ -182,17 +202,17 @@ static int add_rules(struct runtime *rt, struct rule_list *l, struct err *err)
 	int r = add_rule(rt, l, HOSTMOUNT_SINGLE, "/", err);
 
 	for (size_t i = 0; r == 0 && hostmount_protected[i]; i++)
-		r = add_rule(rt, l, HOSTMOUNT_TREE, hostmount_protected[i], err);
+		r = add_tree(rt, l, hostmount_protected[i], err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(own); i++)
-		r = add_rule(rt, l, HOSTMOUNT_TREE, own[i], err);
+		r = add_tree(rt, l, own[i], err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(sockets); i++)
 		r = add_rule(rt, l, HOSTMOUNT_TREE, sockets[i], err);
 	if (r == 0 && rt->has_asker)
 		r = add_user_sockets(rt, l, err);
 	for (size_t i = 0; r == 0 && i < rt->facts.restricted.n; i++)
-		r = add_rule(rt, l, HOSTMOUNT_TREE, rt->facts.restricted.items[i], err);
+		r = add_tree(rt, l, rt->facts.restricted.items[i], err);
 	for (size_t i = 0; r == 0 && i < rt->facts.engines.n; i++)
-		r = add_rule(rt, l, HOSTMOUNT_TREE, rt->facts.engines.items[i], err);
+		r = add_tree(rt, l, rt->facts.engines.items[i], err);
 	return r;
 }
 
