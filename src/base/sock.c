@@ -110,12 +110,18 @@ int sock_peer(int fd, struct sock_peer *ret)
 
 ssize_t sock_send_fds(int fd, const void *data, size_t n, const int *fds, size_t nfds)
 {
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = n };
+
+	return sock_sendv_fds(fd, &iov, 1, fds, nfds);
+}
+
+ssize_t sock_sendv_fds(int fd, struct iovec *iov, size_t niov, const int *fds, size_t nfds)
+{
 	union {
 		char raw[CMSG_SPACE(sizeof(int) * SOCK_FDS_MAX)];
 		struct cmsghdr align;
 	} control = { 0 };
-	struct iovec iov = { .iov_base = (void *)data, .iov_len = n };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = niov };
 	ssize_t r;
 
 	if (nfds > SOCK_FDS_MAX)
@@ -138,13 +144,19 @@ ssize_t sock_send_fds(int fd, const void *data, size_t n, const int *fds, size_t
 
 ssize_t sock_recv_fds(int fd, void *data, size_t n, int *fds, size_t max, size_t *nfds)
 {
+	struct iovec iov = { .iov_base = data, .iov_len = n };
+
+	return sock_recvv_fds(fd, &iov, 1, fds, max, nfds);
+}
+
+ssize_t sock_recvv_fds(int fd, struct iovec *iov, size_t niov, int *fds, size_t max, size_t *nfds)
+{
 	union {
 		char raw[CMSG_SPACE(sizeof(int) * SOCK_FDS_MAX)];
 		struct cmsghdr align;
 	} control;
-	struct iovec iov = { .iov_base = data, .iov_len = n };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
+	struct msghdr msg = { .msg_iov = iov,
+			      .msg_iovlen = niov,
 			      .msg_control = control.raw,
 			      .msg_controllen = sizeof(control.raw) };
 	size_t got = 0;

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #define SOCK_GROUPS_MAX 1024
 #define SOCK_FDS_MAX 4
@@ -33,3 +34,6 @@ int sock_peer(int fd, struct sock_peer *ret);
  * Both return bytes or -errno. */
 ssize_t sock_send_fds(int fd, const void *data, size_t n, const int *fds, size_t nfds);
 ssize_t sock_recv_fds(int fd, void *data, size_t n, int *fds, size_t max, size_t *nfds);
+/* The same for data that lies in several places. */
+ssize_t sock_sendv_fds(int fd, struct iovec *iov, size_t niov, const int *fds, size_t nfds);
+ssize_t sock_recvv_fds(int fd, struct iovec *iov, size_t niov, int *fds, size_t max, size_t *nfds);

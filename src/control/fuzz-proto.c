@@ -41,5 +41,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (q->header.op == CONTROL_COPY)
 		must(q->copy.path[0] && strlen(q->copy.path) < CONTROL_PATH_MAX &&
 		     strlen(q->copy.user) < CONTROL_USER_MAX && (q->copy.mode == 0) == (nfds == 0));
+	if (q->header.op == CONTROL_GRANT || q->header.op == CONTROL_AUDIT)
+		must(q->text.size > 0 && q->text.size <= CONTROL_TEXT_MAX &&
+		     68 + q->text.size == q->size);
+	if (q->header.op == CONTROL_KEEP)
+		must(nfds == 1 && q->file.which == CONTROL_FILE_DIGESTS);
 	return 0;
 }

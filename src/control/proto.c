@@ -19,6 +19,8 @@ static_assert(sizeof(struct control_id) == 64, "id");
 static_assert(sizeof(struct control_asker) == 80 + 4 * CONTROL_GROUPS_MAX, "asker");
 static_assert(offsetof(struct control_asker, groups) == 80, "asker.groups");
 static_assert(sizeof(struct control_copy) == 72 + CONTROL_PATH_MAX + CONTROL_USER_MAX, "copy");
+static_assert(offsetof(struct control_text, text) == 68, "text");
+static_assert(sizeof(struct control_file) == 68, "file");
 static_assert(offsetof(struct control_request, id) == 24, "body");
 static_assert(sizeof(struct control_answer) == 24, "answer");
 
@@ -80,6 +82,42 @@ static int check_folder(const struct control_folder *f, struct err *err)
 	return check_asker(&f->asker, err);
 }
 
+static bool no_container(const char id[CONTROL_ID_LEN])
+{
+	for (size_t i = 0; i < CONTROL_ID_LEN; i++)
+		if (id[i] != '0')
+			return false;
+	return true;
+}
+
+static int check_text(const struct control_request *q, struct err *err)
+{
+	const struct control_text *t = &q->text;
+
+	if (q->size < offsetof(struct control_text, text) || t->size == 0 ||
+	    t->size != q->size - offsetof(struct control_text, text))
+		return err_set(err, -EPROTO, "wrong size of a text");
+	if (memchr(t->text, '\0', t->size) || memchr(t->text, '\n', t->size))
+		return err_set(err, -EPROTO, "a text of more than one line");
+	if (q->header.op == CONTROL_AUDIT && !no_container(t->id))
+		return err_set(err, -EPROTO, "an id where none belongs");
+	return 0;
+}
+
+static int check_file(const struct control_request *q, size_t nfds, struct err *err)
+{
+	const struct control_file *f = &q->file;
+
+	if (f->which >= CONTROL_FILES ||
+	    (q->header.op == CONTROL_KEEP && f->which != CONTROL_FILE_DIGESTS))
+		return err_set(err, -EPROTO, "unknown file");
+	if (f->which != CONTROL_FILE_GRANT && !no_container(f->id))
+		return err_set(err, -EPROTO, "an id where none belongs");
+	if (nfds != (q->header.op == CONTROL_KEEP ? 1u : 0u))
+		return err_set(err, -EPROTO, "wrong number of descriptors");
+	return 0;
+}
+
 static int check_body(const struct control_request *q, size_t nfds, struct err *err)
 {
 	switch ((enum control_op)q->header.op) {
@@ -89,6 +127,12 @@ static int check_body(const struct control_request *q, size_t nfds, struct err *
 		return check_copy(&q->copy, nfds, err);
 	case CONTROL_FOLDER:
 		return check_folder(&q->folder, err);
+	case CONTROL_GRANT:
+	case CONTROL_AUDIT:
+		return check_text(q, err);
+	case CONTROL_OPEN:
+	case CONTROL_KEEP:
+		return check_file(q, nfds, err);
 	case CONTROL_PING:
 	case CONTROL_STATUS:
 	case CONTROL_DOWN:
@@ -96,13 +140,15 @@ static int check_body(const struct control_request *q, size_t nfds, struct err *
 	case CONTROL_ASKER:
 	case CONTROL_REFRESH:
 	case CONTROL_LIST:
+	case CONTROL_GRANTS:
+	case CONTROL_SOCKET:
 	case CONTROL_OPS:
 		return 0;
 	}
 	return 0;
 }
 
-/* Size of the body of each op. */
+/* Size of the body of each op, the largest where it varies. */
 static const size_t body_size[CONTROL_OPS] = {
 	[CONTROL_RECORD] = sizeof(struct control_asker),
 	[CONTROL_FORGET] = sizeof(struct control_id),
@@ -111,7 +157,18 @@ static const size_t body_size[CONTROL_OPS] = {
 	[CONTROL_COPY] = sizeof(struct control_copy),
 	[CONTROL_LIST] = sizeof(struct control_id),
 	[CONTROL_FOLDER] = sizeof(struct control_folder),
+	[CONTROL_GRANT] = sizeof(struct control_text),
+	[CONTROL_GRANTS] = sizeof(struct control_id),
+	[CONTROL_SOCKET] = sizeof(struct control_id),
+	[CONTROL_OPEN] = sizeof(struct control_file),
+	[CONTROL_KEEP] = sizeof(struct control_file),
+	[CONTROL_AUDIT] = sizeof(struct control_text),
 };
+
+static bool varies(unsigned op)
+{
+	return op == CONTROL_GRANT || op == CONTROL_AUDIT;
+}
 
 int control_request_check(const struct control_request *q, size_t n, size_t nfds, struct err *err)
 {
@@ -124,9 +181,10 @@ int control_request_check(const struct control_request *q, size_t n, size_t nfds
 		return err_set(err, -EPROTO, "not version %d of this protocol", CONTROL_VERSION);
 	if (h->op == 0 || h->op >= CONTROL_OPS)
 		return err_set(err, -EPROTO, "unknown operation %u", h->op);
-	if (q->size != n - head || q->reserved != 0 || q->size != body_size[h->op])
+	if (q->size != n - head || q->reserved != 0 ||
+	    (varies(h->op) ? q->size > body_size[h->op] : q->size != body_size[h->op]))
 		return err_set(err, -EPROTO, "wrong size");
-	if (nfds > 0 && h->op != CONTROL_COPY)
+	if (nfds > 0 && h->op != CONTROL_COPY && h->op != CONTROL_KEEP)
 		return err_set(err, -EPROTO, "unexpected descriptor");
 	if (body_size[h->op] > 0 && !control_id_ok(q->id.id))
 		return err_set(err, -EPROTO, "bad container id");
@@ -158,35 +216,39 @@ ssize_t control_request_recv(int sock, struct control_request *ret, int *ret_fd,
 	return r;
 }
 
-int control_answer_send(int sock, const struct control_header *to, int result, struct slice body)
+int control_answer_send(int sock, const struct control_header *to, int result, struct slice body,
+			int fd)
 {
 	struct control_answer a = { .header = *to,
 				    .result = result,
 				    .size = (uint32_t)MIN(body.n, (size_t)CONTROL_ANSWER_MAX) };
 	struct iovec iov[2] = { { .iov_base = &a, .iov_len = sizeof(a) },
 				{ .iov_base = (void *)body.p, .iov_len = a.size } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	ssize_t r;
 
 	a.header.magic = CONTROL_MAGIC;
 	a.header.version = CONTROL_VERSION;
-	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	r = sock_sendv_fds(sock, iov, 2, &fd, fd >= 0 ? 1 : 0);
+	return r < 0 ? (int)r : 0;
 }
 
-int control_answer_recv(int sock, struct control_answer *ret, char *body)
+int control_answer_recv(int sock, struct control_answer *ret, char *body, int *ret_fd)
 {
 	struct iovec iov[2] = { { .iov_base = ret, .iov_len = sizeof(*ret) },
 				{ .iov_base = body, .iov_len = CONTROL_ANSWER_MAX } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
-	ssize_t r = recvmsg(sock, &msg, 0);
+	int fd = -EBADF;
+	size_t nfds = 0;
+	ssize_t r = sock_recvv_fds(sock, iov, 2, &fd, 1, &nfds);
 
-	if (r < 0)
-		return -errno;
-	if (r == 0)
-		return 0;
-	if ((size_t)r < sizeof(*ret) || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
-	    ret->header.magic != CONTROL_MAGIC || ret->header.version != CONTROL_VERSION ||
-	    ret->size != (size_t)r - sizeof(*ret))
+	*ret_fd = -EBADF;
+	if (r <= 0)
+		return r == -EMSGSIZE ? -EPROTO : (int)r;
+	if ((size_t)r < sizeof(*ret) || ret->header.magic != CONTROL_MAGIC ||
+	    ret->header.version != CONTROL_VERSION || ret->size != (size_t)r - sizeof(*ret)) {
+		(void)fd_close(nfds ? fd : -EBADF);
 		return -EPROTO;
+	}
+	*ret_fd = nfds ? fd : -EBADF;
 	return 1;
 }
 
@@ -195,6 +257,7 @@ int control_ask(const char *socket_path, enum control_op op, int timeout_ms, cha
 {
 	CLEANUP_FREE struct control_request *q = NULL;
 	CLEANUP_FD int sock = sock_connect(socket_path, SOCK_SEQPACKET);
+	CLEANUP_FD int fd = -EBADF;
 	struct control_answer a;
 	struct pollfd p;
 	int r;
@@ -215,7 +278,7 @@ int control_ask(const char *socket_path, enum control_op op, int timeout_ms, cha
 		return err_errno(err, -errno, "%s", socket_path);
 	if (r == 0)
 		return err_set(err, -ETIMEDOUT, "gabiond does not answer on %s", socket_path);
-	r = control_answer_recv(sock, &a, body);
+	r = control_answer_recv(sock, &a, body, &fd);
 	if (r <= 0)
 		return err_set(err, -EPIPE, "gabiond hung up on %s", socket_path);
 	body[a.size] = '\0';

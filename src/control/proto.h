@@ -21,12 +21,14 @@
 
 #define CONTROL_MAGIC 0x43424147u /* "GABC" */
 #define CONTROL_VERSION 1
-#define CONTROL_ID_LEN 64	 /* a container's full id, lower-case hex, no NUL */
-#define CONTROL_GROUPS_MAX 1024	 /* as many as sock_peer() knows */
-#define CONTROL_PATH_MAX 4096	 /* bytes of a path with its NUL */
-#define CONTROL_USER_MAX 256	 /* bytes of a container's Config.User with its NUL */
-#define CONTROL_ANSWER_MAX 65536 /* bytes after a struct control_answer */
-#define CONTROL_LIST_MAX 1000	 /* ids in one answer */
+#define CONTROL_ID_LEN 64	    /* a container's full id, lower-case hex, no NUL */
+#define CONTROL_GROUPS_MAX 1024	    /* as many as sock_peer() knows */
+#define CONTROL_PATH_MAX 4096	    /* bytes of a path with its NUL */
+#define CONTROL_USER_MAX 256	    /* bytes of a container's Config.User with its NUL */
+#define CONTROL_ANSWER_MAX 65536    /* bytes after a struct control_answer */
+#define CONTROL_TEXT_MAX 32768	    /* bytes of a text in a request */
+#define CONTROL_FILE_MAX (8u << 20) /* bytes of a file that the gate has kept */
+#define CONTROL_LIST_MAX 1000	    /* ids in one answer */
 
 enum control_op {
 	CONTROL_PING = 1, /* no body; answer: empty */
@@ -40,6 +42,16 @@ enum control_op {
 	CONTROL_LIST,	  /* struct control_id; answer: the ids of records that sort after it, in
 			     order, at most CONTROL_LIST_MAX; fewer means that these were all */
 	CONTROL_FOLDER,	  /* struct control_folder; answer: empty, the folder is there */
+	CONTROL_GRANT,	  /* struct control_text: lib/grants/ID has this text, once it is on disk;
+			     answer: empty */
+	CONTROL_GRANTS,	  /* struct control_id; like CONTROL_LIST, of lib/grants */
+	CONTROL_SOCKET,	  /* struct control_id; answer: a descriptor, the listening socket
+			     run/sock/ID/docker.sock; CONTROL_NONE: it has no grant */
+	CONTROL_OPEN,  /* struct control_file; answer: a descriptor for reading, or CONTROL_NONE */
+	CONTROL_KEEP,  /* struct control_file and a descriptor (a memfd): the file has its bytes,
+			  once they are on disk; answer: empty */
+	CONTROL_AUDIT, /* struct control_text (id: 64 zeros): one line of lib/audit.log; answer:
+			  empty */
 	CONTROL_OPS,
 };
 
@@ -67,6 +79,14 @@ enum control_copy_mode {
 enum control_copy_flags {
 	CONTROL_COPY_NO_OVERWRITE_DIR = 1u << 0, /* noOverwriteDirNonDir=1 */
 	CONTROL_COPY_UIDGID = 1u << 1,		 /* copyUIDGID=1 */
+};
+
+/* Files that the gate reads or has kept; it opens none itself. */
+enum control_which {
+	CONTROL_FILE_POLICY = 0,  /* run/policy.json: the snapshot in force; never kept */
+	CONTROL_FILE_DIGESTS = 1, /* lib/digests.json: what is known of allowed images */
+	CONTROL_FILE_GRANT = 2,	  /* lib/grants/ID; kept by CONTROL_GRANT */
+	CONTROL_FILES,
 };
 
 struct control_header {
@@ -104,6 +124,18 @@ struct control_folder {
 	char path[CONTROL_PATH_MAX]; /* on the host; NUL-terminated, zero beyond */
 };
 
+/* A message that ends with its text: only `size` bytes of it are sent. */
+struct control_text {
+	char id[CONTROL_ID_LEN];
+	uint32_t size; /* at least one byte */
+	char text[CONTROL_TEXT_MAX];
+};
+
+struct control_file {
+	char id[CONTROL_ID_LEN]; /* 64 zeros but for CONTROL_FILE_GRANT */
+	uint32_t which;		 /* enum control_which */
+};
+
 /* A request as it arrived, checked: magic, version, op, size of the body, ids, ranges, NULs. */
 struct control_request {
 	struct control_header header;
@@ -114,6 +146,8 @@ struct control_request {
 		struct control_asker asker;
 		struct control_copy copy;
 		struct control_folder folder;
+		struct control_text text;
+		struct control_file file;
 	};
 };
 
@@ -136,11 +170,12 @@ int control_request_send(int sock, struct control_request *q, int fd);
 /* Receives one request. Returns its bytes, 0 at end of file, -errno. *ret_fd is -EBADF or owned. */
 ssize_t control_request_recv(int sock, struct control_request *ret, int *ret_fd, size_t *ret_nfds);
 
-/* Answers `to`. Returns 0 or -errno. */
-int control_answer_send(int sock, const struct control_header *to, int result, struct slice body);
-/* Receives one answer; body has room for CONTROL_ANSWER_MAX bytes. 1: received, 0: end of file,
- * -EPROTO: not an answer, -errno. */
-int control_answer_recv(int sock, struct control_answer *ret, char *body);
+/* Answers `to`, with the descriptor fd unless it is negative. Returns 0 or -errno. */
+int control_answer_send(int sock, const struct control_header *to, int result, struct slice body,
+			int fd);
+/* Receives one answer; body has room for CONTROL_ANSWER_MAX bytes; *ret_fd is -EBADF, or a
+ * descriptor that is the caller's. 1: received, 0: end of file, -EPROTO: not an answer, -errno. */
+int control_answer_recv(int sock, struct control_answer *ret, char *body, int *ret_fd);
 
 /* One question over run/control.sock, blocking, for the command line. The answer's text or JSON
  * comes back NUL-terminated in body (room for CONTROL_ANSWER_MAX + 1 bytes). Returns the result of

@@ -27,7 +27,28 @@
 #define COPY 4424
 #define FOLDER_BODY (ASKER + 4096)
 
-enum { PING = 1, STATUS, DOWN, RECORD, FORGET, ASKED, REFRESH, COPYING, LIST, FOLDER };
+#define FILE_BODY 68
+#define TEXT_BODY (68 + 5)
+
+enum {
+	PING = 1,
+	STATUS,
+	DOWN,
+	RECORD,
+	FORGET,
+	ASKED,
+	REFRESH,
+	COPYING,
+	LIST,
+	FOLDER,
+	GRANT,
+	GRANTS,
+	SOCKET,
+	OPEN,
+	KEEP,
+	AUDIT,
+};
+#define LAST AUDIT
 
 /* Offsets in a message. */
 enum {
@@ -47,6 +68,9 @@ enum {
 	AT_COPY_FLAGS = HEAD + 68,
 	AT_PATH = HEAD + 72,
 	AT_USER = HEAD + 4168,
+	AT_TEXT_SIZE = HEAD + 64,
+	AT_TEXT = HEAD + 68,
+	AT_WHICH = HEAD + 64,
 };
 
 struct message {
@@ -66,11 +90,13 @@ static void put32(struct message *m, size_t at, uint32_t v)
 
 static size_t body_of(unsigned op)
 {
-	return op <= DOWN      ? 0
-	       : op == RECORD  ? ASKER
-	       : op == COPYING ? COPY
-	       : op == FOLDER  ? FOLDER_BODY
-			       : 64;
+	return op <= DOWN		    ? 0
+	       : op == RECORD		    ? ASKER
+	       : op == COPYING		    ? COPY
+	       : op == FOLDER		    ? FOLDER_BODY
+	       : op == GRANT || op == AUDIT ? TEXT_BODY
+	       : op == OPEN || op == KEEP   ? FILE_BODY
+					    : 64;
 }
 
 /* A message of that operation, as right as can be. */
@@ -98,6 +124,20 @@ static void make(struct message *m, unsigned op)
 		put(m, AT_PATH, "/x", 3);
 	if (op == FOLDER)
 		put(m, HEAD + ASKER, "/x", 3);
+	if (op == GRANT || op == AUDIT) {
+		put32(m, AT_TEXT_SIZE, 5);
+		put(m, AT_TEXT, "{\"a\"}", 5);
+	}
+	if (op == OPEN || op == KEEP || op == AUDIT)
+		memset((char *)&m->q + AT_ID, '0', 64);
+	if (op == OPEN || op == KEEP)
+		put32(m, AT_WHICH, 1);
+}
+
+/* How many descriptors go with it. */
+static size_t fds_of(unsigned op)
+{
+	return op == KEEP ? 1 : 0;
 }
 
 static int check(const struct message *m, size_t nfds)
@@ -115,9 +155,9 @@ static void test_right(void **state)
 	struct message m;
 
 	(void)state;
-	for (unsigned op = PING; op <= FOLDER; op++) {
+	for (unsigned op = PING; op <= LAST; op++) {
 		make(&m, op);
-		if (check(&m, 0) < 0)
+		if (check(&m, fds_of(op)) < 0)
 			fail_msg("operation %u", op);
 		assert_int_equal(m.q.header.op, op);
 		assert_true(m.q.header.serial == 0x1122334455667788u);
@@ -130,13 +170,13 @@ static void test_head(void **state)
 	struct message m;
 
 	(void)state;
-	for (unsigned op = PING; op <= FOLDER; op++) {
+	for (unsigned op = PING; op <= LAST; op++) {
 		static const size_t fixed[] = { 0, 1, 2, 3, 4, 5, 16, 17, 18, 19, 20, 21, 22, 23 };
 
 		for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
 			make(&m, op);
 			((char *)&m.q)[fixed[i]] ^= 1;
-			if (check(&m, 0) == 0)
+			if (check(&m, fds_of(op)) == 0)
 				fail_msg("operation %u, byte %zu", op, fixed[i]);
 		}
 		for (size_t n = 0; n < HEAD; n++) {
@@ -168,7 +208,8 @@ static void test_head(void **state)
 static void test_ids(void **state)
 {
 	static const unsigned char bad[] = { 'A', 'F', 'g', '/', ':', '`', ' ', '.', 0, 0x80 };
-	static const unsigned ops[] = { RECORD, FORGET, ASKED, REFRESH, COPYING, LIST };
+	static const unsigned ops[] = { RECORD,	 FORGET, ASKED,	 COPYING, LIST,
+					REFRESH, GRANT,	 GRANTS, SOCKET };
 	struct message m;
 
 	(void)state;
@@ -261,10 +302,67 @@ static void test_descriptors(void **state)
 	struct message m;
 
 	(void)state;
-	for (unsigned op = PING; op <= FOLDER; op++) {
+	for (unsigned op = PING; op <= LAST; op++) {
 		make(&m, op);
 		if (op != COPYING)
-			assert_int_equal(check(&m, 1), -EPROTO);
+			assert_int_equal(check(&m, 1 - fds_of(op)), -EPROTO);
+	}
+}
+
+static void test_texts(void **state)
+{
+	static const unsigned ops[] = { GRANT, AUDIT };
+	struct message m;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		make(&m, ops[i]);
+		put32(&m, AT_TEXT_SIZE, 4);
+		assert_int_equal(check(&m, 0), -EPROTO);
+		put32(&m, AT_TEXT_SIZE, 6);
+		assert_int_equal(check(&m, 0), -EPROTO);
+		put32(&m, AT_TEXT_SIZE, UINT32_MAX);
+		assert_int_equal(check(&m, 0), -EPROTO);
+		make(&m, ops[i]); /* none at all */
+		put32(&m, AT_TEXT_SIZE, 0);
+		put32(&m, AT_SIZE, 68);
+		m.n = HEAD + 68;
+		assert_int_equal(check(&m, 0), -EPROTO);
+		put32(&m, AT_SIZE, 67); /* the size itself is cut */
+		m.n = HEAD + 67;
+		assert_int_equal(check(&m, 0), -EPROTO);
+		make(&m, ops[i]);
+		put(&m, AT_TEXT + 2, "\n", 1);
+		assert_int_equal(check(&m, 0), -EPROTO);
+		put(&m, AT_TEXT + 2, "", 1);
+		assert_int_equal(check(&m, 0), -EPROTO);
+		make(&m, ops[i]); /* as long as can be */
+		memset((char *)&m.q + AT_TEXT, 't', CONTROL_TEXT_MAX);
+		put32(&m, AT_TEXT_SIZE, CONTROL_TEXT_MAX);
+		put32(&m, AT_SIZE, 68 + CONTROL_TEXT_MAX);
+		m.n = HEAD + 68 + CONTROL_TEXT_MAX;
+		assert_int_equal(check(&m, 0), 0);
+	}
+	make(&m, AUDIT);
+	put(&m, AT_ID + 9, "1", 1);
+	assert_int_equal(check(&m, 0), -EPROTO);
+}
+
+static void test_files(void **state)
+{
+	struct message m;
+
+	(void)state;
+	for (uint32_t which = 0; which < 5; which++) {
+		for (unsigned op = OPEN; op <= KEEP; op++) {
+			make(&m, op);
+			put32(&m, AT_WHICH, which);
+			assert_int_equal(check(&m, fds_of(op)),
+					 which == 1 || (op == OPEN && which < 3) ? 0 : -EPROTO);
+			put(&m, AT_ID + 63, "f", 1);
+			assert_int_equal(check(&m, fds_of(op)),
+					 op == OPEN && which == 2 ? 0 : -EPROTO);
+		}
 	}
 }
 
@@ -318,29 +416,42 @@ static void test_answer(void **state)
 	struct control_answer a;
 	unsigned char raw[64];
 	int32_t result = -13;
-	int fds[2];
+	int fds[2], fd, pipes[2];
 
 	(void)state;
 	make_pair(fds);
-	assert_int_equal(control_answer_send(fds[0], &to, result, SLICE_LIT("why")), 0);
+	assert_int_equal(control_answer_send(fds[0], &to, result, SLICE_LIT("why"), -EBADF), 0);
 	assert_int_equal(recv(fds[1], raw, sizeof(raw), MSG_PEEK), 24 + 3);
 	assert_memory_equal(raw, "GABC", 4);
 	assert_memory_equal(raw + 16, &result, 4);
 	assert_memory_equal(raw + 20, "\3\0\0\0why", 7);
-	assert_int_equal(control_answer_recv(fds[1], &a, body), 1);
+	assert_int_equal(control_answer_recv(fds[1], &a, body, &fd), 1);
 	assert_int_equal(a.result, -13);
 	assert_int_equal(a.header.op, STATUS);
 	assert_true(a.header.serial == 77);
 	assert_int_equal(a.size, 3);
 	assert_memory_equal(body, "why", 3);
 	memset(text, 't', CONTROL_ANSWER_MAX);
-	assert_int_equal(
-		control_answer_send(fds[0], &to, 0, (struct slice){ text, CONTROL_ANSWER_MAX }), 0);
-	assert_int_equal(control_answer_recv(fds[1], &a, body), 1);
+	assert_int_equal(control_answer_send(fds[0], &to, 0,
+					     (struct slice){ text, CONTROL_ANSWER_MAX }, -EBADF),
+			 0);
+	assert_int_equal(control_answer_recv(fds[1], &a, body, &fd), 1);
 	assert_int_equal(a.size, 65536);
 	assert_memory_equal(body, text, CONTROL_ANSWER_MAX);
+	assert_int_equal(fd, -EBADF);
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	assert_int_equal(control_answer_send(fds[0], &to, 0, SLICE_LIT("end"), pipes[1]), 0);
+	(void)close(pipes[1]);
+	assert_int_equal(control_answer_recv(fds[1], &a, body, &fd), 1);
+	assert_int_equal(a.size, 3);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(write(fd, "x", 1), 1);
+	(void)close(fd);
+	assert_int_equal(read(pipes[0], raw, 2), 1);
+	assert_int_equal(read(pipes[0], raw, 2), 0); /* nobody else has it */
+	(void)close(pipes[0]);
 	(void)close(fds[0]);
-	assert_int_equal(control_answer_recv(fds[1], &a, body), 0);
+	assert_int_equal(control_answer_recv(fds[1], &a, body, &fd), 0);
 	(void)close(fds[1]);
 }
 
@@ -351,20 +462,20 @@ static void test_bad_answers(void **state)
 	static const size_t wrong[] = { 0, 3, 4, 5, 20, 23 };
 	struct control_answer a;
 	unsigned char raw[27];
-	int fds[2];
+	int fds[2], fd;
 
 	(void)state;
 	make_pair(fds);
 	for (size_t i = 0; i <= ARRAY_SIZE(wrong); i++) {
 		struct control_header to = { .op = PING };
 
-		assert_int_equal(control_answer_send(fds[0], &to, 0, SLICE_LIT("abc")), 0);
+		assert_int_equal(control_answer_send(fds[0], &to, 0, SLICE_LIT("abc"), -EBADF), 0);
 		assert_int_equal(recv(fds[1], raw, sizeof(raw), 0), sizeof(raw));
 		if (i < ARRAY_SIZE(wrong))
 			raw[wrong[i]] ^= 1;
 		assert_int_equal(send(fds[0], raw, i < ARRAY_SIZE(wrong) ? sizeof(raw) : 23, 0),
 				 i < ARRAY_SIZE(wrong) ? sizeof(raw) : 23);
-		assert_int_equal(control_answer_recv(fds[1], &a, body), -EPROTO);
+		assert_int_equal(control_answer_recv(fds[1], &a, body, &fd), -EPROTO);
 	}
 	(void)close(fds[0]);
 	(void)close(fds[1]);
@@ -385,7 +496,7 @@ static void serve_one(const char *path, int result, const char *text)
 		int peer = accept4(sock, NULL, NULL, SOCK_CLOEXEC);
 
 		if (control_request_recv(peer, &q, &fd, &nfds) > 0 && result != -1)
-			(void)control_answer_send(peer, &q.header, result, slice_str(text));
+			(void)control_answer_send(peer, &q.header, result, slice_str(text), -EBADF);
 		_exit(0);
 	}
 	assert_true(pid > 0);
@@ -426,6 +537,7 @@ int main(void)
 		cmocka_unit_test(test_right),	    cmocka_unit_test(test_head),
 		cmocka_unit_test(test_ids),	    cmocka_unit_test(test_asker),
 		cmocka_unit_test(test_copy),	    cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_texts),	    cmocka_unit_test(test_files),
 		cmocka_unit_test(test_request),	    cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_bad_answers), cmocka_unit_test(test_ask),
 	};

@@ -274,7 +274,9 @@ static int listen_on(struct daemon *d, struct err *err)
 	if (control < 0)
 		return err_errno(err, control, "listening on %s", path);
 	r = serve_add_channel(&d->serve, control, SERVE_LISTEN);
-	return r < 0 ? err_errno(err, r, "serving %s", path) : 0;
+	if (r < 0)
+		return err_errno(err, r, "serving %s", path);
+	return serve_open_sockets(&d->serve, docker ? docker->gr_gid : (gid_t)-1, err);
 }
 
 /* Says why a service is not there, from its log. */

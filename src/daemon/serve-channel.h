@@ -13,6 +13,7 @@ struct serve_answer {
 	struct serve_answer *next;
 	struct control_header to;
 	int result;
+	int fd; /* owned; -EBADF: none */
 	size_t size;
 	char body[];
 };
@@ -32,6 +33,8 @@ struct serve_channel {
 /* Sends or queues; a peer that does not read is dropped in the end. ch may be dead. */
 void serve_answer(struct serve_channel *ch, const struct control_header *to, int result,
 		  struct slice body);
+/* The same, DONE with a descriptor and nothing else. */
+void serve_answer_fd(struct serve_channel *ch, const struct control_header *to, int take_fd);
 /* The same with a text. */
 void serve_answer_err(struct serve_channel *ch, const struct control_header *to,
 		      const struct err *err);
@@ -47,6 +50,17 @@ void serve_copy_reap(struct serve *s);
 void serve_folder_start(struct serve_channel *ch, const struct control_request *q, int take_fd);
 /* The channel is going: nobody waits for those answers any more. */
 void serve_folder_drop(const struct serve_channel *ch);
+
+/* serve-grant.c: containers that may have the engine's socket; files that the gate reads or has
+ * kept; the audit log. */
+void serve_grant(struct serve_channel *ch, const struct control_request *q, int take_fd);
+void serve_socket(struct serve_channel *ch, const struct control_request *q, int take_fd);
+void serve_open(struct serve_channel *ch, const struct control_request *q, int take_fd);
+void serve_keep(struct serve_channel *ch, const struct control_request *q, int take_fd);
+void serve_audit(struct serve_channel *ch, const struct control_request *q, int take_fd);
+/* The container is gone: its grant and its socket too. */
+int serve_grant_forget(struct serve *s, const char id[CONTROL_ID_LEN + 1], struct err *err);
+void serve_grants_done(struct serve *s);
 
 /* serve-box.c: what run/containers/ID.json says of a container, see runtime/record.h. */
 struct serve_box {

@@ -2,11 +2,9 @@
 #include "daemon/serve.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,6 +15,7 @@
 #include "base/sock.h"
 #include "daemon/serve-channel.h"
 #include "settings/asker.h"
+#include "settings/records.h"
 
 #define REQUESTS_PER_ROUND 32
 #define ACCEPTS_PER_ROUND 8
@@ -30,6 +29,12 @@
 static void channel_free(struct loop_deferred *d)
 {
 	free(CONTAINER_OF(d, struct serve_channel, later));
+}
+
+static void answer_free(struct serve_answer *a)
+{
+	a->fd = fd_close(a->fd);
+	free(a);
 }
 
 static void channel_drop(struct serve_channel *ch)
@@ -46,7 +51,7 @@ static void channel_drop(struct serve_channel *ch)
 		struct serve_answer *a = ch->first;
 
 		ch->first = a->next;
-		free(a);
+		answer_free(a);
 	}
 	loop_fd_stop(&ch->watch);
 	ch->fd = fd_close(ch->fd);
@@ -57,16 +62,18 @@ static void channel_drop(struct serve_channel *ch)
 }
 
 static void queue(struct serve_channel *ch, const struct control_header *to, int result,
-		  struct slice body)
+		  struct slice body, int take_fd)
 {
 	struct serve_answer *a = calloc(1, sizeof(*a) + body.n);
 
 	if (!a) {
+		(void)fd_close(take_fd);
 		channel_drop(ch);
 		return;
 	}
 	a->to = *to;
 	a->result = result;
+	a->fd = take_fd;
 	a->size = body.n;
 	if (body.n)
 		memcpy(a->body, body.p, body.n);
@@ -76,18 +83,30 @@ static void queue(struct serve_channel *ch, const struct control_header *to, int
 		channel_drop(ch);
 }
 
-void serve_answer(struct serve_channel *ch, const struct control_header *to, int result,
-		  struct slice body)
+static void answer(struct serve_channel *ch, const struct control_header *to, int result,
+		   struct slice body, int take_fd)
 {
+	CLEANUP_FD int fd = take_fd;
 	int r;
 
 	if (ch->dead)
 		return;
-	r = ch->first ? -EAGAIN : control_answer_send(ch->fd, to, result, body);
+	r = ch->first ? -EAGAIN : control_answer_send(ch->fd, to, result, body, fd);
 	if (r == -EAGAIN)
-		queue(ch, to, result, body);
+		queue(ch, to, result, body, TAKE_FD(fd));
 	else if (r < 0)
 		channel_drop(ch);
+}
+
+void serve_answer(struct serve_channel *ch, const struct control_header *to, int result,
+		  struct slice body)
+{
+	answer(ch, to, result, body, -EBADF);
+}
+
+void serve_answer_fd(struct serve_channel *ch, const struct control_header *to, int take_fd)
+{
+	answer(ch, to, CONTROL_DONE, SLICE_NULL, take_fd);
 }
 
 void serve_answer_err(struct serve_channel *ch, const struct control_header *to,
@@ -101,7 +120,7 @@ static void send_queued(struct serve_channel *ch)
 	while (ch->first) {
 		struct serve_answer *a = ch->first;
 		int r = control_answer_send(ch->fd, &a->to, a->result,
-					    (struct slice){ a->body, a->size });
+					    (struct slice){ a->body, a->size }, a->fd);
 
 		if (r == -EAGAIN)
 			return;
@@ -110,7 +129,7 @@ static void send_queued(struct serve_channel *ch)
 			return;
 		}
 		ch->first = a->next;
-		free(a);
+		answer_free(a);
 	}
 	ch->last = &ch->first;
 	if (loop_fd_want(&ch->watch, EPOLLIN) < 0)
@@ -193,7 +212,8 @@ static void on_forget(struct serve_channel *ch, const struct control_request *q,
 
 	(void)fd_close(take_fd);
 	id_text(q->id.id, id);
-	if (asker_forget(ch->serve->instance->lib, id, &err) < 0)
+	if (serve_grant_forget(ch->serve, id, &err) < 0 ||
+	    asker_forget(ch->serve->instance->lib, id, &err) < 0)
 		serve_answer_err(ch, &q->header, &err);
 	else
 		serve_answer(ch, &q->header, CONTROL_DONE, SLICE_NULL);
@@ -246,52 +266,15 @@ static void on_refresh(struct serve_channel *ch, const struct control_request *q
 	serve_answer(ch, &q->header, r, SLICE_NULL);
 }
 
-static int by_id(const void *a, const void *b)
-{
-	return memcmp(a, b, CONTROL_ID_LEN);
-}
-
-/* All ids of records after `after`, sorted; *ret is allocated. */
-static int list_ids(const char *lib, const char *after, struct control_id **ret, size_t *ret_n)
-{
-	CLEANUP_FREE struct control_id *ids = NULL;
-	CLEANUP_DIR DIR *d = NULL;
-	char path[PATH_MAX];
-	size_t size = 0;
-	size_t n = 0;
-	struct dirent *e;
-
-	(void)snprintf(path, sizeof(path), "%s/askers", lib);
-	d = opendir(path);
-	while (d && (e = readdir(d)) != NULL) {
-		if (strlen(e->d_name) != CONTROL_ID_LEN || !control_id_ok(e->d_name) ||
-		    memcmp(e->d_name, after, CONTROL_ID_LEN) <= 0)
-			continue;
-		if (n == size) {
-			struct control_id *more;
-
-			size = size ? size * 2 : 64;
-			more = reallocarray(ids, size, sizeof(*ids));
-			if (!more)
-				return -ENOMEM;
-			ids = more;
-		}
-		memcpy(ids[n++].id, e->d_name, CONTROL_ID_LEN);
-	}
-	if (n)
-		qsort(ids, n, sizeof(*ids), by_id);
-	*ret = TAKE_PTR(ids);
-	*ret_n = n;
-	return 0;
-}
-
 static void on_list(struct serve_channel *ch, const struct control_request *q, int take_fd)
 {
-	CLEANUP_FREE struct control_id *ids = NULL;
+	const char *folder = q->header.op == CONTROL_GRANTS ? RECORDS_GRANTS : RECORDS_ASKERS;
+	CLEANUP_FREE char(*ids)[RECORDS_ID_LEN] = NULL;
 	size_t n = 0;
 
+	static_assert(RECORDS_ID_LEN == CONTROL_ID_LEN, "ids");
 	(void)fd_close(take_fd);
-	if (list_ids(ch->serve->instance->lib, q->id.id, &ids, &n) < 0) {
+	if (records_list(ch->serve->instance->lib, folder, q->id.id, &ids, &n) < 0) {
 		serve_answer(ch, &q->header, -ENOMEM, SLICE_LIT("out of memory"));
 		return;
 	}
@@ -315,6 +298,12 @@ static const struct permit {
 	[CONTROL_COPY] = { SERVE_GATE, serve_copy_start },
 	[CONTROL_LIST] = { SERVE_GATE, on_list },
 	[CONTROL_FOLDER] = { SERVE_GATE, serve_folder_start },
+	[CONTROL_GRANT] = { SERVE_GATE, serve_grant },
+	[CONTROL_GRANTS] = { SERVE_GATE, on_list },
+	[CONTROL_SOCKET] = { SERVE_GATE, serve_socket },
+	[CONTROL_OPEN] = { SERVE_GATE, serve_open },
+	[CONTROL_KEEP] = { SERVE_GATE, serve_keep },
+	[CONTROL_AUDIT] = { SERVE_GATE, serve_audit },
 };
 
 static void handle(struct serve_channel *ch, const struct control_request *q, size_t n, int fd,
@@ -389,7 +378,7 @@ int serve_init(struct serve *s, struct loop *l, const struct instance *instance)
 {
 	struct stat st;
 
-	*s = (struct serve){ .loop = l, .instance = instance };
+	*s = (struct serve){ .loop = l, .instance = instance, .socket_group = (gid_t)-1 };
 	if (instance->private_dir && stat(instance->dir, &st) == 0)
 		s->owner = st.st_uid;
 	return 0;
@@ -467,4 +456,5 @@ void serve_done(struct serve *s)
 		if (s->channels[i])
 			channel_drop(s->channels[i]);
 	serve_copy_reap(s);
+	serve_grants_done(s);
 }

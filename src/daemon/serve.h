@@ -4,8 +4,8 @@
  * for which container, fresh views, copies, status, down. Plugged into gabiond's loop; never blocks
  * but for the sync of a record.
  *
- * What a channel may ask is a table in serve.c: the gate's socket pair RECORD, FORGET, ASKER,
- * REFRESH, COPY, LIST; a connection to run/control.sock PING and STATUS, and DOWN when the peer is
+ * What a channel may ask is a table in serve.c: the gate's socket pair everything that is about
+ * containers and files; a connection to run/control.sock PING and STATUS, and DOWN when the peer is
  * root or the user that owns a private instance's folder.
  */
 #pragma once
@@ -26,6 +26,7 @@ enum serve_kind {
 struct serve_channel;
 struct serve_copy;
 struct serve_folder;
+struct serve_grant;
 
 struct serve {
 	struct loop *loop;
@@ -45,10 +46,15 @@ struct serve {
 	struct serve_copy *copies[SERVE_COPIES_MAX];
 	struct serve_folder *folders; /* being made */
 	size_t nfolders;
+	gid_t socket_group;	    /* of containers' sockets, as of DIR/run/docker.sock */
+	struct serve_grant *grants; /* containers' listening sockets, which outlive every gate */
 };
 
 /* instance is borrowed and must outlive s. Returns 0 or -errno. */
 int serve_init(struct serve *s, struct loop *l, const struct instance *instance);
+/* Makes the sockets of all containers that have a grant: they have to be there before the engine
+ * starts such a container again. socket_group: -1 leaves it. Returns 0 or -errno. */
+int serve_open_sockets(struct serve *s, gid_t socket_group, struct err *err);
 /* Closes every channel and kills the copies that run. */
 void serve_done(struct serve *s);
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -24,6 +25,7 @@
 #include "base/test-dir.h"
 #include "base/util.h"
 #include "control/proto.h"
+#include "daemon/serve-channel.h"
 
 struct fixture {
 	char dir[TEST_DIR_MAX];
@@ -35,6 +37,7 @@ struct fixture {
 	struct control_request q;
 	struct control_answer a;
 	char body[CONTROL_ANSWER_MAX + 1];
+	int fd; /* what came with the answer; the test's */
 	int downs;
 	int gone;
 };
@@ -119,7 +122,7 @@ static int ask(int sock, int fd)
 		int r;
 
 		assert_int_equal(loop_once(&f.loop, 20), 0);
-		r = control_answer_recv(sock, &f.a, f.body);
+		r = control_answer_recv(sock, &f.a, f.body, &f.fd);
 		if (r == -EAGAIN)
 			continue;
 		assert_int_equal(r, 1);
@@ -326,11 +329,11 @@ static void test_bad_messages(void **state)
 	assert_int_equal(ask(f.client, -EBADF), -EPROTO);
 	assert_int_equal(write(f.client, "x", 1), 1);
 	assert_int_equal(loop_once(&f.loop, 100), 0);
-	assert_int_equal(control_answer_recv(f.client, &f.a, f.body), 0); /* closed */
+	assert_int_equal(control_answer_recv(f.client, &f.a, f.body, &f.fd), 0); /* closed */
 	/* The gate is ours: it must not be wrong. */
 	assert_int_equal(control_request_send(f.gate, &f.q, -EBADF), 0);
 	assert_int_equal(loop_once(&f.loop, 100), 0);
-	assert_int_equal(control_answer_recv(f.gate, &f.a, f.body), 0);
+	assert_int_equal(control_answer_recv(f.gate, &f.a, f.body, &f.fd), 0);
 	assert_int_equal(f.gone, 1);
 }
 
@@ -356,7 +359,7 @@ static void test_slow_gate(void **state)
 		if (sent < 500 && control_request_send(f.gate, &f.q, -EBADF) == 0)
 			sent++;
 		else
-			while (control_answer_recv(f.gate, &f.a, f.body) == 1) {
+			while (control_answer_recv(f.gate, &f.a, f.body, &f.fd) == 1) {
 				assert_int_equal(f.a.size, sizeof(struct control_asker));
 				got++;
 				(void)loop_once(&f.loop, 0);
@@ -409,14 +412,162 @@ static void test_clients_of_one_user(void **state)
 
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
+static void request_text(enum control_op op, char fill, const char *text)
+{
+	request(op, offsetof(struct control_text, text) + strlen(text), fill);
+	f.q.text.size = (uint32_t)strlen(text);
+	memcpy(f.q.text.text, text, strlen(text));
+}
+
+static void request_file(enum control_op op, enum control_which which)
+{
+	request(op, sizeof(f.q.file), '0');
+	f.q.file.which = which;
+}
+
+static void assert_file(const char *name, const char *text)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(65536);
+	char path[PATH_MAX];
+
+	assert_int_equal(file_read(test_path(path, f.dir, name), &b), 0);
+	assert_int_equal(b.n, strlen(text));
+	assert_memory_equal(b.p, text, b.n);
+}
+
+/* Somebody connects to the path; whoever listens on fd sees it. */
+static void assert_listens(int fd, const char *path)
+{
+	int client = sock_connect(path, SOCK_STREAM);
+	int peer;
+
+	assert_true(client >= 0);
+	peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(peer >= 0);
+	(void)close(peer);
+	(void)close(client);
+}
+
+#define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static void test_grants(void **state)
+{
+	struct err err = ERR_INIT;
+	char path[PATH_MAX];
+	struct stat st;
+	int first;
+
+	(void)state;
+	request(CONTROL_SOCKET, sizeof(f.q.id), 'a');
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_NONE); /* it may not */
+	request_text(CONTROL_GRANT, 'a', "{\"image\":{}}");
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	assert_file("lib/grants/" ID_A, "{\"image\":{}}");
+	request(CONTROL_GRANTS, sizeof(f.q.id), '0');
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	assert_int_equal(f.a.size, 64);
+	assert_memory_equal(f.body, ID_A, 64);
+	request(CONTROL_SOCKET, sizeof(f.q.id), 'a');
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	first = f.fd;
+	test_path(path, f.dir, "run/sock/" ID_A "/docker.sock");
+	assert_listens(first, path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	test_path(path, f.dir, "run/sock");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700); /* nobody else's way to it */
+	/* the next gate gets the same one */
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	(void)close(first);
+	test_path(path, f.dir, "run/sock/" ID_A "/docker.sock");
+	assert_listens(f.fd, path);
+	(void)close(f.fd);
+	/* after a reboot: before anything starts */
+	serve_grants_done(&f.serve);
+	assert_int_equal(serve_open_sockets(&f.serve, (gid_t)-1, &err), 0);
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	assert_listens(f.fd, path);
+	(void)close(f.fd);
+	request(CONTROL_FORGET, sizeof(f.q.id), 'a');
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	assert_int_equal(access(path, F_OK), -1);
+	test_path(path, f.dir, "run/sock/" ID_A);
+	assert_int_equal(access(path, F_OK), -1);
+	request(CONTROL_SOCKET, sizeof(f.q.id), 'a');
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_NONE);
+	request_text(CONTROL_GRANT, 'a', "x"); /* not for everybody's socket */
+	assert_int_equal(ask(f.client, -EBADF), CONTROL_DENIED);
+}
+
+static void test_files(void **state)
+{
+	char text[8] = "";
+	int mem = memfd_create("digests", MFD_CLOEXEC);
+	int pipes[2];
+
+	(void)state;
+	for (int which = 0; which < 2; which++) {
+		request_file(CONTROL_OPEN, (enum control_which)which);
+		assert_int_equal(ask(f.gate, -EBADF), CONTROL_NONE);
+	}
+	assert_int_equal(write(mem, "{1}", 3), 3);
+	request_file(CONTROL_KEEP, CONTROL_FILE_DIGESTS);
+	assert_int_equal(ask(f.gate, mem), CONTROL_DONE);
+	assert_file("lib/digests.json", "{1}");
+	request_file(CONTROL_OPEN, CONTROL_FILE_DIGESTS);
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	assert_int_equal(read(f.fd, text, sizeof(text)), 3);
+	assert_string_equal(text, "{1}");
+	assert_int_equal(write(f.fd, "x", 1), -1);
+	(void)close(f.fd);
+	/* gabiond waits for nobody: a pipe is no file */
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	request_file(CONTROL_KEEP, CONTROL_FILE_DIGESTS);
+	assert_int_equal(ask(f.gate, pipes[0]), -EINVAL);
+	assert_int_equal(ftruncate(mem, CONTROL_FILE_MAX + 1), 0);
+	assert_int_equal(ask(f.gate, mem), -EFBIG);
+	assert_file("lib/digests.json", "{1}");
+	(void)close(mem);
+	(void)close(pipes[0]);
+	(void)close(pipes[1]);
+}
+
+static void test_audit(void **state)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	(void)state;
+	request_text(CONTROL_AUDIT, '0', "{\"n\":1}");
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	request_text(CONTROL_AUDIT, '0', "{\"n\":2}");
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	assert_file("lib/audit.log", "{\"n\":1}\n{\"n\":2}\n");
+	/* full: the old one is put aside, whole */
+	assert_int_equal(truncate(test_path(path, f.dir, "lib/audit.log"), 16 * 1024 * 1024), 0);
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	assert_file("lib/audit.log", "{\"n\":2}\n");
+	assert_int_equal(stat(test_path(path, f.dir, "lib/audit.log.1"), &st), 0);
+	assert_int_equal(st.st_size, 16 * 1024 * 1024);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_client),	   T(test_permits),
-		T(test_records),   T(test_list),
-		T(test_refresh),   T(test_copy_of_nobody),
-		T(test_gate_gone), T(test_bad_messages),
-		T(test_slow_gate), T(test_clients_of_one_user),
+		cmocka_unit_test_setup_teardown(test_grants, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_audit, setup, teardown),
+		T(test_client),
+		T(test_permits),
+		T(test_records),
+		T(test_list),
+		T(test_refresh),
+		T(test_copy_of_nobody),
+		T(test_gate_gone),
+		T(test_bad_messages),
+		T(test_slow_gate),
+		T(test_clients_of_one_user),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

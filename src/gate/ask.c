@@ -83,7 +83,7 @@ static void send_waiting(struct ask *a)
 static void receive(struct ask *a)
 {
 	struct control_answer head;
-	int r = control_answer_recv(a->fd, &head, a->body);
+	int r = control_answer_recv(a->fd, &head, a->body, &a->got);
 
 	if (r == -EAGAIN || r == -EINTR)
 		return;
@@ -95,8 +95,9 @@ static void receive(struct ask *a)
 		if (c->serial != head.header.serial || c->unsent)
 			continue;
 		answer(c, head.result, (struct slice){ a->body, head.size });
-		return;
+		break;
 	}
+	a->got = fd_close(a->got);
 }
 
 static void ready(struct loop_fd *f, uint32_t events)
@@ -113,7 +114,7 @@ int ask_init(struct ask *a, struct loop *l, int take_fd, void (*lost)(struct ask
 {
 	int r;
 
-	*a = (struct ask){ .loop = l, .fd = take_fd, .lost = lost };
+	*a = (struct ask){ .loop = l, .fd = take_fd, .got = -EBADF, .lost = lost };
 	if (take_fd < 0)
 		return 0;
 	a->body = malloc(CONTROL_ANSWER_MAX);

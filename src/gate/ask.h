@@ -26,6 +26,8 @@ struct ask {
 	uint64_t serial;
 	struct ask_call *calls;
 	char *body; /* CONTROL_ANSWER_MAX bytes for the answer being read */
+	int got;    /* while answered() runs: the descriptor that came along, for it to take; else
+		       -EBADF */
 	void (*lost)(struct ask *a);
 };
 

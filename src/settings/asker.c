@@ -2,31 +2,15 @@
 #include "settings/asker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "settings/records.h"
 #include "json/json.h"
 
 #define RECORD_MAX 32768u
-
-static int record_path(const char *lib, const char *id, char path[PATH_MAX], struct err *err)
-{
-	size_t n = strspn(id, "0123456789abcdef");
-	int r;
-
-	if (n != ASKER_ID_LEN || id[n] != '\0')
-		return err_set(err, -EINVAL, "not a full container id");
-	r = snprintf(path, PATH_MAX, "%s/askers/%s", lib, id);
-	if (r < 0 || r >= PATH_MAX)
-		return err_set(err, -ENAMETOOLONG, "path of the record of container %.12s", id);
-	return 0;
-}
 
 static int take_id(const struct json *obj, const char *key, uint32_t *ret)
 {
@@ -62,7 +46,7 @@ int asker_load(const char *lib, const char *id, struct asker *ret, struct err *e
 	struct json *v;
 	int r;
 
-	r = record_path(lib, id, path, err);
+	r = records_path(lib, RECORDS_ASKERS, id, path, err);
 	if (r < 0)
 		return r;
 	r = file_read(path, &text);
@@ -87,39 +71,18 @@ int asker_load(const char *lib, const char *id, struct asker *ret, struct err *e
 int asker_store(const char *lib, const char *id, const struct asker *a, struct err *err)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
-	char dir[PATH_MAX];
-	char path[PATH_MAX];
-	int r;
 
-	r = record_path(lib, id, path, err);
-	if (r < 0)
-		return r;
 	buf_printf(&text, "{\"uid\":%u,\"gid\":%u,\"groups\":[", a->uid, a->gid);
 	for (size_t i = 0; i < a->ngroups; i++)
 		buf_printf(&text, "%s%u", i ? "," : "", a->groups[i]);
 	buf_printf(&text, "]%s%s}\n", a->truncated ? ",\"truncated\":true" : "",
 		   a->binds ? ",\"binds\":true" : "");
 	if (!buf_ok(&text))
-		return err_set(err, -ENOMEM, "%s", path);
-	r = file_replace_at(AT_FDCWD, path, buf_slice(&text), 0644, true);
-	if (r == -ENOENT) {
-		(void)snprintf(dir, sizeof(dir), "%s/askers", lib);
-		r = file_mkdirs(dir, 0755);
-		if (r == 0)
-			r = file_replace_at(AT_FDCWD, path, buf_slice(&text), 0644, true);
-	}
-	return r < 0 ? err_errno(err, r, "%s", path) : 0;
+		return err_set(err, -ENOMEM, "record of container %.12s", id);
+	return records_store(lib, RECORDS_ASKERS, id, buf_slice(&text), err);
 }
 
 int asker_forget(const char *lib, const char *id, struct err *err)
 {
-	char path[PATH_MAX];
-	int r;
-
-	r = record_path(lib, id, path, err);
-	if (r < 0)
-		return r;
-	if (unlink(path) < 0 && errno != ENOENT)
-		return err_errno(err, -errno, "%s", path);
-	return 0;
+	return records_forget(lib, RECORDS_ASKERS, id, err);
 }

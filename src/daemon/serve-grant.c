@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Containers that may have the engine's socket. The gate decides and has the facts kept in
+ * lib/grants/ID; each such container gets a socket of its own, run/sock/ID/docker.sock, whose
+ * listening end is kept here, so that it outlives every gate. gabion-runc puts it into the
+ * container when it agrees.
+ *
+ * And the gate's files, since it opens none itself: their bytes are nothing to gabiond.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/sock.h"
+#include "daemon/serve-channel.h"
+#include "settings/records.h"
+
+#define GRANTS_MAX 4096 /* a listening socket each */
+#define AUDIT_MAX (16 * 1024 * 1024)
+#define AUDIT_KEEP 4 /* older logs beside the current one */
+
+struct serve_grant {
+	struct serve_grant *next;
+	char id[CONTROL_ID_LEN + 1];
+	int fd; /* listening */
+};
+
+static struct serve_grant *find(struct serve *s, const char *id)
+{
+	struct serve_grant *g = s->grants;
+
+	while (g && memcmp(g->id, id, CONTROL_ID_LEN) != 0)
+		g = g->next;
+	return g;
+}
+
+static void socket_path(const struct serve *s, const char *id, const char *name, char *ret)
+{
+	(void)snprintf(ret, PATH_MAX, "%s/sock/%.64s%s", s->instance->run, id, name);
+}
+
+static int make_socket(struct serve *s, const char *id, struct serve_grant **ret, struct err *err)
+{
+	CLEANUP_FREE struct serve_grant *g = calloc(1, sizeof(*g));
+	char path[PATH_MAX];
+	size_t n = 0;
+	int r;
+
+	if (!g)
+		return err_errno(err, -ENOMEM, "socket of container %.12s", id);
+	for (const struct serve_grant *o = s->grants; o; o = o->next)
+		n++;
+	if (n >= GRANTS_MAX)
+		return err_set(err, -EMFILE, "more than %d containers have the engine's socket",
+			       GRANTS_MAX);
+	(void)snprintf(path, sizeof(path), "%s/sock", s->instance->run);
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return err_errno(err, -errno, "%s", path);
+	socket_path(s, id, "", path);
+	r = file_mkdirs(path, 0700);
+	if (r < 0)
+		return err_errno(err, r, "%s", path);
+	socket_path(s, id, "/docker.sock", path);
+	g->fd = sock_listen(path, SOCK_STREAM, 0660, s->socket_group);
+	if (g->fd < 0)
+		return err_errno(err, g->fd, "listening on %s", path);
+	memcpy(g->id, id, CONTROL_ID_LEN);
+	g->next = s->grants;
+	s->grants = g;
+	*ret = TAKE_PTR(g);
+	return 0;
+}
+
+static bool has_record(const struct serve *s, const char *id)
+{
+	char path[PATH_MAX];
+
+	return records_path(s->instance->lib, RECORDS_GRANTS, id, path, NULL) == 0 &&
+	       faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void serve_socket(struct serve_channel *ch, const struct control_request *q, int take_fd)
+{
+	char id[CONTROL_ID_LEN + 1] = "";
+	struct err err = ERR_INIT;
+	struct serve_grant *g;
+	int fd;
+
+	(void)fd_close(take_fd);
+	memcpy(id, q->id.id, CONTROL_ID_LEN);
+	if (!has_record(ch->serve, id)) {
+		serve_answer(ch, &q->header, CONTROL_NONE, SLICE_NULL);
+		return;
+	}
+	g = find(ch->serve, id);
+	if (!g && make_socket(ch->serve, id, &g, &err) < 0) {
+		serve_answer_err(ch, &q->header, &err);
+		return;
+	}
+	fd = fcntl(g->fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0) {
+		(void)err_errno(&err, -errno, "socket of container %.12s", id);
+		serve_answer_err(ch, &q->header, &err);
+		return;
+	}
+	serve_answer_fd(ch, &q->header, fd);
+}
+
+void serve_grant(struct serve_channel *ch, const struct control_request *q, int take_fd)
+{
+	char id[CONTROL_ID_LEN + 1] = "";
+	struct err err = ERR_INIT;
+
+	(void)fd_close(take_fd);
+	memcpy(id, q->text.id, CONTROL_ID_LEN);
+	if (records_store(ch->serve->instance->lib, RECORDS_GRANTS, id,
+			  (struct slice){ q->text.text, q->text.size }, &err) < 0) {
+		log_error("grant of container %.12s: %s", id, err.text);
+		serve_answer_err(ch, &q->header, &err);
+		return;
+	}
+	serve_answer(ch, &q->header, CONTROL_DONE, SLICE_NULL);
+}
+
+int serve_grant_forget(struct serve *s, const char id[CONTROL_ID_LEN + 1], struct err *err)
+{
+	char path[PATH_MAX];
+
+	for (struct serve_grant **p = &s->grants; *p; p = &(*p)->next) {
+		struct serve_grant *g = *p;
+
+		if (memcmp(g->id, id, CONTROL_ID_LEN) != 0)
+			continue;
+		*p = g->next;
+		(void)fd_close(g->fd);
+		free(g);
+		break;
+	}
+	socket_path(s, id, "/docker.sock", path);
+	(void)unlink(path);
+	socket_path(s, id, "", path);
+	(void)rmdir(path);
+	return records_forget(s->instance->lib, RECORDS_GRANTS, id, err);
+}
+
+int serve_open_sockets(struct serve *s, gid_t socket_group, struct err *err)
+{
+	char first[CONTROL_ID_LEN];
+	CLEANUP_FREE char(*ids)[RECORDS_ID_LEN] = NULL;
+	size_t n = 0;
+	int r;
+
+	s->socket_group = socket_group;
+	memset(first, '0', sizeof(first));
+	r = records_list(s->instance->lib, RECORDS_GRANTS, first, &ids, &n);
+	if (r < 0)
+		return err_errno(err, r, "containers with the engine's socket");
+	for (size_t i = 0; i < n && r == 0; i++) {
+		struct serve_grant *g;
+
+		r = make_socket(s, ids[i], &g, err);
+	}
+	return r;
+}
+
+void serve_grants_done(struct serve *s)
+{
+	while (s->grants) {
+		struct serve_grant *g = s->grants;
+
+		s->grants = g->next;
+		(void)fd_close(g->fd);
+		free(g);
+	}
+}
+
+/* --- files --- */
+
+static int file_path(const struct serve *s, const struct control_file *f, char *ret,
+		     struct err *err)
+{
+	char id[CONTROL_ID_LEN + 1] = "";
+
+	switch ((enum control_which)f->which) {
+	case CONTROL_FILE_POLICY:
+		(void)snprintf(ret, PATH_MAX, "%s/policy.json", s->instance->run);
+		return 0;
+	case CONTROL_FILE_DIGESTS:
+		(void)snprintf(ret, PATH_MAX, "%s/digests.json", s->instance->lib);
+		return 0;
+	case CONTROL_FILE_GRANT:
+		memcpy(id, f->id, CONTROL_ID_LEN);
+		return records_path(s->instance->lib, RECORDS_GRANTS, id, ret, err);
+	case CONTROL_FILES:
+		break;
+	}
+	return err_set(err, -EINVAL, "no such file");
+}
+
+void serve_open(struct serve_channel *ch, const struct control_request *q, int take_fd)
+{
+	struct err err = ERR_INIT;
+	char path[PATH_MAX];
+	int fd;
+
+	(void)fd_close(take_fd);
+	if (file_path(ch->serve, &q->file, path, &err) < 0) {
+		serve_answer_err(ch, &q->header, &err);
+		return;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT) {
+		serve_answer(ch, &q->header, CONTROL_NONE, SLICE_NULL);
+	} else if (fd < 0) {
+		(void)err_errno(&err, -errno, "%s", path);
+		serve_answer_err(ch, &q->header, &err);
+	} else {
+		serve_answer_fd(ch, &q->header, fd);
+	}
+}
+
+void serve_keep(struct serve_channel *ch, const struct control_request *q, int take_fd)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(CONTROL_FILE_MAX);
+	CLEANUP_FD int fd = take_fd;
+	struct err err = ERR_INIT;
+	struct stat st;
+	char path[PATH_MAX];
+	int r = file_path(ch->serve, &q->file, path, &err);
+
+	/* A regular file only: gabiond waits for nobody. */
+	if (r == 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))
+		r = err_set(&err, -EINVAL, "what is kept has to be in a file");
+	if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
+		r = err_errno(&err, -errno, "what is kept");
+	if (r == 0) {
+		r = file_read_fd(fd, &text);
+		if (r == 0)
+			r = file_replace_at(AT_FDCWD, path, buf_slice(&text), 0644, true);
+		if (r < 0)
+			(void)err_errno(&err, r, "%s", path);
+	}
+	if (r < 0)
+		serve_answer_err(ch, &q->header, &err);
+	else
+		serve_answer(ch, &q->header, CONTROL_DONE, SLICE_NULL);
+}
+
+/* --- the audit log --- */
+
+/* lib/audit.log, or an older one of that number. */
+static void audit_path(const struct serve *s, int number, char *ret)
+{
+	if (number == 0)
+		(void)snprintf(ret, PATH_MAX, "%s/audit.log", s->instance->lib);
+	else
+		(void)snprintf(ret, PATH_MAX, "%s/audit.log.%d", s->instance->lib, number);
+}
+
+static void rotate(const struct serve *s)
+{
+	char from[PATH_MAX];
+	char to[PATH_MAX];
+
+	for (int i = AUDIT_KEEP; i > 0; i--) {
+		audit_path(s, i - 1, from);
+		audit_path(s, i, to);
+		(void)rename(from, to);
+	}
+}
+
+static int append(const struct serve *s, const char *path, struct slice line)
+{
+	CLEANUP_FD int fd =
+		open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size + (off_t)line.n > AUDIT_MAX) {
+		rotate(s);
+		(void)fd_close(TAKE_FD(fd));
+		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+		if (fd < 0)
+			return -errno;
+	}
+	n = write(fd, line.p, line.n);
+	return n < 0 ? -errno : (size_t)n == line.n ? 0 : -EIO;
+}
+
+void serve_audit(struct serve_channel *ch, const struct control_request *q, int take_fd)
+{
+	CLEANUP_BUF struct buf line = BUF_INIT(CONTROL_TEXT_MAX + 1);
+	struct err err = ERR_INIT;
+	char path[PATH_MAX];
+	int r;
+
+	(void)fd_close(take_fd);
+	audit_path(ch->serve, 0, path);
+	buf_add(&line, q->text.text, q->text.size);
+	buf_add_char(&line, '\n');
+	r = buf_ok(&line) ? append(ch->serve, path, buf_slice(&line)) : -ENOMEM;
+	if (r < 0) {
+		(void)err_errno(&err, r, "%s", path);
+		log_error("%s; not written: %.*s", err.text, (int)q->text.size, q->text.text);
+		serve_answer_err(ch, &q->header, &err);
+		return;
+	}
+	serve_answer(ch, &q->header, CONTROL_DONE, SLICE_NULL);
+}
