@@ -24,10 +24,11 @@
 static void client_ready(struct loop_fd *f, uint32_t events);
 static void later(struct loop_deferred *d);
 
-int conn_new(struct gate *g, int take_fd, struct gate_user *user, const struct ucred *cred,
+int conn_new(struct door *d, int take_fd, struct gate_user *user, const struct ucred *cred,
 	     bool over)
 {
 	struct conn *c = calloc(1, sizeof(*c));
+	struct gate *g = d->gate;
 	int r;
 
 	if (!c) {
@@ -35,6 +36,7 @@ int conn_new(struct gate *g, int take_fd, struct gate_user *user, const struct u
 		return -ENOMEM;
 	}
 	*c = (struct conn){ .gate = g,
+			    .door = d,
 			    .user = user,
 			    .serial = ++g->serial,
 			    .pid = cred->pid,
@@ -93,7 +95,10 @@ void conn_kill(struct conn *c)
 	*c->prev = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
-	gate_conn_gone(c->gate, c->user);
+	c->gate->nconns--;
+	c->user->conns--;
+	gate_user_drop(c->gate, c->user);
+	door_conn_gone(c->door);
 	loop_defer(&c->gate->loop, &c->later, later);
 }
 
@@ -107,8 +112,12 @@ void conn_log(const struct conn *c, const char *what, const char *why)
 {
 	if (!gate_may_log(c->gate))
 		return;
-	log_info("client %llu (pid %d, uid %u): %s: %s", (unsigned long long)c->serial, c->pid,
-		 c->uid, what, why);
+	if (door_is_container(c->door))
+		log_info("client %llu (container %.12s, for uid %u): %s: %s",
+			 (unsigned long long)c->serial, c->door->id, c->uid, what, why);
+	else
+		log_info("client %llu (pid %d, uid %u): %s: %s", (unsigned long long)c->serial,
+			 c->pid, c->uid, what, why);
 }
 
 /* --- timer --- */

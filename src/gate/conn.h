@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 
 #include "base/arena.h"
+#include "gate/door.h"
 #include "gate/gate.h"
 #include "gate/side.h"
 #include "http/body.h"
@@ -71,10 +72,11 @@ struct request;
 struct conn {
 	struct gate *gate;
 	struct conn *next, **prev;
+	struct door *door; /* by which it came in */
 	struct gate_user *user;
 	uint64_t serial; /* "client 7: …" */
 	pid_t pid;	 /* SO_PEERCRED: who connected */
-	uid_t uid;
+	uid_t uid;	 /* for whom it asks: whoever connected, or asked for the container */
 	gid_t gid;
 
 	enum conn_state state;
@@ -94,9 +96,9 @@ struct conn {
 	size_t held; /* counted in gate->held */
 };
 
-/* take_fd: accepted, non-blocking; over: one too many of this user. Returns 0 or -errno; take_fd is
- * closed on failure. */
-int conn_new(struct gate *g, int take_fd, struct gate_user *user, const struct ucred *cred,
+/* take_fd: accepted at d, non-blocking; over: one too many of this user. Returns 0 or -errno;
+ * take_fd is closed on failure. */
+int conn_new(struct door *d, int take_fd, struct gate_user *user, const struct ucred *cred,
 	     bool over);
 
 /* Closes everything now; memory goes when the round is over. */

@@ -15,13 +15,9 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "gate/conn.h"
+#include "gate/door.h"
 #include "gate/janitor.h"
-#include "settings/ranges.h"
 
-#define ACCEPT_BATCH 16
-#define LISTEN_AGAIN_MS 100u
-/* So many connections beyond its own a user has to be told that there are too many. */
-#define OVER_MAX 16u
 #define LOG_LINES_PER_SECOND 10u
 #define LOG_LINES_AT_ONCE 50u
 /* Descriptors of a connection: itself and the engine's; some have pipes or a worker, too. */
@@ -37,6 +33,7 @@ int gate_limit_set(struct gate_limits *l, struct slice name, uint32_t value)
 	} names[] = {
 		{ "conns", &l->conns },
 		{ "conns-per-user", &l->conns_per_user },
+		{ "conns-per-container", &l->conns_per_container },
 		{ "held-mib", &l->held_mib },
 		{ "head-seconds", &l->head_seconds },
 		{ "body-seconds", &l->body_seconds },
@@ -54,7 +51,7 @@ int gate_limit_set(struct gate_limits *l, struct slice name, uint32_t value)
 	return -EINVAL;
 }
 
-static struct gate_user *user_of(struct gate *g, uid_t uid)
+struct gate_user *gate_user(struct gate *g, uid_t uid)
 {
 	struct gate_user *u;
 
@@ -70,7 +67,7 @@ static struct gate_user *user_of(struct gate *g, uid_t uid)
 	return u;
 }
 
-static void user_drop(struct gate *g, struct gate_user *user)
+void gate_user_drop(struct gate *g, struct gate_user *user)
 {
 	struct gate_user **at = &g->users;
 
@@ -110,93 +107,6 @@ bool gate_hold(struct gate *g, size_t n)
 void gate_release(struct gate *g, size_t n)
 {
 	g->held -= n;
-}
-
-/* --- listening --- */
-
-static void listen_ready(struct loop_fd *f, uint32_t events);
-
-static void listen_on(struct loop_timer *t)
-{
-	struct gate *g = CONTAINER_OF(t, struct gate, listen_again);
-
-	(void)loop_fd_want(&g->listen, EPOLLIN);
-}
-
-/* Out of descriptors or connections: those who wait, wait a little longer. */
-static void listen_pause(struct gate *g)
-{
-	(void)loop_fd_want(&g->listen, 0);
-	loop_timer_in(&g->loop, &g->listen_again, LISTEN_AGAIN_MS * LOOP_NSEC_PER_MSEC, listen_on);
-}
-
-void gate_conn_gone(struct gate *g, struct gate_user *user)
-{
-	g->nconns--;
-	user->conns--;
-	user_drop(g, user);
-}
-
-/* Ids that only containers have. Their binds of the socket are refused; should one get hold of it
- * all the same (a hard link in a folder of root's), it is nobody here. */
-static bool is_container(uid_t uid)
-{
-	return (uid >= RANGES_START && uid - RANGES_START < RANGES_COUNT) || uid >= RANGES_GHOST;
-}
-
-static void admit(struct gate *g, int take_fd)
-{
-	struct ucred cred;
-	socklen_t n = sizeof(cred);
-	struct gate_user *user;
-	bool over;
-
-	if (getsockopt(take_fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0) {
-		(void)fd_close(take_fd);
-		return;
-	}
-	if (is_container(cred.uid)) {
-		if (gate_may_log(g))
-			log_warning("pid %d (uid %u): a container may not use the engine", cred.pid,
-				    cred.uid);
-		(void)fd_close(take_fd);
-		return;
-	}
-	user = user_of(g, cred.uid);
-	over = user && cred.uid != 0 && user->conns >= g->limits.conns_per_user;
-	if (!user || (over && user->conns >= g->limits.conns_per_user + OVER_MAX)) {
-		(void)fd_close(take_fd);
-		return;
-	}
-	if (conn_new(g, take_fd, user, &cred, over) < 0) {
-		user_drop(g, user);
-		return;
-	}
-	user->conns++;
-	g->nconns++;
-}
-
-static void listen_ready(struct loop_fd *f, uint32_t events)
-{
-	struct gate *g = CONTAINER_OF(f, struct gate, listen);
-
-	(void)events;
-	for (int i = 0; i < ACCEPT_BATCH; i++) {
-		int fd;
-
-		if (g->nconns >= g->limits.conns) {
-			listen_pause(g);
-			return;
-		}
-		fd = accept4(g->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd < 0) {
-			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-			    errno == ENOBUFS)
-				listen_pause(g);
-			return;
-		}
-		admit(g, fd);
-	}
 }
 
 /* --- life --- */
@@ -283,9 +193,7 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 {
 	int r;
 
-	*g = (struct gate){ .limits = o->limits,
-			    .listen_fd = o->take_listen,
-			    .engine_dir = -EBADF };
+	*g = (struct gate){ .limits = o->limits, .clients = o->take_listen, .engine_dir = -EBADF };
 	g->loop = LOOP_INIT;
 	o->take_listen = -EBADF;
 	g->ask.fd = -EBADF;
@@ -295,7 +203,7 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 	g->scratch = malloc(SIDE_SCRATCH_SIZE);
 	if (!g->scratch)
 		return err_set(err, -ENOMEM, "out of memory");
-	r = fd_nonblock(g->listen_fd, true);
+	r = fd_nonblock(g->clients, true);
 	if (r == 0 && o->take_control >= 0)
 		r = fd_nonblock(o->take_control, true);
 	if (r < 0)
@@ -322,7 +230,7 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 
 int gate_run(struct gate *g, struct err *err)
 {
-	int r = loop_fd_start(&g->loop, &g->listen, g->listen_fd, EPOLLIN, listen_ready);
+	int r = door_open(g, TAKE_FD(g->clients), NULL);
 
 	if (r == 0 && g->janitor)
 		janitor_start(g->janitor);
@@ -333,17 +241,16 @@ int gate_run(struct gate *g, struct err *err)
 
 void gate_done(struct gate *g)
 {
-	while (g->conns)
-		conn_kill(g->conns);
+	while (g->doors)
+		door_close(g->doors);
 	if (g->loop.epoll_fd >= 0)
 		(void)loop_once(&g->loop, 0); /* frees them */
-	loop_fd_stop(&g->listen);
 	loop_signals_stop(&g->signals);
 	if (g->janitor)
 		janitor_done(g->janitor);
 	free(g->janitor);
 	ask_done(&g->ask);
-	g->listen_fd = fd_close(g->listen_fd);
+	g->clients = fd_close(g->clients);
 	g->engine_dir = fd_close(g->engine_dir);
 	free(g->scratch);
 	loop_done(&g->loop);

@@ -3,7 +3,8 @@
  * gabion-gate: what stands between the clients and the engine.
  *
  *   main.c       command line, sandbox, loop
- *   gate.c       listening, quotas
+ *   gate.c       quotas, life
+ *   door.c       listening: users of the host, containers
  *   conn.c       one client's connection: states, who is read when, closing
  *   request.c    a request from its head to "go" or "no": an ordered list of checks
  *   check.c, go.c   those checks; the request as it is sent, creations
@@ -34,8 +35,9 @@
 
 /* What peers can make the gate hold. The names are those of `--limit NAME=N`. */
 struct gate_limits {
-	uint32_t conns;		  /* connections of everybody */
-	uint32_t conns_per_user;  /* of one uid; root has no limit of its own */
+	uint32_t conns;		 /* connections of everybody */
+	uint32_t conns_per_user; /* of one uid; root has no limit of its own */
+	uint32_t conns_per_container;
 	uint32_t held_mib;	  /* bodies that are read whole, of everybody together */
 	uint32_t head_seconds;	  /* from the first byte of a head to its last */
 	uint32_t body_seconds;	  /* between two parts of a body that is read whole */
@@ -44,20 +46,22 @@ struct gate_limits {
 	uint32_t linger_seconds;  /* for the rest of a request that was refused */
 };
 
-#define GATE_LIMITS                                    \
-	((struct gate_limits){ .conns = 8192,          \
-			       .conns_per_user = 2048, \
-			       .held_mib = 256,        \
-			       .head_seconds = 60,     \
-			       .body_seconds = 60,     \
-			       .ask_seconds = 60,      \
-			       .connect_seconds = 10,  \
+#define GATE_LIMITS                                        \
+	((struct gate_limits){ .conns = 8192,              \
+			       .conns_per_user = 2048,     \
+			       .conns_per_container = 512, \
+			       .held_mib = 256,            \
+			       .head_seconds = 60,         \
+			       .body_seconds = 60,         \
+			       .ask_seconds = 60,          \
+			       .connect_seconds = 10,      \
 			       .linger_seconds = 5 })
 
 /* Sets the limit with that name ("head-seconds"). Returns 0 or -EINVAL. */
 int gate_limit_set(struct gate_limits *l, struct slice name, uint32_t value);
 
 struct conn;
+struct door;
 struct janitor;
 
 struct gate_user {
@@ -70,9 +74,8 @@ struct gate {
 	struct gate_limits limits;
 	struct loop loop;
 	struct loop_signals signals; /* SIGTERM, SIGINT: the end */
-	struct loop_fd listen;
-	int listen_fd; /* owned */
-	struct loop_timer listen_again;
+	int clients; /* listening socket of run/docker.sock, owned until its door opens */
+	struct door *doors;
 	struct ask ask;
 	struct janitor *janitor;   /* NULL without gabiond */
 	struct sockaddr_un engine; /* where the engine listens, resolved at start */
@@ -105,8 +108,10 @@ void gate_done(struct gate *g);
  */
 int gate_connect_engine(const struct gate *g);
 
-/* A connection has gone: its place is free again. Called by conn.c. */
-void gate_conn_gone(struct gate *g, struct gate_user *user);
+/* Who is counted by that uid, made if need be; NULL: out of memory. Forgotten when it has no
+ * connections. */
+struct gate_user *gate_user(struct gate *g, uid_t uid);
+void gate_user_drop(struct gate *g, struct gate_user *user);
 
 /* May one more line be logged that a client has caused? At length ten a second, fifty at once; says
  * how many were not. */

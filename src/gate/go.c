@@ -142,11 +142,18 @@ static void on_recorded(struct ask_call *call, int result, struct slice body)
 
 void go_asker(struct conn *c, struct control_asker *a)
 {
-	struct sock_peer *peer = arena_alloc(&c->arena, sizeof(*peer));
+	uint32_t binds = c->req->edit.binds ? CONTROL_HAS_BINDS : 0;
+	struct sock_peer *peer;
 
+	if (door_is_container(c->door)) {
+		*a = *c->door->asker;
+		a->flags = (a->flags & CONTROL_GROUPS_TRUNCATED) | binds;
+		return;
+	}
+	peer = arena_alloc(&c->arena, sizeof(*peer));
 	a->uid = c->uid;
 	a->gid = c->gid;
-	a->flags = c->req->edit.binds ? CONTROL_HAS_BINDS : 0;
+	a->flags = binds;
 	if (!peer || sock_peer(c->client.fd, peer) < 0) {
 		a->flags |= CONTROL_GROUPS_TRUNCATED;
 		return;

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/door.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "gate/conn.h"
+#include "settings/ranges.h"
+
+#define ACCEPT_BATCH 16
+#define LISTEN_AGAIN_MS 100u
+/* So many connections beyond its own a user has to be told that there are too many. */
+#define OVER_MAX 16u
+
+static void listen_again(struct loop_timer *t)
+{
+	struct door *d = CONTAINER_OF(t, struct door, again);
+
+	(void)loop_fd_want(&d->watch, EPOLLIN);
+}
+
+/* Out of descriptors or connections: those who wait, wait a little longer. */
+static void pause_listening(struct door *d)
+{
+	(void)loop_fd_want(&d->watch, 0);
+	loop_timer_in(&d->gate->loop, &d->again, LISTEN_AGAIN_MS * LOOP_NSEC_PER_MSEC,
+		      listen_again);
+}
+
+void door_conn_gone(struct door *d)
+{
+	d->conns--;
+}
+
+/* Ids that only containers have. Their binds of the clients' socket are not of that socket; should
+ * one get hold of it all the same (a hard link in a folder of root's), it is nobody here. */
+static bool is_container(uid_t uid)
+{
+	return (uid >= RANGES_START && uid - RANGES_START < RANGES_COUNT) || uid >= RANGES_GHOST;
+}
+
+/* Is it one too many? Beyond some more, nobody is even told. */
+static bool too_many(const struct door *d, const struct gate_user *user, size_t more)
+{
+	const struct gate_limits *l = &d->gate->limits;
+
+	if (door_is_container(d))
+		return d->conns >= l->conns_per_container + more;
+	return user->uid != 0 && user->conns >= l->conns_per_user + more;
+}
+
+static void admit(struct door *d, int take_fd)
+{
+	struct gate *g = d->gate;
+	struct ucred cred;
+	socklen_t n = sizeof(cred);
+	struct gate_user *user;
+
+	if (getsockopt(take_fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0) {
+		(void)fd_close(take_fd);
+		return;
+	}
+	if (door_is_container(d)) {
+		cred.uid = d->asker->uid;
+		cred.gid = d->asker->gid;
+	} else if (is_container(cred.uid)) {
+		if (gate_may_log(g))
+			log_warning("pid %d (uid %u): a container may not use the engine", cred.pid,
+				    cred.uid);
+		(void)fd_close(take_fd);
+		return;
+	}
+	user = gate_user(g, cred.uid);
+	if (!user || too_many(d, user, OVER_MAX)) {
+		if (user)
+			gate_user_drop(g, user);
+		(void)fd_close(take_fd);
+		return;
+	}
+	if (conn_new(d, take_fd, user, &cred, too_many(d, user, 0)) < 0) {
+		gate_user_drop(g, user);
+		return;
+	}
+	user->conns++;
+	d->conns++;
+	g->nconns++;
+}
+
+static void ready(struct loop_fd *f, uint32_t events)
+{
+	struct door *d = CONTAINER_OF(f, struct door, watch);
+
+	(void)events;
+	for (int i = 0; i < ACCEPT_BATCH; i++) {
+		int fd;
+
+		if (d->gate->nconns >= d->gate->limits.conns) {
+			pause_listening(d);
+			return;
+		}
+		fd = accept4(d->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+			    errno == ENOBUFS)
+				pause_listening(d);
+			return;
+		}
+		admit(d, fd);
+	}
+}
+
+static void door_free(struct loop_deferred *l)
+{
+	struct door *d = CONTAINER_OF(l, struct door, later);
+
+	free(d->asker);
+	free(d);
+}
+
+int door_open(struct gate *g, int take_fd, const struct control_asker *asker)
+{
+	struct door *d = calloc(1, sizeof(*d));
+	int r = d ? 0 : -ENOMEM;
+
+	if (r == 0 && asker) {
+		d->asker = malloc(sizeof(*d->asker));
+		if (d->asker) {
+			*d->asker = *asker;
+			memcpy(d->id, asker->id, CONTROL_ID_LEN);
+		} else {
+			r = -ENOMEM;
+		}
+	}
+	if (r == 0) {
+		d->gate = g;
+		d->fd = take_fd;
+		r = loop_fd_start(&g->loop, &d->watch, take_fd, EPOLLIN, ready);
+	}
+	if (r < 0) {
+		(void)fd_close(take_fd);
+		if (d)
+			free(d->asker);
+		free(d);
+		return r;
+	}
+	d->next = g->doors;
+	g->doors = d;
+	return 0;
+}
+
+static void kill_conns(struct door *d)
+{
+	struct conn *next;
+
+	for (struct conn *c = d->gate->conns; c; c = next) {
+		next = c->next;
+		if (c->door == d)
+			conn_kill(c);
+	}
+}
+
+void door_close(struct door *d)
+{
+	struct door **at = &d->gate->doors;
+
+	while (*at != d)
+		at = &(*at)->next;
+	*at = d->next;
+	kill_conns(d);
+	loop_timer_stop(&d->gate->loop, &d->again);
+	loop_fd_stop(&d->watch);
+	d->fd = fd_close(d->fd);
+	/* After its connections, which look at it to the last. */
+	loop_defer(&d->gate->loop, &d->later, door_free);
+}
+
+struct door *door_find(struct gate *g, const char id[CONTROL_ID_LEN])
+{
+	struct door *d = g->doors;
+
+	while (d && memcmp(d->id, id, CONTROL_ID_LEN) != 0)
+		d = d->next;
+	return d;
+}
