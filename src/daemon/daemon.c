@@ -269,6 +269,9 @@ static int listen_on(struct daemon *d, struct err *err)
 	d->clients = sock_listen(path, SOCK_STREAM, 0660, docker ? docker->gr_gid : (gid_t)-1);
 	if (d->clients < 0)
 		return err_errno(err, d->clients, "listening on %s", path);
+	r = space_show_socket(&d->inst, err);
+	if (r < 0)
+		return r;
 	(void)snprintf(path, sizeof(path), "%s/control.sock", d->inst.run);
 	control = sock_listen(path, SOCK_SEQPACKET, 0666, (gid_t)-1);
 	if (control < 0)

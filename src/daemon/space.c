@@ -31,6 +31,9 @@ static const struct {
 	{ "containerd", "containerd" },
 };
 
+/* Where clients look for an engine's socket, and containers that are given it. */
+#define CLIENTS_SOCKET "/run/docker.sock"
+
 static uint64_t inode_of(const char *path)
 {
 	struct stat st;
@@ -200,9 +203,9 @@ static int copy_entry(int dir, int run, const struct dirent *e)
 }
 
 /*
- * Where the host has no /run/docker or /run/containerd there is nothing to mount on, and making it
- * would touch the host. Then the instance gets a /run of its own with the same entries in it; what
- * the host puts beside them later is not seen.
+ * Where the host has no /run/docker, /run/containerd or /run/docker.sock there is nothing to mount
+ * on, and making it would touch the host. Then the instance gets a /run of its own with the same
+ * entries in it; what the host puts beside them later is not seen.
  */
 static int fresh_run(const char *scratch)
 {
@@ -237,6 +240,9 @@ static int fresh_run(const char *scratch)
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
 		if (mkdirat(dir, folders[i].host, 0711) < 0 && errno != EEXIST)
 			return -errno;
+	if (mknodat(dir, strrchr(CLIENTS_SOCKET, '/') + 1, S_IFREG | 0600, 0) < 0 &&
+	    errno != EEXIST)
+		return -errno;
 	return mnt_attach(tree, target);
 }
 
@@ -244,7 +250,7 @@ static int own_run_folders(const struct instance *inst, struct err *err)
 {
 	char from[PATH_MAX];
 	char to[64];
-	bool missing = false;
+	bool missing = inode_of(CLIENTS_SOCKET) == 0;
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
@@ -265,6 +271,19 @@ static int own_run_folders(const struct instance *inst, struct err *err)
 			return err_errno(err, r, "mounting %s on %s in the instance", from, to);
 	}
 	return 0;
+}
+
+int space_show_socket(const struct instance *inst, struct err *err)
+{
+	char from[PATH_MAX];
+	int r;
+
+	(void)snprintf(from, sizeof(from), "%s/docker.sock", inst->run);
+	while (umount2(CLIENTS_SOCKET, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		; /* an earlier gabiond's, which nobody listens on */
+	r = bind_mount(from, CLIENTS_SOCKET, O_NOFOLLOW);
+	return r < 0 ? err_errno(err, r, "mounting %s on " CLIENTS_SOCKET " in the instance", from)
+		     : 0;
 }
 
 /* On the name itself, should it be a symlink: its target may be replaced by the host at any time,

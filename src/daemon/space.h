@@ -9,6 +9,7 @@
  * rshared and rslave binds are accepted. In it the instance has, privately:
  *   /run/docker      is DIR/run/exec        (dockerd's exec root; 20.10 has its name compiled in)
  *   /run/containerd  is DIR/run/containerd  (the shims' sockets; the name is compiled in)
+ *   /run/docker.sock is DIR/run/docker.sock (what `-v /var/run/docker.sock:…` means here)
  *   /etc/resolv.conf is DIR/run/resolv.conf (when there is a way out through slirp4netns)
  * and not the cgroup2 of a hybrid host, which crun refuses.
  *
@@ -42,6 +43,10 @@ void space_done(struct space *s);
 /* Makes new namespaces and moves this process there. DIR/run/exec and DIR/run/containerd have to
  * be there; with `resolv`, DIR/run/resolv.conf too. */
 int space_new(struct space *s, const struct instance *inst, bool resolv, struct err *err);
+
+/* Puts DIR/run/docker.sock at its place in the instance, also again after it was made anew. This
+ * process has to be inside. */
+int space_show_socket(const struct instance *inst, struct err *err);
 
 /* Whether process pid is in both namespaces mnt and net. */
 bool space_has(pid_t pid, uint64_t mnt, uint64_t net);
