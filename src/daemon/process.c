@@ -87,11 +87,20 @@ static int place_fds(const struct process_start *p)
  * /sys/fs/cgroup and more from the host (seen on Debian 12). */
 static int leave_alone(const struct space *s)
 {
+	CLEANUP_FD int self = -EBADF;
+	CLEANUP_FD int root = -EBADF;
 	int r = space_leave_child(s);
 
 	if (r < 0)
 		return r;
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+	if (unshare(CLONE_NEWNS) < 0)
+		return -errno;
+	/* A chroot's root is no mount: propagation is the namespace's own root's to change. */
+	self = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (self < 0 || root < 0 || setns(self, CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 || fchdir(root) < 0 ||
+	    chroot(".") < 0)
 		return -errno;
 	return 0;
 }

@@ -139,8 +139,10 @@ int door_open(struct gate *g, int take_fd, const struct control_asker *asker)
 	if (r == 0) {
 		d->gate = g;
 		d->fd = take_fd;
-		r = loop_fd_start(&g->loop, &d->watch, take_fd, EPOLLIN, ready);
+		r = fd_nonblock(take_fd, true);
 	}
+	if (r == 0)
+		r = loop_fd_start(&g->loop, &d->watch, take_fd, EPOLLIN, ready);
 	if (r < 0) {
 		(void)fd_close(take_fd);
 		if (d)

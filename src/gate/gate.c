@@ -16,6 +16,7 @@
 #include "base/util.h"
 #include "gate/conn.h"
 #include "gate/door.h"
+#include "gate/doorman.h"
 #include "gate/janitor.h"
 
 #define LOG_LINES_PER_SECOND 10u
@@ -211,10 +212,12 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 	r = ask_init(&g->ask, &g->loop, o->take_control, lost);
 	if (r == 0 && o->take_control >= 0) {
 		g->janitor = calloc(1, sizeof(*g->janitor));
+		g->doorman = calloc(1, sizeof(*g->doorman));
 		if (g->janitor)
 			janitor_init(g->janitor, g);
-		else
-			r = -ENOMEM;
+		if (g->doorman)
+			doorman_init(g->doorman, g);
+		r = g->janitor && g->doorman ? 0 : -ENOMEM;
 	}
 	o->take_control = -EBADF;
 	if (r < 0)
@@ -234,6 +237,8 @@ int gate_run(struct gate *g, struct err *err)
 
 	if (r == 0 && g->janitor)
 		janitor_start(g->janitor);
+	if (r == 0 && g->doorman)
+		doorman_start(g->doorman);
 	if (r == 0)
 		r = loop_run(&g->loop);
 	return r < 0 ? err_errno(err, r, "event loop") : 0;
@@ -249,6 +254,9 @@ void gate_done(struct gate *g)
 	if (g->janitor)
 		janitor_done(g->janitor);
 	free(g->janitor);
+	if (g->doorman)
+		doorman_done(g->doorman);
+	free(g->doorman);
 	ask_done(&g->ask);
 	g->clients = fd_close(g->clients);
 	g->engine_dir = fd_close(g->engine_dir);

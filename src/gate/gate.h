@@ -5,6 +5,7 @@
  *   main.c       command line, sandbox, loop
  *   gate.c       quotas, life
  *   door.c       listening: users of the host, containers
+ *   doorman.c    doors of containers from before this gate
  *   conn.c       one client's connection: states, who is read when, closing
  *   request.c    a request from its head to "go" or "no": an ordered list of checks
  *   check.c, go.c   those checks; the request as it is sent, creations
@@ -62,6 +63,7 @@ int gate_limit_set(struct gate_limits *l, struct slice name, uint32_t value);
 
 struct conn;
 struct door;
+struct doorman;
 struct janitor;
 
 struct gate_user {
@@ -78,6 +80,7 @@ struct gate {
 	struct door *doors;
 	struct ask ask;
 	struct janitor *janitor;   /* NULL without gabiond */
+	struct doorman *doorman;   /* the same */
 	struct sockaddr_un engine; /* where the engine listens, resolved at start */
 	int engine_dir;		   /* keeps that address valid where the path is long */
 

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "gate/door.h"
 #include "json/json.h"
 
 #define EVENTS                                                                                \
@@ -51,6 +52,10 @@ static void forget_next(struct janitor *j)
 
 static void forget(struct janitor *j, const char id[CONTROL_ID_LEN])
 {
+	struct door *d = door_find(j->gate, id);
+
+	if (d)
+		door_close(d);
 	buf_add(&j->gone, id, CONTROL_ID_LEN);
 	if (!buf_ok(&j->gone))
 		buf_done(&j->gone);

@@ -41,7 +41,7 @@ class Stream:
 
     def __init__(self, sock):
         self.sock = sock
-        self.rest = b""
+        self.rest = bytearray()
         sock.settimeout(NOW)
 
     def fill(self):
@@ -49,25 +49,27 @@ class Stream:
         self.rest += data
         return bool(data)
 
+    def take(self, n):
+        data = bytes(self.rest[:n])
+        del self.rest[:n]
+        return data
+
     def until(self, mark):
         while mark not in self.rest:
             if not self.fill():
                 raise EOFError(self.rest)
-        head, self.rest = self.rest.split(mark, 1)
-        return head + mark
+        return self.take(self.rest.index(mark) + len(mark))
 
     def exactly(self, n):
         while len(self.rest) < n:
             if not self.fill():
                 raise EOFError(self.rest)
-        data, self.rest = self.rest[:n], self.rest[n:]
-        return data
+        return self.take(n)
 
     def all(self):
         while self.fill():
             pass
-        data, self.rest = self.rest, b""
-        return data
+        return self.take(len(self.rest))
 
     def send(self, data):
         self.sock.sendall(data)
@@ -224,8 +226,10 @@ class Engine:
 # ── gabiond ────────────────────────────────────────────────────────────────────────────────────
 
 MAGIC = 0x43424147
-OPS = ("PING", "STATUS", "DOWN", "RECORD", "FORGET", "ASKER", "REFRESH", "COPY", "LIST", "FOLDER")
-SIZES = {"RECORD": 4176, "FORGET": 64, "ASKER": 64, "REFRESH": 64, "COPY": 4424, "LIST": 64, "FOLDER": 8272}
+OPS = ("PING", "STATUS", "DOWN", "RECORD", "FORGET", "ASKER", "REFRESH", "COPY", "LIST", "FOLDER",
+       "GRANT", "GRANTS", "SOCKET", "OPEN", "KEEP", "AUDIT")
+SIZES = {"RECORD": 4176, "FORGET": 64, "ASKER": 64, "REFRESH": 64, "COPY": 4424, "LIST": 64, "FOLDER": 8272,
+         "GRANTS": 64, "SOCKET": 64, "OPEN": 68, "KEEP": 68}
 DONE, NONE, MORE, FAILED, DENIED = range(5)
 
 
@@ -258,7 +262,7 @@ def pack_asker(ident, uid, gid=100, groups=(), flags=BINDS):
 
 class Gabiond:
     """The other end of the gate's control channel. replies: {op: function of a request that answers
-    (result, body), or a list of them, or None for "answered by the test itself"}."""
+    (result, body), with a descriptor as the third, or a list of them, or None for "answered by the test itself"}."""
 
     def __init__(self):
         self.sock, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -268,6 +272,12 @@ class Gabiond:
             "RECORD": lambda q: (DONE, b""),
             "FORGET": lambda q: (DONE, b""),
             "LIST": lambda q: (DONE, b""),
+            "GRANT": lambda q: (DONE, b""),
+            "GRANTS": lambda q: (DONE, b""),
+            "SOCKET": lambda q: (NONE, b""),
+            "OPEN": lambda q: (NONE, b""),
+            "KEEP": lambda q: (DONE, b""),
+            "AUDIT": lambda q: (DONE, b""),
             "REFRESH": lambda q: (DONE, b""),
             "ASKER": self.asker,
             "FOLDER": lambda q: (DONE, b""),
@@ -280,8 +290,9 @@ class Gabiond:
         uid = self.askers[q.id]  # or (uid, False): a container without paths of the host
         return DONE, pack_asker(q.id, *([uid] if isinstance(uid, int) else [uid[0], 100, (), 0]))
 
-    def answer(self, q, result, body=b""):
-        self.sock.send(struct.pack("=IHHQiI", MAGIC, 1, 1 + OPS.index(q.op), q.serial, result, len(body)) + body)
+    def answer(self, q, result, body=b"", fd=None):
+        head = struct.pack("=IHHQiI", MAGIC, 1, 1 + OPS.index(q.op), q.serial, result, len(body))
+        socket.send_fds(self.sock, [head + body], [] if fd is None else [fd])
 
     def serve(self):
         while True:
@@ -295,13 +306,14 @@ class Gabiond:
             magic, version, op, serial, size, zero = struct.unpack_from("=IHHQII", data)
             assert (magic, version, zero) == (MAGIC, 1, 0)
             name = OPS[op - 1]
-            assert size == len(data) - 24 == SIZES.get(name, 0), (name, size, len(data))
+            wanted = 68 + struct.unpack_from("=I", data, 24 + 64)[0] if name in ("GRANT", "AUDIT") else SIZES.get(name, 0)
+            assert size == len(data) - 24 == wanted, (name, size, len(data))
             fds = array.array("i")
             for level, kind, payload in control:
                 assert (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
                 fds.frombytes(payload[:len(payload) - len(payload) % fds.itemsize])
             q = Request(name, serial, data[24:], fds[0] if fds else None)
-            if name not in ("LIST", "FORGET"):
+            if name not in ("LIST", "FORGET", "GRANTS"):
                 self.asked.append(q)
             reply = self.replies.get(name)
             if reply:
@@ -319,12 +331,12 @@ class Gabiond:
 class Gate:
     """engine: the socket of one that is there already, instead of a fake."""
 
-    def __init__(self, *args, control=True, engine=None):
+    def __init__(self, *args, control=True, engine=None, gabiond=None):
         self.dir = tempfile.mkdtemp(prefix="gabion-gate-", dir="/tmp")
         os.chmod(self.dir, 0o755)
         self.path = f"{self.dir}/docker.sock"
         self.engine = None if engine else Engine(f"{self.dir}/engine.sock")
-        self.gabiond = Gabiond() if control else None
+        self.gabiond = gabiond or (Gabiond() if control else None)
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(self.path)
         os.chmod(self.path, 0o666)

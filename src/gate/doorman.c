@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/doorman.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "gate/door.h"
+
+#define DOORS_MAX 4096u
+
+static void list_next(struct doorman *m);
+static void asker_next(struct doorman *m);
+
+static void ask_id(struct doorman *m, enum control_op op, const char id[CONTROL_ID_LEN],
+		   void (*answered)(struct ask_call *c, int result, struct slice body))
+{
+	struct control_request *q = ask_new(op);
+
+	if (q) {
+		q->size = sizeof(q->id);
+		memcpy(q->id.id, id, CONTROL_ID_LEN);
+	}
+	if (ask_start(&m->gate->ask, &m->call, q, -EBADF, answered) < 0)
+		log_error("gabiond cannot be asked which containers have the engine's socket");
+}
+
+static void skip(struct doorman *m, struct slice why)
+{
+	log_error("container %.12s: its socket is not served: %.*s", m->ids[m->at].id,
+		  SLICE_ARG(why));
+	m->at++;
+	asker_next(m);
+}
+
+static void on_socket(struct ask_call *call, int result, struct slice body)
+{
+	struct doorman *m = CONTAINER_OF(call, struct doorman, call);
+	int r = 0;
+
+	if (result < 0) {
+		skip(m, body);
+		return;
+	}
+	if (result == CONTROL_DONE)
+		r = door_open(m->gate, TAKE_FD(m->gate->ask.got), &m->asker);
+	if (r < 0) {
+		skip(m, slice_str(strerror(-r)));
+		return;
+	}
+	m->at++;
+	asker_next(m);
+}
+
+static void on_asker(struct ask_call *call, int result, struct slice body)
+{
+	struct doorman *m = CONTAINER_OF(call, struct doorman, call);
+
+	if (result != CONTROL_DONE || body.n != sizeof(m->asker)) {
+		skip(m,
+		     result < 0 ? body : SLICE_LIT("nobody is on record as having asked for it"));
+		return;
+	}
+	memcpy(&m->asker, body.p, sizeof(m->asker));
+	ask_id(m, CONTROL_SOCKET, m->ids[m->at].id, on_socket);
+}
+
+static void asker_next(struct doorman *m)
+{
+	/* One that was created meanwhile has its door already. */
+	while (m->at < m->n && door_find(m->gate, m->ids[m->at].id))
+		m->at++;
+	if (m->at < m->n)
+		ask_id(m, CONTROL_ASKER, m->ids[m->at].id, on_asker);
+}
+
+static int take_ids(struct doorman *m, struct slice body)
+{
+	size_t n = body.n / sizeof(struct control_id);
+	struct control_id *more;
+
+	if (m->n + n > DOORS_MAX)
+		return -E2BIG;
+	more = reallocarray(m->ids, MAX(m->n + n, (size_t)1), sizeof(*m->ids));
+	if (!more)
+		return -ENOMEM;
+	m->ids = more;
+	if (n)
+		memcpy(m->ids + m->n, body.p, n * sizeof(*m->ids));
+	m->n += n;
+	return 0;
+}
+
+static void on_list(struct ask_call *call, int result, struct slice body)
+{
+	struct doorman *m = CONTAINER_OF(call, struct doorman, call);
+
+	if (result != CONTROL_DONE || take_ids(m, body) < 0)
+		log_error("which containers have the engine's socket is not known: %.*s",
+			  SLICE_ARG(result < 0 ? body : SLICE_LIT("too many")));
+	else if (body.n == CONTROL_LIST_MAX * sizeof(struct control_id))
+		list_next(m);
+	else
+		asker_next(m);
+}
+
+static void list_next(struct doorman *m)
+{
+	char first[CONTROL_ID_LEN];
+
+	memset(first, '0', sizeof(first));
+	ask_id(m, CONTROL_GRANTS, m->n ? m->ids[m->n - 1].id : first, on_list);
+}
+
+void doorman_init(struct doorman *m, struct gate *g)
+{
+	*m = (struct doorman){ .gate = g };
+	m->call.fd = -EBADF;
+}
+
+void doorman_start(struct doorman *m)
+{
+	list_next(m);
+}
+
+void doorman_done(struct doorman *m)
+{
+	ask_cancel(&m->call);
+	free(m->ids);
+	m->ids = NULL;
+}

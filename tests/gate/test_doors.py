@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Containers that have the engine's socket: each by a socket of its own, for whoever asked for it."""
+
+import json
+import socket
+import struct
+
+import pytest
+
+from fakes import DONE, NONE, Gabiond, Stream, read_answer, wait_until
+from test_checks import A, B, C, Docker, message
+
+OWNER, OTHER = 54321, 54322
+
+
+class Doors(Gabiond):
+    """A gabiond that knows containers with the socket: {id: uid of who asked for it}."""
+
+    def __init__(self, folder, owners):
+        self.listeners = {}
+        for ident in owners:
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(f"{folder}/{ident[:8]}.sock")
+            listener.listen(64)
+            self.listeners[ident] = listener
+        super().__init__()
+        self.askers.update(owners)
+        self.replies["GRANTS"] = self.grants
+        self.replies["SOCKET"] = self.socket
+
+    def grants(self, q):
+        return DONE, "".join(sorted(i for i in self.listeners if i > q.id)).encode()
+
+    def socket(self, q):
+        if q.id not in self.listeners:
+            return NONE, b""
+        return DONE, b"", self.listeners[q.id].fileno()
+
+    def connect(self, ident):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(self.listeners[ident].getsockname())
+        return Stream(sock)
+
+    def ask(self, ident, raw):
+        stream = self.connect(ident)
+        stream.send(raw)
+        try:
+            return read_answer(stream)
+        finally:
+            stream.close()
+
+
+def request(method, target, body=None):
+    text = b"" if body is None else json.dumps(body).encode()
+    kind = "" if body is None else f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n"
+    return f"{method} {target} HTTP/1.1\r\nHost: x\r\n{kind}\r\n".encode() + text
+
+
+@pytest.fixture
+def doors(make_gate, tmp_path):
+    """Container A was asked for by OWNER, B by root."""
+    gabiond = Doors(str(tmp_path), {A: OWNER, B: 0})
+    gate = make_gate(gabiond=gabiond)
+    gate.docker = Docker(gate.engine)
+    gate.docker.add("mine", "d" * 64)
+    gate.docker.add("others", "e" * 64)
+    gabiond.askers.update({"d" * 64: OWNER, "e" * 64: OTHER})
+    return gate
+
+
+def test_a_container_asks_for_its_asker(doors):
+    """What it creates is recorded as its own asker's, with the paths of the host that it binds."""
+    got = doors.gabiond.ask(A, request("POST", "/v1.41/containers/create", {
+        "Image": "x", "HostConfig": {"Binds": ["/srv/x:/x"]}}))
+    assert got.status == 201, got
+    record = next(q for q in doors.gabiond.asked if q.op == "RECORD")
+    uid, gid, flags, _ = record.asker()
+    assert (record.id, uid, gid, flags) == (C, OWNER, 100, 2)
+    folder = next(q for q in doors.gabiond.asked if q.op == "FOLDER")
+    assert struct.unpack_from("=I", folder.body, 64)[0] == OWNER
+
+
+def test_a_container_has_no_more_rights_than_its_asker(doors):
+    """Although whoever connects (this test) is root."""
+    body = {"Cmd": ["id"]}
+    assert doors.gabiond.ask(A, request("POST", "/v1.41/containers/mine/exec", body)).status == 200
+    got = doors.gabiond.ask(A, request("POST", "/v1.41/containers/others/exec", body))
+    assert got.status == 403 and "another user" in message(got)
+    assert doors.gabiond.ask(B, request("POST", "/v1.41/containers/others/exec", body)).status == 200
+
+
+def test_connections_of_one_container_are_limited(make_gate, tmp_path):
+    gabiond = Doors(str(tmp_path), {A: 0, B: 0})
+    gate = make_gate("--limit", "conns-per-container=2", gabiond=gabiond)
+    held = [gabiond.connect(A) for _ in range(2)]
+    for stream in held:
+        stream.send(request("GET", "/_ping"))
+        assert read_answer(stream).status == 200
+    got = gabiond.ask(A, request("GET", "/_ping"))
+    assert got.status == 503 and "too many connections" in message(got)
+    assert gabiond.ask(B, request("GET", "/_ping")).status == 200  # not of the other one's
+    assert gate.get("/_ping").status == 200
+    for stream in held:
+        stream.close()
+
+
+def test_a_container_that_is_gone(make_gate, tmp_path):
+    """Its door and its connections end with it."""
+    gabiond = Doors(str(tmp_path), {A: 0})
+    gate = make_gate(gabiond=gabiond)
+    stream = gabiond.connect(A)
+    stream.send(request("GET", "/_ping"))
+    assert read_answer(stream).status == 200
+    events = wait_until(lambda: gate.engine.events)
+    line = json.dumps({"Type": "container", "Action": "destroy", "Actor": {"ID": A}}) + "\n"
+    events[0].send(f"{len(line):x}\r\n{line}\r\n".encode())
+    assert stream.sock.recv(1) == b""
+    assert gate.get("/_ping").status == 200
+
+
+def test_many_containers(make_gate, tmp_path):
+    owners = {f"{n:064x}": 0 for n in range(1, 201)}
+    gabiond = Doors(str(tmp_path), {})
+    gabiond.askers.update(owners)
+    for ident in owners:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(f"{tmp_path}/{ident[-8:]}.sock")
+        listener.listen(4)
+        gabiond.listeners[ident] = listener
+    make_gate(gabiond=gabiond)
+    for ident in owners:
+        assert gabiond.ask(ident, request("GET", "/_ping")).status == 200
+
+
+def test_an_asker_that_is_not_on_record(make_gate, tmp_path):
+    """Nobody's container is served by nobody; the others are."""
+    gabiond = Doors(str(tmp_path), {A: 0, B: 0})
+    del gabiond.askers[A]
+    gate = make_gate(gabiond=gabiond)
+    assert gabiond.ask(B, request("GET", "/_ping")).status == 200
+    assert f"container {A[:12]}: its socket is not served" in gate.log()
