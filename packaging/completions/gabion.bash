@@ -24,10 +24,11 @@ _gabion() {
 		;;
 	esac
 	case $command in
-	'') options='up down status ps doctor unshare migrate --help --version' ;;
+	'') options='up down status ps events doctor unshare migrate --help --version' ;;
 	up) options='--state-dir --detach --help --' ;;
 	down) options='--state-dir --help' ;;
 	ps) options='--state-dir --all --json --help' ;;
+	events) options='--state-dir --follow --since --json --help' ;;
 	status | doctor) options='--state-dir --json --help' ;;
 	unshare) options='--user --help --' ;;
 	migrate)

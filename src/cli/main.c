@@ -13,6 +13,7 @@ static const struct cli_command commands[] = {
 	{ "down", "stop it and take everything away again", cmd_down },
 	{ "status", "what of an instance is on, what is wrong and what to do", cmd_status },
 	{ "ps", "containers with their id ranges", cmd_ps },
+	{ "events", "the audit log: what was denied and granted, to whom", cmd_events },
 	{ "doctor", "what this host can do; each gap with its consequence and cure", cmd_doctor },
 	{ "unshare", "a shell for the files that your containers left in your folders",
 	  cmd_unshare },

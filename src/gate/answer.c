@@ -65,8 +65,13 @@ void answer_text(struct conn *c, const struct answer *a, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
-	if (a->rule)
+	if (a->rule) {
 		conn_log(c, a->rule, message);
+		audit_conn(c, &(struct audit_event){ .verdict = "deny",
+						     .rule = a->rule,
+						     .message = message,
+						     .hint = a->hint });
+	}
 	if (body_of(a, message, &body) < 0) {
 		conn_kill(c);
 		return;

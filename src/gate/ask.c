@@ -127,7 +127,7 @@ int ask_init(struct ask *a, struct loop *l, int take_fd, void (*lost)(struct ask
 void ask_done(struct ask *a)
 {
 	while (a->calls)
-		ask_cancel(a->calls);
+		answer(a->calls, -ECANCELED, SLICE_LIT("the gate stops"));
 	loop_fd_stop(&a->watch);
 	a->fd = fd_close(a->fd);
 	free(a->body);

@@ -33,6 +33,7 @@ struct ask {
 
 /* take_fd: non-blocking SOCK_SEQPACKET, or -EBADF. Returns 0 or -errno. */
 int ask_init(struct ask *a, struct loop *l, int take_fd, void (*lost)(struct ask *a));
+/* What is still open is answered with -ECANCELED. */
 void ask_done(struct ask *a);
 
 /* A zeroed request for op, or NULL. */

@@ -209,6 +209,7 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 		r = fd_nonblock(o->take_control, true);
 	if (r < 0)
 		return err_errno(err, r, "inherited descriptors");
+	audit_init(&g->audit, g);
 	r = ask_init(&g->ask, &g->loop, o->take_control, lost);
 	if (r == 0 && o->take_control >= 0) {
 		g->janitor = calloc(1, sizeof(*g->janitor));

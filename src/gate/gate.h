@@ -15,6 +15,7 @@
  *   edit.c       pure: what a JSON body asks for, and how it is written afresh
  *   route.c      pure: method and path to a row of the table
  *   side.c, ask.c, answer.c, fetch.c   a socket; a question to gabiond; answers of our own; a GET
+ *   audit.c      what was denied and what was granted, for lib/audit.log
  *   janitor.c    records of containers that are gone are forgotten
  *
  * Parse, decide, re-emit: no byte of a head or of a JSON body reaches the engine as a client wrote
@@ -31,6 +32,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "gate/ask.h"
+#include "gate/audit.h"
 
 #define GATE_BODY_MAX (8u * 1024u * 1024u) /* a JSON body, an answer that is read whole */
 
@@ -79,6 +81,7 @@ struct gate {
 	int clients; /* listening socket of run/docker.sock, owned until its door opens */
 	struct door *doors;
 	struct ask ask;
+	struct audit audit;
 	struct janitor *janitor;   /* NULL without gabiond */
 	struct doorman *doorman;   /* the same */
 	struct sockaddr_un engine; /* where the engine listens, resolved at start */

@@ -783,3 +783,35 @@ def test_confinement(make_gate, users):
     assert all(int(status[k], 16) == 0 for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"))
     assert status["NoNewPrivs"] == "1"
     assert status["Seccomp"] == ("0" if gate.sanitized() else "2")
+
+
+# ── the audit log ──────────────────────────────────────────────────────────────────────────────
+
+
+def audited(gate):
+    return [json.loads(q.body[68:]) for q in gate.gabiond.asked if q.op == "AUDIT"]
+
+
+def test_denials_are_audited(gate, users):
+    uid = users[0]
+    body = {"Image": "x", "HostConfig": {"PidMode": "host"}}
+    got = gate.post("/v1.41/containers/create?name=%41", json.dumps(body).encode(), uid=uid)
+    assert got.status == 403
+    line, = wait_until(lambda: audited(gate))
+    assert (line["verdict"], line["rule"], line["uid"]) == ("deny", "host-namespaces", uid)
+    assert (line["method"], line["target"]) == ("POST", "/v1.41/containers/create?name=%41")
+    assert line["message"] == message(got) and line["pid"] > 0 and "container" not in line
+
+
+def test_lost_lines_are_counted(gate):
+    """gabiond cannot write: no request waits for it, and the next line says how many were lost."""
+    full = {"now": True}
+    gate.gabiond.replies["AUDIT"] = lambda q: (-28, b"audit.log: No space left on device") if full["now"] else (DONE, b"")
+    for n in range(1, 4):
+        assert gate.get("/debug/x").status == 403
+        wait_until(lambda: len(audited(gate)) == n)
+    full["now"] = False
+    assert gate.get("/_ping").status == 200  # the answer to the third has come before
+    assert gate.get("/debug/x").status == 403
+    assert wait_until(lambda: len(audited(gate)) == 4 and audited(gate)[-1]["lost"]) >= 1
+    assert gate.log().count("No space left") == 1

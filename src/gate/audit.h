@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The audit log: one JSON object a line for every denial and every privileged grant, written by
+ * gabiond to lib/audit.log (docs/json-output.md has the members). No request waits for it. What
+ * could not be handed over, because too many lines are on their way, is counted, and the next line
+ * says how many were lost ("lost"), so that none is lost silently.
+ */
+#pragma once
+
+#include "gate/ask.h"
+
+struct conn;
+struct gate;
+
+struct audit {
+	struct gate *gate;
+	size_t open;	 /* lines on their way */
+	uint64_t lost;	 /* since the last line that was handed over */
+	bool complained; /* gabiond could not write; said once until it can again */
+};
+
+struct audit_event {
+	const char *verdict; /* "deny", "grant", "report" (it would have been denied) */
+	const char *rule;    /* which rule said so */
+	const char *message; /* what the client was told, or what was granted */
+	const char *hint;    /* the way out; NULL: none */
+	const char *image;   /* whose socket it is about; NULL: none */
+};
+
+void audit_init(struct audit *a, struct gate *g);
+
+/* Something was decided about a client's request. */
+void audit_conn(const struct conn *c, const struct audit_event *e);
