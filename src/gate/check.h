@@ -11,9 +11,6 @@ void check_begin(struct conn *c);
 /* go.c: everything has been checked. */
 void go(struct conn *c);
 
-/* go.c: the container has been created, but not recorded: takes it away again. */
-void go_unrecorded(struct conn *c, struct slice why);
-
 /* Writes the request's target as the engine will see it: path (with the subject's id in place of
  * its name where that has been resolved) and query. */
 void go_target(const struct conn *c, struct buf *b);

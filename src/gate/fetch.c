@@ -32,7 +32,10 @@ static int take_head(struct fetch *f, struct slice *in)
 		return 1;
 	if (r == HTTP_OK)
 		r = http_response_parse((struct slice){ in->p, size }, SLICE_LIT("GET"), &h, &why);
-	if (r != HTTP_OK || h.status != 200)
+	if (r != HTTP_OK)
+		return -EPROTO;
+	f->status = h.status;
+	if (h.status != 200)
 		return -EPROTO;
 	*in = slice_from(*in, size);
 	http_decoder_init(&f->down, h.body, h.length);

@@ -11,11 +11,12 @@ struct fetch {
 	struct side side; /* open while it runs */
 	size_t scanned;
 	bool in_body;
+	unsigned status; /* of the answer; 0: there was none */
 	struct http_decoder down;
 	/* A part of the body of a 200 answer, cut anywhere. */
 	void (*piece)(struct fetch *f, struct slice piece);
-	/* Once, when it is over; ok: a 200 answer was read to its end. The side is closed. Not
-	 * called after fetch_stop(). */
+	/* Once, when it is over; ok: a 200 answer was read to its end, else `status` says what came
+	 * instead. The side is closed. Not called after fetch_stop(). */
 	void (*ended)(struct fetch *f, bool ok);
 };
 

@@ -8,7 +8,8 @@
  *   doorman.c    doors of containers from before this gate
  *   conn.c       one client's connection: states, who is read when, closing
  *   request.c    a request from its head to "go" or "no": an ordered list of checks
- *   check.c, go.c   those checks; the request as it is sent, creations
+ *   check.c, go.c   those checks; the request as it is sent
+ *   create.c     what follows a creation
  *   exchange.c, exchange-answer.c   a request to the engine and its answer, relayed or collected
  *   tunnel.c     after an upgrade: bytes both ways
  *   archive.c    docker cp of running containers, by gabiond and gabion-cp

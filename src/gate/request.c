@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "gate/answer.h"
 #include "gate/check.h"
+#include "gate/create.h"
 #include "gate/exchange.h"
 
 /* The tree of a body is gone before anything is waited for. */
@@ -200,7 +201,7 @@ void request_timed_out(struct conn *c)
 	}
 	ask_cancel(&c->call);
 	if (c->req && c->req->created)
-		go_unrecorded(c, SLICE_LIT("gabiond does not answer"));
+		create_undo(c, SLICE_LIT("gabiond does not answer"));
 	else
 		answer_text(c, &(struct answer){ .status = 504 }, "gabiond does not answer");
 }

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * After the engine has created a container: who asked for it is on record before the client hears
+ * of it, or the container is taken away again.
+ */
+#include "gate/create.h"
+
+#include "gate/answer.h"
+#include "gate/check.h"
+#include "gate/exchange.h"
+#include "gate/request.h"
+#include "json/json.h"
+
+#define TREE_MAX (64u * 1024u * 1024u)
+
+static void on_undone(struct conn *c)
+{
+	struct request *r = c->req;
+
+	answer_text(c, &(struct answer){ .status = 500, .rule = "unrecorded" },
+		    "the container was %s: it could not be recorded who asked for it: %s",
+		    c->x.status == 204 ? "created and removed again"
+				       : "created, and could not be removed again",
+		    r->trouble);
+}
+
+/* A container that nobody is known to have asked for must not stay. */
+void create_undo(struct conn *c, struct slice why)
+{
+	CLEANUP_BUF struct buf target = BUF_INIT(4096);
+	struct exchange_head h = { .method = SLICE_LIT("DELETE"), .target = &target, .minor = 1 };
+	char *text = arena_dup(&c->arena, why.p, why.n);
+
+	c->req->trouble = text ? text : "out of memory";
+	buf_printf(&target, "/containers/%s?force=1&v=1", c->req->created);
+	exchange_ask(c, &h, on_undone);
+}
+
+static void on_recorded(struct ask_call *call, int result, struct slice body)
+{
+	struct conn *c = CONTAINER_OF(call, struct conn, call);
+
+	conn_timer_stop(c);
+	if (result == CONTROL_DONE)
+		exchange_release(c);
+	else
+		create_undo(c, body);
+	conn_update(c);
+}
+
+static void record(struct conn *c)
+{
+	struct control_request *q = ask_new(CONTROL_RECORD);
+
+	if (q) {
+		q->size = sizeof(q->asker);
+		go_asker(c, &q->asker);
+		memcpy(q->asker.id, c->req->created, CONTROL_ID_LEN);
+	}
+	if (ask_start(&c->gate->ask, &c->call, q, -EBADF, on_recorded) < 0)
+		create_undo(c, SLICE_LIT("gabiond cannot be asked"));
+	else
+		conn_timer(c, c->gate->limits.ask_seconds);
+}
+
+void create_answered(struct conn *c)
+{
+	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
+	struct json_limits limits = JSON_LIMITS;
+	struct json *v = NULL;
+	const char *id;
+
+	if (c->x.status != 201) {
+		exchange_release(c);
+		return;
+	}
+	(void)json_parse(&tree, buf_slice(&c->x.body), &limits, &v, NULL, NULL);
+	id = json_get_str(v, "Id");
+	if (!id || strlen(id) != CONTROL_ID_LEN || !control_id_ok(id)) {
+		answer_text(c, &(struct answer){ .status = 502 },
+			    "the engine's answer makes no sense");
+		return;
+	}
+	c->req->created = arena_strdup(&c->arena, id);
+	if (c->req->created)
+		record(c);
+	else
+		conn_kill(c);
+}
