@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One check: STORE ─► IMAGE ─► decide ⇄ questions ─► (next layer) ─► keep ─► done
+ *
+ * Questions are asked one after the other. When the time for registries is up, those that are still
+ * open count as unanswered and the decision stands as it is: known images are allowed, others are not.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "gate/gate.h"
+#include "gate/images-fetch.h"
+#include "http/target.h"
+#include "json/json.h"
+#include "policy/image.h"
+
+#define ARENA_LIMIT (128u << 20)
+#define ROUNDS_MAX 512u
+#define LOAD_POLL_MS 20u
+#define LOCALS_MAX 4096u
+
+static void decide(struct images_check *k);
+
+static void finish(struct images_check *k, enum images_result result)
+{
+	loop_timer_stop(&k->images->gate->loop, &k->timer);
+	images_fetch_stop(&k->fetch);
+	k->result = result;
+	k->open = false;
+	k->done(k);
+}
+
+static void get(struct images_check *k, const char *target,
+		void (*done)(struct images_fetch *f, bool ok))
+{
+	if (images_fetch_start(k->images, &k->fetch, target, done) < 0)
+		finish(k, IMAGES_FAILED);
+}
+
+static struct json *document(struct images_check *k)
+{
+	struct json_limits limits = JSON_LIMITS;
+	struct json *doc;
+
+	return json_parse(&k->arena, buf_slice(&k->fetch.body), &limits, &doc, NULL, NULL) < 0
+		       ? NULL
+		       : doc;
+}
+
+/* --- keeping what was learned --- */
+
+static void take_grant(struct images_check *k)
+{
+	struct imagelist_image *parent;
+
+	k->grant = (struct grant){ .asked = k->facts.asked, .image = k->image };
+	if (k->v.how != IMAGELIST_BY_DERIVED || !k->v.parent)
+		return;
+	parent = &k->grant.parent;
+	*parent = *k->v.parent;
+	k->grant.derived = true;
+}
+
+static void on_kept(struct ask_call *call, int result, struct slice body)
+{
+	struct images_check *k = CONTAINER_OF(call, struct images_check, call);
+
+	if (result != CONTROL_DONE)
+		log_error("digests of images could not be kept: %.*s", SLICE_ARG(body));
+	finish(k, result == CONTROL_DONE ? IMAGES_ALLOWED : IMAGES_FAILED);
+}
+
+/* gabion-runc decides by the file: it has to know what was just learned. */
+static void allowed(struct images_check *k)
+{
+	int r;
+
+	take_grant(k);
+	if (!k->images->digests.dirty) {
+		finish(k, IMAGES_ALLOWED);
+		return;
+	}
+	r = images_keep(k->images, &k->call, on_kept);
+	if (r < 0)
+		finish(k, r == -ENOENT ? IMAGES_ALLOWED : IMAGES_FAILED);
+}
+
+/* --- questions --- */
+
+static void unanswered(struct images_check *k)
+{
+	const struct imagelist_question *q = &k->question;
+	struct images *m = k->images;
+
+	k->fetch.fetch.status = 0;
+	switch (q->ask) {
+	case IMAGELIST_ASK_DIGEST:
+		images_take_digest(m, &m->lists[k->layer].entries[q->entry], &k->fetch, false);
+		break;
+	case IMAGELIST_ASK_BELONGS:
+		images_take_belongs(m, &q->repository, q->digest, &k->fetch, false);
+		break;
+	case IMAGELIST_ASK_LAYERS:
+	case IMAGELIST_ASK_LOCALS:
+		break;
+	}
+	decide(k);
+}
+
+static void on_digest(struct images_fetch *f, bool ok)
+{
+	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
+	const struct imagelist *list = &k->images->lists[k->layer];
+
+	if (k->question.entry < list->nentries) /* else there is another policy now */
+		images_take_digest(k->images, &list->entries[k->question.entry], f, ok);
+	decide(k);
+}
+
+static void on_belongs(struct images_fetch *f, bool ok)
+{
+	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
+
+	images_take_belongs(k->images, &k->question.repository, k->question.digest, f, ok);
+	decide(k);
+}
+
+static struct imagelist_image *local_of(struct images_check *k, const struct imagelist_image *i)
+{
+	for (size_t n = 0; n < k->facts.nlocals; n++)
+		if (&k->locals[n] == i)
+			return &k->locals[n];
+	return i == &k->image ? &k->image : NULL;
+}
+
+static void on_layers(struct images_fetch *f, bool ok)
+{
+	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
+	struct imagelist_image *local = local_of(k, k->question.image);
+	struct imagelist_image found;
+	struct json *doc = ok ? document(k) : NULL;
+
+	if (local) {
+		if (doc && image_from_engine(&k->arena, doc, k->image.store, &found) == 0 &&
+		    slice_eq(found.id, local->id)) {
+			local->layers = found.layers;
+			local->nlayers = found.nlayers;
+		}
+		local->has_layers = true; /* none: it is gone */
+	}
+	decide(k);
+}
+
+static int take_locals(struct images_check *k, const struct json *doc)
+{
+	size_t n = 0;
+
+	if (!json_is(doc, JSON_ARRAY) || doc->n > LOCALS_MAX)
+		return -EPROTO;
+	k->locals = arena_array(&k->arena, MAX(doc->n, (size_t)1), sizeof(*k->locals));
+	if (!k->locals)
+		return -ENOMEM;
+	for (size_t i = 0; i < doc->n; i++)
+		if (image_from_engine(&k->arena, doc->items[i], k->image.store, &k->locals[n]) == 0)
+			n++;
+	k->facts.locals = k->locals;
+	k->facts.nlocals = n;
+	return 0;
+}
+
+static void on_locals(struct images_fetch *f, bool ok)
+{
+	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
+	struct json *doc = ok ? document(k) : NULL;
+
+	if (!doc || take_locals(k, doc) < 0) {
+		finish(k, IMAGES_FAILED);
+		return;
+	}
+	k->facts.has_locals = true;
+	decide(k);
+}
+
+static void ask_layers(struct images_check *k)
+{
+	CLEANUP_BUF struct buf target = BUF_INIT(4096);
+
+	buf_printf(&target, "/images/%.*s/json", SLICE_ARG(k->question.image->id));
+	get(k, target.p, on_layers);
+}
+
+static void ask(struct images_check *k)
+{
+	const struct imagelist_question *q = &k->question;
+	struct images *m = k->images;
+	int r = -ETIMEDOUT;
+
+	switch (q->ask) {
+	case IMAGELIST_ASK_DIGEST:
+		if (!k->late)
+			r = images_ask_digest(m, &m->lists[k->layer].entries[q->entry], &k->fetch,
+					      on_digest);
+		break;
+	case IMAGELIST_ASK_BELONGS:
+		if (!k->late)
+			r = images_ask_belongs(m, &q->repository, q->digest, &k->fetch, on_belongs);
+		break;
+	case IMAGELIST_ASK_LAYERS:
+		ask_layers(k);
+		return;
+	case IMAGELIST_ASK_LOCALS:
+		get(k, "/images/json", on_locals);
+		return;
+	}
+	if (r < 0)
+		unanswered(k);
+}
+
+/* --- deciding --- */
+
+static void decide(struct images_check *k)
+{
+	struct images *m = k->images;
+
+	for (;; k->layer++) {
+		if (k->layer >= m->policy.nsockets) {
+			allowed(k);
+			return;
+		}
+		if (++k->rounds > ROUNDS_MAX ||
+		    digests_facts(&m->digests, &k->arena, &m->lists[k->layer], images_now(),
+				  k->late ? 0 : IMAGES_WAIT_SECONDS, &k->facts) < 0) {
+			finish(k, IMAGES_FAILED);
+			return;
+		}
+		imagelist_decide(&m->lists[k->layer], &k->facts, &k->v);
+		if (k->v.verdict.kind == VERDICT_ALLOW)
+			continue;
+		if (!imagelist_needs(&k->v)) {
+			finish(k, IMAGES_DENIED);
+			return;
+		}
+		k->question = k->v.questions[0];
+		ask(k);
+		return;
+	}
+}
+
+/* --- the image --- */
+
+static void on_image(struct images_fetch *f, bool ok)
+{
+	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
+	enum imagelist_store store = k->image.store;
+	struct json *doc = ok ? document(k) : NULL;
+
+	if (!doc || image_from_engine(&k->arena, doc, store, &k->image) < 0) {
+		finish(k, f->fetch.status == 404 ? IMAGES_MISSING : IMAGES_FAILED);
+		return;
+	}
+	k->facts.image = &k->image;
+	decide(k);
+}
+
+/* Docker with containerd's image store makes RepoDigests up from tags. */
+static bool uses_containerd(const struct json *info)
+{
+	const struct json *status = json_get(info, "DriverStatus");
+
+	for (size_t i = 0; json_is(status, JSON_ARRAY) && i < status->n; i++) {
+		const struct json *row = status->items[i];
+
+		if (json_is(row, JSON_ARRAY) && row->n == 2 && json_str(row->items[0]) &&
+		    json_str(row->items[1]) &&
+		    strcmp(json_str(row->items[0]), "driver-type") == 0 &&
+		    strstr(json_str(row->items[1]), "containerd"))
+			return true;
+	}
+	return false;
+}
+
+static void ask_image(struct images_check *k)
+{
+	CLEANUP_BUF struct buf target = BUF_INIT(8192);
+
+	buf_add_str(&target, "/images/");
+	http_path_emit(slice_str(k->name), &target);
+	buf_add_str(&target, "/json");
+	buf_add_char(&target, '\0');
+	if (buf_ok(&target))
+		get(k, target.p, on_image);
+	else
+		finish(k, IMAGES_MISSING);
+}
+
+static void on_info(struct images_fetch *f, bool ok)
+{
+	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
+	struct json *doc = ok ? document(k) : NULL;
+
+	if (!doc) {
+		finish(k, IMAGES_FAILED);
+		return;
+	}
+	k->image.store = strcmp(k->images->policy.profile->name, "podman") == 0 ? IMAGELIST_PODMAN
+			 : uses_containerd(doc)					? IMAGELIST_CONTAINERD
+										: IMAGELIST_CLASSIC;
+	ask_image(k);
+}
+
+/* --- life --- */
+
+static void on_late(struct loop_timer *t)
+{
+	struct images_check *k = CONTAINER_OF(t, struct images_check, timer);
+
+	k->late = true;
+	if (k->question.ask != IMAGELIST_ASK_DIGEST && k->question.ask != IMAGELIST_ASK_BELONGS)
+		return;
+	if (!side_is_open(&k->fetch.fetch.side) || !k->facts.image)
+		return;
+	images_fetch_stop(&k->fetch);
+	unanswered(k);
+}
+
+static void begin(struct loop_timer *t)
+{
+	struct images_check *k = CONTAINER_OF(t, struct images_check, timer);
+	struct loop *l = &k->images->gate->loop;
+
+	if (!k->images->loaded) {
+		loop_timer_in(l, t, LOAD_POLL_MS * LOOP_NSEC_PER_MSEC, begin);
+		return;
+	}
+	loop_timer_in(l, t, IMAGES_WAIT_SECONDS * LOOP_NSEC_PER_SEC, on_late);
+	if (k->facts.image)
+		decide(k);
+	else
+		get(k, "/info", on_info);
+}
+
+static void init(struct images *m, struct images_check *k, void (*done)(struct images_check *k))
+{
+	*k = (struct images_check){ .images = m, .open = true, .done = done };
+	k->arena = ARENA_INIT(ARENA_LIMIT);
+	k->fetch.fetch = FETCH_INIT;
+	k->call.fd = -EBADF;
+	k->question.ask = IMAGELIST_ASK_LOCALS;
+	loop_timer_in(&m->gate->loop, &k->timer, 0, begin);
+}
+
+int images_check_start(struct images *m, struct images_check *k, struct slice image,
+		       struct slice asked, void (*done)(struct images_check *k))
+{
+	char *called;
+
+	init(m, k, done);
+	k->name = arena_dup(&k->arena, image.p, image.n);
+	called = arena_dup(&k->arena, asked.p, asked.n);
+	if (!k->name || !called || strlen(k->name) != image.n) {
+		images_check_stop(k);
+		return -EINVAL;
+	}
+	k->facts.asked = (struct slice){ called, asked.n };
+	return 0;
+}
+
+int images_recheck_start(struct images *m, struct images_check *k, const struct grant *g,
+			 void (*done)(struct images_check *k))
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(CONTROL_TEXT_MAX);
+	struct grant copy;
+	int r;
+
+	init(m, k, done);
+	/* Its own copy: the container may go while this runs. */
+	r = grant_print(g, &text);
+	if (r == 0)
+		r = grant_parse(&k->arena, buf_slice(&text), &copy, NULL);
+	if (r < 0) {
+		images_check_stop(k);
+		return r;
+	}
+	k->image = copy.image;
+	k->locals = arena_alloc(&k->arena, sizeof(*k->locals));
+	if (!k->locals) {
+		images_check_stop(k);
+		return -ENOMEM;
+	}
+	*k->locals = copy.parent;
+	k->facts = (struct imagelist_facts){ .asked = copy.asked,
+					     .image = &k->image,
+					     .has_locals = true,
+					     .locals = k->locals,
+					     .nlocals = copy.derived ? 1 : 0 };
+	return 0;
+}
+
+void images_check_stop(struct images_check *k)
+{
+	if (!k->images)
+		return;
+	loop_timer_stop(&k->images->gate->loop, &k->timer);
+	images_fetch_stop(&k->fetch);
+	ask_cancel(&k->call);
+	arena_done(&k->arena);
+	k->open = false;
+	k->images = NULL;
+}

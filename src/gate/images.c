@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/images.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "gate/gate.h"
+#include "gate/images-fetch.h"
+
+#define REFRESH_SECONDS 600u
+#define CLAIMS_KEPT_SECONDS (30u * 24u * 3600u)
+#define GRANT_ARENA_MAX (4u << 20)
+
+uint64_t images_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec;
+}
+
+/* --- policy --- */
+
+static int make_list(struct images *m, const struct policy *p, size_t layer, struct imagelist *ret)
+{
+	const struct policy_socket *s = &p->sockets[layer];
+	struct imagelist_entry *entries =
+		arena_array(&m->arena, MAX(s->nimages, (size_t)1), sizeof(*entries));
+	struct err err = ERR_INIT;
+
+	if (!entries)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->nimages; i++) {
+		int r = imagelist_parse_entry(p->profile, slice_str(s->images[i].text),
+					      &entries[i], &err);
+
+		if (r < 0) { /* gabiond has looked at it */
+			log_error("policy: image list: %s", err.text);
+			return r;
+		}
+	}
+	*ret = (struct imagelist){ .profile = p->profile,
+				   .entries = entries,
+				   .nentries = s->nimages,
+				   .derived = s->allow_derived,
+				   .keep_previous = s->keep_previous,
+				   .refetch_s = 60 };
+	return 0;
+}
+
+/* In the place of the one in force, which stays if this one cannot be. */
+static int take_policy(struct images *m, struct slice text)
+{
+	struct arena old = m->arena;
+	struct imagelist lists[POLICY_LAYERS_MAX];
+	struct err err = ERR_INIT;
+	struct policy p;
+	int r;
+
+	m->arena = ARENA_INIT(POLICY_ARENA_MAX);
+	r = text.p ? policy_parse(&m->arena, text, "policy.json", &p, &err)
+		   : policy_defaults(&m->arena, profile_default(), &p);
+	for (size_t i = 0; r == 0 && i < p.nsockets; i++)
+		r = make_list(m, &p, i, &lists[i]);
+	if (r < 0) {
+		log_error("the policy cannot be read, the last one stays in force: %s", err.text);
+		arena_done(&m->arena);
+		m->arena = old;
+		return r;
+	}
+	arena_done(&old);
+	m->policy = p;
+	memcpy(m->lists, lists, p.nsockets * sizeof(*lists));
+	m->loads++;
+	return 0;
+}
+
+/* --- files --- */
+
+static void open_file(struct images *m, enum control_which which,
+		      void (*answered)(struct ask_call *c, int result, struct slice body))
+{
+	struct control_request *q = ask_new(CONTROL_OPEN);
+
+	if (q) {
+		q->size = sizeof(q->file);
+		memset(q->file.id, '0', CONTROL_ID_LEN);
+		q->file.which = which;
+	}
+	if (ask_start(&m->gate->ask, &m->call, q, -EBADF, answered) < 0)
+		log_error("gabiond cannot be asked for the policy");
+}
+
+static int read_got(struct images *m, struct buf *b)
+{
+	return m->gate->ask.got < 0 ? -ENOENT : file_read_fd(m->gate->ask.got, b);
+}
+
+static void begin(struct images *m)
+{
+	m->loaded = true;
+	images_refresh(m);
+}
+
+static void on_digests(struct ask_call *call, int result, struct slice body)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(DIGESTS_FILE_MAX);
+	struct images *m = CONTAINER_OF(call, struct images, call);
+	struct err err = ERR_INIT;
+
+	if (result < 0)
+		log_error("known digests of images: %.*s", SLICE_ARG(body));
+	else if (result == CONTROL_DONE && (read_got(m, &text) < 0 ||
+					    digests_parse(&m->digests, buf_slice(&text), &err) < 0))
+		log_error("known digests of images are asked for anew: digests.json: %s",
+			  err.text);
+	begin(m);
+}
+
+static void on_policy(struct ask_call *call, int result, struct slice body)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(POLICY_FILE_MAX);
+	struct images *m = CONTAINER_OF(call, struct images, call);
+
+	if (result < 0)
+		log_error("policy: %.*s", SLICE_ARG(body));
+	else if (result == CONTROL_NONE)
+		(void)take_policy(m, SLICE_NULL);
+	else if (read_got(m, &text) < 0)
+		log_error("policy.json cannot be read");
+	else
+		(void)take_policy(m, buf_slice(&text));
+	if (m->loads == 0)
+		return; /* nothing is allowed */
+	if (m->loaded)
+		images_refresh(m);
+	else
+		open_file(m, CONTROL_FILE_DIGESTS, on_digests);
+}
+
+void images_reload(struct images *m)
+{
+	ask_cancel(&m->call);
+	open_file(m, CONTROL_FILE_POLICY, on_policy);
+}
+
+/* --- refreshing --- */
+
+static void refresh_next(struct images *m);
+
+static void on_keep(struct ask_call *call, int result, struct slice body)
+{
+	if (result != CONTROL_DONE)
+		log_error("digests of images could not be kept: %.*s", SLICE_ARG(body));
+	(void)call;
+}
+
+int images_keep(struct images *m, struct ask_call *call,
+		void (*answered)(struct ask_call *c, int result, struct slice body))
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(DIGESTS_FILE_MAX);
+	CLEANUP_FD int fd = -EBADF;
+	struct control_request *q;
+
+	if (m->gate->ask.fd < 0)
+		return -ENOENT;
+	digests_print(&m->digests, &text);
+	fd = memfd_create("digests", MFD_CLOEXEC);
+	if (fd < 0 || !buf_ok(&text))
+		return fd < 0 ? -errno : -ENOMEM;
+	if (write(fd, text.p, text.n) != (ssize_t)text.n)
+		return -EIO;
+	q = ask_new(CONTROL_KEEP);
+	if (q) {
+		q->size = sizeof(q->file);
+		memset(q->file.id, '0', CONTROL_ID_LEN);
+		q->file.which = CONTROL_FILE_DIGESTS;
+	}
+	m->digests.dirty = false;
+	return ask_start(&m->gate->ask, call, q, TAKE_FD(fd), answered);
+}
+
+static void refresh_again(struct loop_timer *t)
+{
+	images_refresh(CONTAINER_OF(t, struct images, refresh));
+}
+
+static void refresh_over(struct images *m)
+{
+	uint64_t now = images_now();
+
+	digests_trim(&m->digests, m->lists, m->policy.nsockets,
+		     now > CLAIMS_KEPT_SECONDS ? now - CLAIMS_KEPT_SECONDS : 0);
+	if (m->digests.dirty && !ask_is_open(&m->call))
+		(void)images_keep(m, &m->call, on_keep);
+	loop_timer_in(&m->gate->loop, &m->refresh, REFRESH_SECONDS * LOOP_NSEC_PER_SEC,
+		      refresh_again);
+}
+
+static void on_refreshed(struct images_fetch *f, bool ok)
+{
+	struct images *m = CONTAINER_OF(f, struct images, fetch);
+	const struct imagelist_entry *e = &m->lists[m->at_layer].entries[m->at_entry];
+
+	images_take_digest(m, e, f, ok);
+	m->at_entry++;
+	refresh_next(m);
+}
+
+static void refresh_next(struct images *m)
+{
+	for (; m->at_layer < m->policy.nsockets; m->at_layer++, m->at_entry = 0) {
+		const struct imagelist *list = &m->lists[m->at_layer];
+
+		for (; m->at_entry < list->nentries; m->at_entry++) {
+			if (list->entries[m->at_entry].form != PROFILE_FORM_TAG)
+				continue;
+			if (images_ask_digest(m, &list->entries[m->at_entry], &m->fetch,
+					      on_refreshed) == 0)
+				return;
+		}
+	}
+	refresh_over(m);
+}
+
+void images_refresh(struct images *m)
+{
+	images_fetch_stop(&m->fetch);
+	m->at_layer = 0;
+	m->at_entry = 0;
+	refresh_next(m);
+}
+
+/* --- what is known now --- */
+
+bool images_allow_now(struct images *m, const struct grant *g, size_t entries[POLICY_LAYERS_MAX])
+{
+	CLEANUP_FREE struct imagelist_verdict *v = malloc(sizeof(*v));
+	struct imagelist_facts facts;
+	bool allowed = v && m->loads > 0;
+
+	grant_facts(g, &facts);
+	for (size_t i = 0; allowed && i < m->policy.nsockets; i++) {
+		CLEANUP_ARENA struct arena a = ARENA_INIT(GRANT_ARENA_MAX);
+
+		if (digests_facts(&m->digests, &a, &m->lists[i], images_now(), 0, &facts) < 0)
+			return false;
+		imagelist_decide(&m->lists[i], &facts, v);
+		allowed = v->verdict.kind == VERDICT_ALLOW;
+		entries[i] = allowed ? v->entry : IMAGELIST_NONE;
+	}
+	return allowed;
+}
+
+/* --- life --- */
+
+void images_init(struct images *m, struct gate *g)
+{
+	*m = (struct images){ .gate = g, .digests = DIGESTS_INIT };
+	m->arena = ARENA_INIT(POLICY_ARENA_MAX);
+	m->fetch.fetch = FETCH_INIT;
+	m->call.fd = -EBADF;
+}
+
+void images_start(struct images *m)
+{
+	if (m->gate->ask.fd >= 0)
+		images_reload(m);
+	else if (take_policy(m, SLICE_NULL) == 0)
+		m->loaded = true;
+}
+
+void images_done(struct images *m)
+{
+	ask_cancel(&m->call);
+	images_fetch_stop(&m->fetch);
+	loop_timer_stop(&m->gate->loop, &m->refresh);
+	digests_done(&m->digests);
+	arena_done(&m->arena);
+}

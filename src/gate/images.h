@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which images may have the engine's socket: the policy in force, what registries said of its images,
+ * and checks of single images by it (policy/imagelist.h decides).
+ *
+ * The gate opens no file: policy and digests come from gabiond, and go there to be kept. Registries
+ * are asked through the engine (GET /distribution/…), so that its mirrors, certificates and
+ * credentials count; entries with a tag are asked about again every ten minutes.
+ */
+#pragma once
+
+#include "gate/fetch.h"
+#include "settings/digests.h"
+#include "settings/grant.h"
+#include "settings/policy.h"
+
+#define IMAGES_WAIT_SECONDS 5u /* for registries, in one check */
+
+struct images_check;
+
+/* A GET whose body is read whole. */
+struct images_fetch {
+	struct fetch fetch;
+	struct buf body;
+	void (*done)(struct images_fetch *f, bool ok);
+};
+
+struct images {
+	struct gate *gate;
+	bool loaded; /* policy and digests are here */
+	struct arena arena; /* of the policy */
+	struct policy policy;
+	struct imagelist lists[POLICY_LAYERS_MAX]; /* as policy.sockets */
+	uint64_t loads; /* how many policies there have been */
+	struct digests digests;
+	struct ask_call call; /* OPEN */
+	struct loop_timer refresh;
+	struct images_fetch fetch; /* of the refresh */
+	size_t at_layer; /* of the refresh */
+	size_t at_entry;
+};
+
+void images_init(struct images *m, struct gate *g);
+/* Loads, then refreshes from time to time. Without gabiond (tests): the defaults. */
+void images_start(struct images *m);
+void images_done(struct images *m);
+
+/* gabiond says that there is a new policy. */
+void images_reload(struct images *m);
+/* Asks about every entry now. */
+void images_refresh(struct images *m);
+
+/* Seconds since 1970. */
+uint64_t images_now(void);
+
+enum images_result {
+	IMAGES_ALLOWED,
+	IMAGES_DENIED,	/* v says why */
+	IMAGES_MISSING, /* the engine has no such image */
+	IMAGES_FAILED,	/* the engine did not say, or gabiond did not keep it */
+};
+
+/* One check; everything in it belongs to it. */
+struct images_check {
+	struct images *images;
+	struct arena arena;
+	struct images_fetch fetch;
+	struct loop_timer timer;
+	struct ask_call call; /* KEEP */
+	bool open;
+	bool late; /* registries are not asked any more */
+	unsigned rounds;
+	size_t layer; /* that is being decided on */
+	const char *name; /* of the image, for the engine */
+	struct imagelist_facts facts;
+	struct imagelist_image image;
+	struct imagelist_image *locals;
+	struct imagelist_question question; /* the one that is being asked */
+	enum images_result result;
+	struct imagelist_verdict v; /* of the last layer that was decided on */
+	struct grant grant;	    /* IMAGES_ALLOWED: what to keep with the container */
+	void (*done)(struct images_check *k);
+};
+
+/* Starts one. image: name or id as the engine knows it; asked: what it is called in messages.
+ * done() runs once, never from within this call, unless images_check_stop() comes first. */
+int images_check_start(struct images *m, struct images_check *k, struct slice image,
+		       struct slice asked, void (*done)(struct images_check *k));
+/* Of a container that has a grant: by its facts, without asking the engine which image it is. */
+int images_recheck_start(struct images *m, struct images_check *k, const struct grant *g,
+			 void (*done)(struct images_check *k));
+/* Ends it and frees what it holds; also after done(). */
+void images_check_stop(struct images_check *k);
+
+/* What is known now, without asking anybody: may a container with that grant have the socket, and by
+ * which entry of each layer (IMAGELIST_NONE where none)? */
+bool images_allow_now(struct images *m, const struct grant *g, size_t entries[POLICY_LAYERS_MAX]);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is known of the images of an imageList: lib/digests.json. The gate fills it by asking registries
+ * through the engine, and has it kept; it and gabion-runc decide by it, so that a container with the
+ * engine's socket can be started again when no registry can be asked.
+ *
+ *   {"version":1,
+ *    "tags":[{"reference":"docker.io/library/docker:cli","asked":1795881600,
+ *             "goods":[{"digest":"sha256:…","seen":1795881600,"current":true}, …]}, …],
+ *    "claims":[{"repository":"docker.io/library/docker","digest":"sha256:…","belongs":true,
+ *               "asked":1795881600}, …]}
+ *
+ * Times are seconds since 1970. A good digest that is not current any more stays, for
+ * keepPreviousDigests; the oldest go when there are too many.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "policy/imagelist.h"
+
+#define DIGESTS_FILE_MAX (8u << 20)
+#define DIGESTS_GOODS_MAX 64   /* of one tag */
+#define DIGESTS_CLAIMS_MAX 8192
+
+struct digests_good {
+	char *digest;
+	uint64_t seen; /* when the registry last said so */
+	bool current;
+};
+
+/* A reference with a tag, or with a digest. */
+struct digests_tag {
+	char *reference; /* expanded */
+	uint64_t asked;	 /* when the registry last answered; 0: never */
+	uint64_t failed; /* when it last did not; not kept */
+	struct digests_good *goods;
+	size_t ngoods;
+};
+
+/* Whether a digest is in a repository. */
+struct digests_claim {
+	char *repository; /* expanded */
+	char *digest;
+	bool belongs;
+	uint64_t asked;
+	uint64_t failed; /* not kept */
+};
+
+struct digests {
+	struct digests_tag *tags;
+	size_t ntags;
+	struct digests_claim *claims;
+	size_t nclaims;
+	bool dirty; /* there is something that is not kept */
+};
+
+#define DIGESTS_INIT ((struct digests){ 0 })
+void digests_done(struct digests *d);
+
+/* Reads a file's text into an empty *d. -EINVAL: it is not such a file, and *d is as it was. */
+int digests_parse(struct digests *d, struct slice text, struct err *err);
+void digests_print(const struct digests *d, struct buf *b);
+
+/* The registry answered: these are the digests of that reference now; none: there is no such tag.
+ * Returns 0 or -ENOMEM, as the others do. */
+int digests_answered(struct digests *d, struct slice reference, const struct slice *list, size_t n,
+		     uint64_t now);
+/* It could not be asked, or gave no answer. */
+int digests_failed(struct digests *d, struct slice reference, uint64_t now);
+int digests_claimed(struct digests *d, struct slice repository, struct slice digest, bool belongs,
+		    uint64_t now);
+int digests_unclaimed(struct digests *d, struct slice repository, struct slice digest,
+		      uint64_t now);
+
+const struct digests_tag *digests_find(const struct digests *d, struct slice reference);
+
+/* Keeps only what the entries are about (claims: those asked since `oldest`). */
+void digests_trim(struct digests *d, const struct imagelist *list, size_t nlists, uint64_t oldest);
+
+/* What of it the decision about a list needs: facts->known and facts->answers, in the arena. With
+ * `retry_s`, a failure longer ago than that counts as not asked. */
+int digests_facts(const struct digests *d, struct arena *a, const struct imagelist *list,
+		  uint64_t now, uint64_t retry_s, struct imagelist_facts *facts);
