@@ -19,6 +19,7 @@ struct parser {
 	size_t at; /* next byte to read */
 	const struct json_limits *limits;
 	size_t depth_max;
+	struct json_place *place; /* NULL: the place goes into the error's text */
 	struct err *err;
 };
 
@@ -34,21 +35,20 @@ static int parse_value(struct parser *p, size_t depth, struct json **ret);
 static int PRINTF_LIKE(4, 5) fail(struct parser *p, size_t at, int code, const char *fmt, ...)
 {
 	char text[ERR_TEXT_MAX / 2];
-	size_t line = 1, start = 0;
+	struct json_place place;
 	va_list ap;
 
 	if (!p->err)
 		return code;
-	for (size_t i = 0; i < at; i++) {
-		if (p->text.p[i] != '\n')
-			continue;
-		line++;
-		start = i + 1;
-	}
+	place = json_place(p->text, at);
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return err_set(p->err, code, "line %zu, column %zu: %s", line, at - start + 1, text);
+	if (p->place) {
+		*p->place = place;
+		return err_set(p->err, code, "%s", text);
+	}
+	return err_set(p->err, code, "line %zu, column %zu: %s", place.line, place.column, text);
 }
 
 static int fail_char(struct parser *p, size_t at, const char *wanted)
@@ -372,6 +372,7 @@ static int parse_value(struct parser *p, size_t depth, struct json **ret)
 	v = json_new(p->arena, (enum json_kind)kind);
 	if (!v)
 		return fail_memory(p);
+	v->at = (uint32_t)MIN(p->at, (size_t)UINT32_MAX);
 	*ret = v;
 	switch (v->kind) {
 	case JSON_OBJECT:
@@ -390,24 +391,41 @@ static int parse_value(struct parser *p, size_t depth, struct json **ret)
 	return -EINVAL;
 }
 
+static int parse_document(struct parser *p, struct json **ret)
+{
+	struct json *v = NULL;
+	int r;
+
+	p->depth_max = MIN(p->limits->depth, (size_t)GO_DEPTH_MAX);
+	r = parse_value(p, 0, &v);
+	if (r < 0)
+		return r;
+	if (p->limits->one_value) {
+		skip_space(p);
+		if (p->at < p->text.n)
+			return fail_char(p, p->at, "the end of the text");
+	}
+	*ret = v;
+	return 0;
+}
+
 int json_parse(struct arena *a, struct slice text, const struct json_limits *limits,
 	       struct json **ret, size_t *used, struct err *err)
 {
 	struct parser p = { .arena = a, .text = text, .limits = limits, .err = err };
-	struct json *v = NULL;
-	int r;
+	int r = parse_document(&p, ret);
 
-	p.depth_max = MIN(limits->depth, (size_t)GO_DEPTH_MAX);
-	r = parse_value(&p, 0, &v);
-	if (r < 0)
-		return r;
-	if (limits->one_value) {
-		skip_space(&p);
-		if (p.at < text.n)
-			return fail_char(&p, p.at, "the end of the text");
-	}
-	*ret = v;
-	if (used)
+	if (r == 0 && used)
 		*used = p.at;
-	return 0;
+	return r;
+}
+
+int json_parse_place(struct arena *a, struct slice text, const struct json_limits *limits,
+		     struct json **ret, struct json_place *ret_wrong, struct err *err)
+{
+	struct parser p = {
+		.arena = a, .text = text, .limits = limits, .place = ret_wrong, .err = err
+	};
+
+	return parse_document(&p, ret);
 }
