@@ -47,7 +47,9 @@ static int body_of(const struct answer *a, const char *message, struct buf *b)
 	r = json_set(&arena, obj, "message", json_new_str(&arena, message));
 	if (r == 0 && a->rule)
 		r = json_set(&arena, obj, "rule", json_new_str(&arena, a->rule));
-	if (r == 0 && a->hint)
+	if (r == 0 && a->reason && *a->reason)
+		r = json_set(&arena, obj, "reason", json_new_str(&arena, a->reason));
+	if (r == 0 && a->hint && *a->hint)
 		r = json_set(&arena, obj, "hint", json_new_str(&arena, a->hint));
 	if (r == 0)
 		json_emit(obj, b);
@@ -70,6 +72,7 @@ void answer_text(struct conn *c, const struct answer *a, const char *fmt, ...)
 		audit_conn(c, &(struct audit_event){ .verdict = "deny",
 						     .rule = a->rule,
 						     .message = message,
+						     .reason = a->reason,
 						     .hint = a->hint });
 	}
 	if (body_of(a, message, &body) < 0) {

@@ -7,8 +7,9 @@
 
 struct answer {
 	unsigned status;
-	const char *rule; /* which rule of ours said so; NULL: none did */
-	const char *hint; /* the way out; NULL: none */
+	const char *rule;   /* which rule of ours said so; NULL: none did */
+	const char *hint;   /* the way out; NULL: none */
+	const char *reason; /* why the rule said so here; NULL: none */
 };
 
 /* {"message":…} and, in members of their own, rule and hint; the message must be exactly what a

@@ -94,8 +94,11 @@ static void emit(const struct conn *c, const struct audit_event *e, struct buf *
 	add_text(&arena, o, "verdict", e->verdict);
 	add_text(&arena, o, "rule", e->rule);
 	add_client(&arena, o, c);
-	add_text(&arena, o, "image", e->image);
+	add_text(&arena, o, "subject", e->subject);
+	if (e->image.n)
+		add(&arena, o, "image", json_new_slice(&arena, e->image));
 	add_text(&arena, o, "message", e->message);
+	add_text(&arena, o, "reason", e->reason);
 	add_text(&arena, o, "hint", e->hint);
 	if (c->gate->audit.lost)
 		add(&arena, o, "lost", json_new_uint(&arena, c->gate->audit.lost));

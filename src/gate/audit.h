@@ -24,7 +24,9 @@ struct audit_event {
 	const char *rule;    /* which rule said so */
 	const char *message; /* what the client was told, or what was granted */
 	const char *hint;    /* the way out; NULL: none */
-	const char *image;   /* whose socket it is about; NULL: none */
+	const char *reason;  /* NULL: none */
+	const char *subject; /* id of the container that it is about; NULL: none */
+	struct slice image;  /* of that container; empty: none */
 };
 
 void audit_init(struct audit *a, struct gate *g);

@@ -7,6 +7,7 @@
 #include "gate/answer.h"
 #include "gate/exchange.h"
 #include "gate/request.h"
+#include "gate/socket.h"
 #include "json/json.h"
 
 #define TREE_MAX (64u * 1024u * 1024u)
@@ -83,7 +84,9 @@ static void on_asker(struct ask_call *call, int result, struct slice body)
 	} else if (result == CONTROL_DONE && (a->flags & CONTROL_HAS_BINDS) && a->uid != c->uid) {
 		answer_text(
 			c,
-			&(struct answer){ 403, "other-users-container", "ask that user, or root" },
+			&(struct answer){ .status = 403,
+					  .rule = "other-users-container",
+					  .hint = "ask that user, or root" },
 			"container %.*s acts with the rights of another user (uid %u); only that "
 			"user and root may do this with it",
 			SLICE_ARG(s->name), a->uid);
@@ -222,7 +225,8 @@ static void on_folder(struct ask_call *call, int result, struct slice body)
 	conn_timer_stop(c);
 	if (result < 0) {
 		answer_text(c,
-			    &(struct answer){ result == -EPERM ? 403 : 400, "bind-source", NULL },
+			    &(struct answer){ .status = result == -EPERM ? 403 : 400,
+					      .rule = "bind-source" },
 			    "%.*s", SLICE_ARG(body));
 	} else {
 		c->req->folder++;
@@ -256,6 +260,20 @@ static void ask_folder(struct conn *c)
 
 /* --- in order --- */
 
+static bool starts(const struct request *r)
+{
+	enum route_class class = r->match.route->class;
+
+	return class == ROUTE_CLASS_CONTAINER_START || class == ROUTE_CLASS_CONTAINER_RESTART;
+}
+
+/* The image may have the engine's socket. */
+static void judged(struct conn *c)
+{
+	c->req->judged = true;
+	next(c);
+}
+
 static void next(struct conn *c)
 {
 	struct request *r = c->req;
@@ -266,6 +284,10 @@ static void next(struct conn *c)
 		resolve(c, &r->subjects[r->at]);
 	else if (r->folder < r->edit.nfolders)
 		ask_folder(c);
+	else if (r->edit.sockets > 0 && !r->judged)
+		socket_judge(c, judged);
+	else if (starts(r) && !r->judged && r->path_subject)
+		socket_recheck(c, judged);
 	else if (r->refresh && r->path_subject && r->subjects[0].running)
 		refresh(c);
 	else
@@ -311,7 +333,8 @@ void check_begin(struct conn *c)
 		}
 		add(r, r->match.name, true);
 	} else if (route->kind != ROUTE_EXEC_ID &&
-		   (owner || r->refresh || route->kind == ROUTE_ARCHIVE)) {
+		   (owner || r->refresh || route->kind == ROUTE_ARCHIVE ||
+		    (starts(r) && c->gate->doors->next))) {
 		add(r, named(r), owner);
 		r->path_subject = true;
 	}

@@ -10,6 +10,7 @@
 #include "gate/archive.h"
 #include "gate/exchange.h"
 #include "gate/request.h"
+#include "gate/socket.h"
 #include "gate/tunnel.h"
 
 /* A head, and one read beyond it. */
@@ -75,6 +76,7 @@ static void request_drop(struct conn *c)
 	side_close(&c->worker);
 	exchange_reset(c);
 	c->x.last = false;
+	socket_stop(c);
 	if (c->req)
 		request_done(c->req);
 	c->req = NULL;

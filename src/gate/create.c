@@ -9,6 +9,7 @@
 #include "gate/check.h"
 #include "gate/exchange.h"
 #include "gate/request.h"
+#include "gate/socket.h"
 #include "json/json.h"
 
 #define TREE_MAX (64u * 1024u * 1024u)
@@ -24,16 +25,33 @@ static void on_undone(struct conn *c)
 		    r->trouble);
 }
 
-/* A container that nobody is known to have asked for must not stay. */
-void create_undo(struct conn *c, struct slice why)
+static void undo(struct conn *c, void (*done)(struct conn *c))
 {
 	CLEANUP_BUF struct buf target = BUF_INIT(4096);
 	struct exchange_head h = { .method = SLICE_LIT("DELETE"), .target = &target, .minor = 1 };
+
+	buf_printf(&target, "/containers/%s?force=1&v=1", c->req->created);
+	exchange_ask(c, &h, done);
+}
+
+/* A container that nobody is known to have asked for must not stay. */
+void create_undo(struct conn *c, struct slice why)
+{
 	char *text = arena_dup(&c->arena, why.p, why.n);
 
 	c->req->trouble = text ? text : "out of memory";
-	buf_printf(&target, "/containers/%s?force=1&v=1", c->req->created);
-	exchange_ask(c, &h, on_undone);
+	undo(c, on_undone);
+}
+
+static void on_taken_away(struct conn *c)
+{
+	socket_refuse(c);
+}
+
+/* What the engine made has another image than the one that was asked for, and that one may not. */
+static void on_forbidden(struct conn *c)
+{
+	undo(c, on_taken_away);
 }
 
 static void on_recorded(struct ask_call *call, int result, struct slice body)
@@ -41,10 +59,12 @@ static void on_recorded(struct ask_call *call, int result, struct slice body)
 	struct conn *c = CONTAINER_OF(call, struct conn, call);
 
 	conn_timer_stop(c);
-	if (result == CONTROL_DONE)
-		exchange_release(c);
-	else
+	if (result != CONTROL_DONE)
 		create_undo(c, body);
+	else if (c->req->edit.sockets > 0)
+		socket_grant(c, exchange_release, create_undo, on_forbidden);
+	else
+		exchange_release(c);
 	conn_update(c);
 }
 

@@ -6,13 +6,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/fd.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "gate/conn.h"
 #include "settings/ranges.h"
 
 #define ACCEPT_BATCH 16
+#define ARENA_BYTES (256u * 1024u)
 #define LISTEN_AGAIN_MS 100u
 /* So many connections beyond its own a user has to be told that there are too many. */
 #define OVER_MAX 16u
@@ -118,24 +119,37 @@ static void door_free(struct loop_deferred *l)
 {
 	struct door *d = CONTAINER_OF(l, struct door, later);
 
+	arena_done(&d->arena);
 	free(d->asker);
 	free(d);
 }
 
-int door_open(struct gate *g, int take_fd, const struct control_asker *asker)
+static int take_container(struct door *d, const struct control_asker *asker,
+			  const struct grant *grant)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(CONTROL_TEXT_MAX);
+	int r = grant_print(grant, &text);
+
+	if (r == 0)
+		r = grant_parse(&d->arena, buf_slice(&text), &d->grant, NULL);
+	d->asker = malloc(sizeof(*d->asker));
+	if (!d->asker)
+		return -ENOMEM;
+	*d->asker = *asker;
+	memcpy(d->id, asker->id, CONTROL_ID_LEN);
+	return r;
+}
+
+int door_open(struct gate *g, int take_fd, const struct control_asker *asker,
+	      const struct grant *grant)
 {
 	struct door *d = calloc(1, sizeof(*d));
 	int r = d ? 0 : -ENOMEM;
 
-	if (r == 0 && asker) {
-		d->asker = malloc(sizeof(*d->asker));
-		if (d->asker) {
-			*d->asker = *asker;
-			memcpy(d->id, asker->id, CONTROL_ID_LEN);
-		} else {
-			r = -ENOMEM;
-		}
-	}
+	if (d)
+		d->arena = ARENA_INIT(ARENA_BYTES);
+	if (r == 0 && asker)
+		r = take_container(d, asker, grant);
 	if (r == 0) {
 		d->gate = g;
 		d->fd = take_fd;
@@ -146,8 +160,7 @@ int door_open(struct gate *g, int take_fd, const struct control_asker *asker)
 	if (r < 0) {
 		(void)fd_close(take_fd);
 		if (d)
-			free(d->asker);
-		free(d);
+			door_free(&d->later);
 		return r;
 	}
 	d->next = g->doors;

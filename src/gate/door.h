@@ -7,6 +7,7 @@
 #pragma once
 
 #include "gate/gate.h"
+#include "settings/grant.h"
 
 struct door {
 	struct door *next;
@@ -16,8 +17,9 @@ struct door {
 	struct loop_deferred later;
 	int fd;			     /* owned, listening */
 	char id[CONTROL_ID_LEN + 1]; /* of the container; "": users of the host */
-	struct control_asker
-		*asker; /* owned; who asked for the container; NULL: users of the host */
+	struct control_asker *asker; /* owned: who asked for it; NULL: users of the host */
+	struct arena arena;	     /* of the grant */
+	struct grant grant;	     /* of the container */
 	size_t conns;
 };
 
@@ -26,9 +28,10 @@ static inline bool door_is_container(const struct door *d)
 	return d->asker != NULL;
 }
 
-/* Begins to accept. take_fd is closed also on failure; asker is copied, NULL for users of the host.
- * Returns 0 or -errno. */
-int door_open(struct gate *g, int take_fd, const struct control_asker *asker);
+/* Begins to accept. take_fd is closed also on failure; asker and grant are copied, NULL for users
+ * of the host. Returns 0 or -errno. */
+int door_open(struct gate *g, int take_fd, const struct control_asker *asker,
+	      const struct grant *grant);
 
 /* Ends it with all its connections; the struct goes when the round is over. */
 void door_close(struct door *d);

@@ -6,14 +6,23 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "gate/door.h"
 
 #define DOORS_MAX 4096u
+#define ARENA_BYTES (256u * 1024u)
 
 static void list_next(struct doorman *m);
 static void asker_next(struct doorman *m);
+
+static void ask(struct doorman *m, struct control_request *take_q,
+		void (*answered)(struct ask_call *c, int result, struct slice body))
+{
+	if (ask_start(&m->gate->ask, &m->call, take_q, -EBADF, answered) < 0)
+		log_error("gabiond cannot be asked which containers have the engine's socket");
+}
 
 static void ask_id(struct doorman *m, enum control_op op, const char id[CONTROL_ID_LEN],
 		   void (*answered)(struct ask_call *c, int result, struct slice body))
@@ -24,8 +33,7 @@ static void ask_id(struct doorman *m, enum control_op op, const char id[CONTROL_
 		q->size = sizeof(q->id);
 		memcpy(q->id.id, id, CONTROL_ID_LEN);
 	}
-	if (ask_start(&m->gate->ask, &m->call, q, -EBADF, answered) < 0)
-		log_error("gabiond cannot be asked which containers have the engine's socket");
+	ask(m, q, answered);
 }
 
 static void skip(struct doorman *m, struct slice why)
@@ -46,7 +54,7 @@ static void on_socket(struct ask_call *call, int result, struct slice body)
 		return;
 	}
 	if (result == CONTROL_DONE)
-		r = door_open(m->gate, TAKE_FD(m->gate->ask.got), &m->asker);
+		r = door_open(m->gate, TAKE_FD(m->gate->ask.got), &m->asker, &m->grant);
 	if (r < 0) {
 		skip(m, slice_str(strerror(-r)));
 		return;
@@ -55,9 +63,26 @@ static void on_socket(struct ask_call *call, int result, struct slice body)
 	asker_next(m);
 }
 
+static void on_grant(struct ask_call *call, int result, struct slice body)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(CONTROL_TEXT_MAX);
+	struct doorman *m = CONTAINER_OF(call, struct doorman, call);
+	struct err err = ERR_INIT;
+
+	arena_done(&m->arena);
+	m->arena = ARENA_INIT(ARENA_BYTES);
+	if (result != CONTROL_DONE || m->gate->ask.got < 0 ||
+	    file_read_fd(m->gate->ask.got, &text) < 0 ||
+	    grant_parse(&m->arena, buf_slice(&text), &m->grant, &err) < 0)
+		skip(m, result < 0 ? body : SLICE_LIT("its grant cannot be read"));
+	else
+		ask_id(m, CONTROL_SOCKET, m->ids[m->at].id, on_socket);
+}
+
 static void on_asker(struct ask_call *call, int result, struct slice body)
 {
 	struct doorman *m = CONTAINER_OF(call, struct doorman, call);
+	struct control_request *q;
 
 	if (result != CONTROL_DONE || body.n != sizeof(m->asker)) {
 		skip(m,
@@ -65,7 +90,13 @@ static void on_asker(struct ask_call *call, int result, struct slice body)
 		return;
 	}
 	memcpy(&m->asker, body.p, sizeof(m->asker));
-	ask_id(m, CONTROL_SOCKET, m->ids[m->at].id, on_socket);
+	q = ask_new(CONTROL_OPEN);
+	if (q) {
+		q->size = sizeof(q->file);
+		memcpy(q->file.id, m->ids[m->at].id, CONTROL_ID_LEN);
+		q->file.which = CONTROL_FILE_GRANT;
+	}
+	ask(m, q, on_grant);
 }
 
 static void asker_next(struct doorman *m)
@@ -118,6 +149,7 @@ static void list_next(struct doorman *m)
 void doorman_init(struct doorman *m, struct gate *g)
 {
 	*m = (struct doorman){ .gate = g };
+	m->arena = ARENA_INIT(ARENA_BYTES);
 	m->call.fd = -EBADF;
 }
 
@@ -129,6 +161,7 @@ void doorman_start(struct doorman *m)
 void doorman_done(struct doorman *m)
 {
 	ask_cancel(&m->call);
+	arena_done(&m->arena);
 	free(m->ids);
 	m->ids = NULL;
 }

@@ -5,7 +5,9 @@
  */
 #pragma once
 
+#include "base/arena.h"
 #include "gate/ask.h"
+#include "settings/grant.h"
 
 struct gate;
 
@@ -16,6 +18,8 @@ struct doorman {
 	size_t n;
 	size_t at;
 	struct control_asker asker; /* of ids[at] */
+	struct arena arena;
+	struct grant grant; /* of ids[at], in the arena */
 };
 
 void doorman_init(struct doorman *m, struct gate *g);

@@ -172,12 +172,21 @@ static int check_volume_options(const char *name, const struct json *options, st
 	return deny(e, "volume-options", "bind a folder with -v instead, or use type=tmpfs");
 }
 
+static bool is_socket(struct slice path)
+{
+	return slice_eq_str(path, "/var/run/docker.sock") || slice_eq_str(path, "/run/docker.sock");
+}
+
 static int check_mounts(const struct json *hc, struct edit *e, struct err *err)
 {
 	const struct json *list = json_get(hc, "Mounts");
 
-	for (size_t i = 0; list && i < list->n; i++)
-		e->binds |= strcmp(text_of(list->items[i], "Type"), "bind") == 0;
+	for (size_t i = 0; list && i < list->n; i++) {
+		if (strcmp(text_of(list->items[i], "Type"), "bind") != 0)
+			continue;
+		e->binds = true;
+		e->sockets += is_socket(slice_str(text_of(list->items[i], "Source")));
+	}
 	for (size_t i = 0; list && i < list->n; i++) {
 		const struct json *d = json_at(list->items[i], "VolumeOptions.DriverConfig");
 		int r = check_volume_options(text_of(d, "Name"), json_get(d, "Options"), e, err);
@@ -276,7 +285,8 @@ static int take_folders(const struct json *hc, struct edit *e, struct err *err)
 		e->binds = true;
 		if (e->nfolders == EDIT_FOLDERS_MAX)
 			return bad(err, "more than 64 folders of the host are bound");
-		e->folders[e->nfolders++] = (struct slice){ bind.p, slice_find(bind, ':') };
+		e->folders[e->nfolders] = (struct slice){ bind.p, slice_find(bind, ':') };
+		e->sockets += is_socket(e->folders[e->nfolders++]);
 	}
 	return EDIT_OK;
 }
@@ -287,6 +297,7 @@ static int edit_create(struct arena *a, struct json *doc, const struct edit_ids 
 	struct json *hc = json_get(doc, "HostConfig");
 	int r = check_top_level(doc, err);
 
+	e->image = slice_str(text_of(doc, "Image"));
 	if (r != EDIT_OK || !hc)
 		return r;
 	r = check_host_namespaces(hc, e, err);

@@ -24,11 +24,13 @@ enum edit_result {
 
 /* What the body names beside what it creates. */
 struct edit {
-	const char *rule; /* EDIT_DENIED */
-	const char *hint; /* EDIT_DENIED: the way out; may be NULL */
-	bool binds;	  /* create: paths of the host, or what others have of them */
-	bool names_user;  /* exec: User is a name, which the engine looks up in the container */
-	size_t nothers;	  /* containers whose mounts or namespaces it asks for */
+	const char *rule;   /* EDIT_DENIED */
+	const char *hint;   /* EDIT_DENIED: the way out; may be NULL */
+	size_t sockets;	    /* how many times the engine's socket is asked for */
+	struct slice image; /* ROUTE_CREATE: Image */
+	bool binds;	    /* create: paths of the host, or what others have of them */
+	bool names_user;    /* exec: User is a name, which the engine looks up in the container */
+	size_t nothers;	    /* containers whose mounts or namespaces it asks for */
 	struct slice others[EDIT_OTHERS_MAX]; /* in the arena */
 	size_t nfolders; /* sources of Binds on the host, which the engine would make */
 	struct slice folders[EDIT_FOLDERS_MAX];

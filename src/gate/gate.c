@@ -17,6 +17,7 @@
 #include "gate/conn.h"
 #include "gate/door.h"
 #include "gate/doorman.h"
+#include "gate/images.h"
 #include "gate/janitor.h"
 
 #define LOG_LINES_PER_SECOND 10u
@@ -202,8 +203,10 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 	if (r < 0)
 		return err_errno(err, r, "event loop");
 	g->scratch = malloc(SIDE_SCRATCH_SIZE);
-	if (!g->scratch)
+	g->images = calloc(1, sizeof(*g->images));
+	if (!g->scratch || !g->images)
 		return err_set(err, -ENOMEM, "out of memory");
+	images_init(g->images, g);
 	r = fd_nonblock(g->clients, true);
 	if (r == 0 && o->take_control >= 0)
 		r = fd_nonblock(o->take_control, true);
@@ -234,8 +237,10 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 
 int gate_run(struct gate *g, struct err *err)
 {
-	int r = door_open(g, TAKE_FD(g->clients), NULL);
+	int r = door_open(g, TAKE_FD(g->clients), NULL, NULL);
 
+	if (r == 0)
+		images_start(g->images);
 	if (r == 0 && g->janitor)
 		janitor_start(g->janitor);
 	if (r == 0 && g->doorman)
@@ -258,7 +263,10 @@ void gate_done(struct gate *g)
 	if (g->doorman)
 		doorman_done(g->doorman);
 	free(g->doorman);
+	if (g->images)
+		images_done(g->images);
 	ask_done(&g->ask);
+	free(g->images);
 	g->clients = fd_close(g->clients);
 	g->engine_dir = fd_close(g->engine_dir);
 	free(g->scratch);

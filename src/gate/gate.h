@@ -15,6 +15,8 @@
  *   archive.c    docker cp of running containers, by gabiond and gabion-cp
  *   edit.c       pure: what a JSON body asks for, and how it is written afresh
  *   policy/route.c  pure: method and path to a row of the table
+ *   images.c, images-check.c, images-fetch.c   which images may have the engine's socket
+ *   socket.c     containers that are to have it
  *   side.c, ask.c, answer.c, fetch.c   a socket; a question to gabiond; answers of our own; a GET
  *   audit.c      what was denied and what was granted, for lib/audit.log
  *   janitor.c    records of containers that are gone are forgotten
@@ -67,6 +69,7 @@ int gate_limit_set(struct gate_limits *l, struct slice name, uint32_t value);
 struct conn;
 struct door;
 struct doorman;
+struct images;
 struct janitor;
 
 struct gate_user {
@@ -83,6 +86,7 @@ struct gate {
 	struct door *doors;
 	struct ask ask;
 	struct audit audit;
+	struct images *images;	   /* owned */
 	struct janitor *janitor;   /* NULL without gabiond */
 	struct doorman *doorman;   /* the same */
 	struct sockaddr_un engine; /* where the engine listens, resolved at start */

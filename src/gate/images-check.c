@@ -3,7 +3,8 @@
  * One check: STORE ─► IMAGE ─► decide ⇄ questions ─► (next layer) ─► keep ─► done
  *
  * Questions are asked one after the other. When the time for registries is up, those that are still
- * open count as unanswered and the decision stands as it is: known images are allowed, others are not.
+ * open count as unanswered and the decision stands as it is: known images are allowed, others are
+ * not.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,8 +15,8 @@
 #include "gate/gate.h"
 #include "gate/images-fetch.h"
 #include "http/target.h"
-#include "json/json.h"
 #include "policy/image.h"
+#include "json/json.h"
 
 #define ARENA_LIMIT (128u << 20)
 #define ROUNDS_MAX 512u
@@ -305,9 +306,9 @@ static void on_info(struct images_fetch *f, bool ok)
 		finish(k, IMAGES_FAILED);
 		return;
 	}
-	k->image.store = strcmp(k->images->policy.profile->name, "podman") == 0 ? IMAGELIST_PODMAN
-			 : uses_containerd(doc)					? IMAGELIST_CONTAINERD
-										: IMAGELIST_CLASSIC;
+	k->image.store = strcmp(k->images->profile->name, "podman") == 0 ? IMAGELIST_PODMAN
+			 : uses_containerd(doc)				 ? IMAGELIST_CONTAINERD
+									 : IMAGELIST_CLASSIC;
 	ask_image(k);
 }
 

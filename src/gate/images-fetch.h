@@ -17,8 +17,8 @@ void images_take_digest(struct images *m, const struct imagelist_entry *e,
 /* Is that digest in that repository? */
 int images_ask_belongs(struct images *m, const struct reference *repository, struct slice digest,
 		       struct images_fetch *f, void (*done)(struct images_fetch *f, bool ok));
-void images_take_belongs(struct images *m, const struct reference *repository,
-			 struct slice digest, const struct images_fetch *f, bool ok);
+void images_take_belongs(struct images *m, const struct reference *repository, struct slice digest,
+			 const struct images_fetch *f, bool ok);
 
 /* Has gabiond keep what is known; -ENOENT: there is none. */
 int images_keep(struct images *m, struct ask_call *call,

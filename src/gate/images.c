@@ -37,15 +37,15 @@ static int make_list(struct images *m, const struct policy *p, size_t layer, str
 	if (!entries)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->nimages; i++) {
-		int r = imagelist_parse_entry(p->profile, slice_str(s->images[i].text),
-					      &entries[i], &err);
+		int r = imagelist_parse_entry(m->profile, slice_str(s->images[i].text), &entries[i],
+					      &err);
 
 		if (r < 0) { /* gabiond has looked at it */
 			log_error("policy: image list: %s", err.text);
 			return r;
 		}
 	}
-	*ret = (struct imagelist){ .profile = p->profile,
+	*ret = (struct imagelist){ .profile = m->profile,
 				   .entries = entries,
 				   .nentries = s->nimages,
 				   .derived = s->allow_derived,
@@ -65,7 +65,9 @@ static int take_policy(struct images *m, struct slice text)
 
 	m->arena = ARENA_INIT(POLICY_ARENA_MAX);
 	r = text.p ? policy_parse(&m->arena, text, "policy.json", &p, &err)
-		   : policy_defaults(&m->arena, profile_default(), &p);
+		   : policy_defaults(&m->arena, &schema_profiles[0], &p);
+	if (r == 0)
+		m->profile = profile_find(slice_str(p.profile->name));
 	for (size_t i = 0; r == 0 && i < p.nsockets; i++)
 		r = make_list(m, &p, i, &lists[i]);
 	if (r < 0) {
@@ -116,10 +118,9 @@ static void on_digests(struct ask_call *call, int result, struct slice body)
 
 	if (result < 0)
 		log_error("known digests of images: %.*s", SLICE_ARG(body));
-	else if (result == CONTROL_DONE && (read_got(m, &text) < 0 ||
-					    digests_parse(&m->digests, buf_slice(&text), &err) < 0))
-		log_error("known digests of images are asked for anew: digests.json: %s",
-			  err.text);
+	else if (result == CONTROL_DONE &&
+		 (read_got(m, &text) < 0 || digests_parse(&m->digests, buf_slice(&text), &err) < 0))
+		log_error("known digests of images are asked for anew: digests.json: %s", err.text);
 	begin(m);
 }
 

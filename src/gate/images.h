@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which images may have the engine's socket: the policy in force, what registries said of its images,
- * and checks of single images by it (policy/imagelist.h decides).
+ * Which images may have the engine's socket: the policy in force, what registries said of its
+ * images, and checks of single images by it (policy/imagelist.h decides).
  *
  * The gate opens no file: policy and digests come from gabiond, and go there to be kept. Registries
  * are asked through the engine (GET /distribution/…), so that its mirrors, certificates and
@@ -27,16 +27,17 @@ struct images_fetch {
 
 struct images {
 	struct gate *gate;
-	bool loaded; /* policy and digests are here */
+	bool loaded;	    /* policy and digests are here */
 	struct arena arena; /* of the policy */
 	struct policy policy;
+	const struct profile *profile;
 	struct imagelist lists[POLICY_LAYERS_MAX]; /* as policy.sockets */
-	uint64_t loads; /* how many policies there have been */
+	uint64_t loads;				   /* how many policies there have been */
 	struct digests digests;
 	struct ask_call call; /* OPEN */
 	struct loop_timer refresh;
 	struct images_fetch fetch; /* of the refresh */
-	size_t at_layer; /* of the refresh */
+	size_t at_layer;	   /* of the refresh */
 	size_t at_entry;
 };
 
@@ -70,7 +71,7 @@ struct images_check {
 	bool open;
 	bool late; /* registries are not asked any more */
 	unsigned rounds;
-	size_t layer; /* that is being decided on */
+	size_t layer;	  /* that is being decided on */
 	const char *name; /* of the image, for the engine */
 	struct imagelist_facts facts;
 	struct imagelist_image image;
@@ -92,6 +93,6 @@ int images_recheck_start(struct images *m, struct images_check *k, const struct 
 /* Ends it and frees what it holds; also after done(). */
 void images_check_stop(struct images_check *k);
 
-/* What is known now, without asking anybody: may a container with that grant have the socket, and by
- * which entry of each layer (IMAGELIST_NONE where none)? */
+/* What is known now, without asking anybody: may a container with that grant have the socket, and
+ * by which entry of each layer (IMAGELIST_NONE where none)? */
 bool images_allow_now(struct images *m, const struct grant *g, size_t entries[POLICY_LAYERS_MAX]);

@@ -182,6 +182,7 @@ static int lock_up(const struct arguments *a, struct err *err)
 		{ .call = "getsockopt" },
 		{ .call = "gettid" },
 		{ .call = "madvise" },
+		{ .call = "memfd_create" },
 		{ .call = "mmap" },
 		{ .call = "mprotect" },
 		{ .call = "mremap" },

@@ -90,7 +90,10 @@ static void body_complete(struct conn *c)
 	case EDIT_OK:
 		break;
 	case EDIT_DENIED:
-		answer_text(c, &(struct answer){ 403, found.rule, found.hint }, "%s", err.text);
+		answer_text(
+			c,
+			&(struct answer){ .status = 403, .rule = found.rule, .hint = found.hint },
+			"%s", err.text);
 		return;
 	default:
 		answer_text(c, &(struct answer){ .status = 400 }, "%s", err.text);
@@ -98,7 +101,8 @@ static void body_complete(struct conn *c)
 	}
 	/* Its slices are in the tree, which is about to go. */
 	if (!keep_slices(&c->arena, found.others, found.nothers) ||
-	    !keep_slices(&c->arena, found.folders, found.nfolders)) {
+	    !keep_slices(&c->arena, found.folders, found.nfolders) ||
+	    !keep_slices(&c->arena, &found.image, 1)) {
 		conn_kill(c);
 		return;
 	}
@@ -265,7 +269,10 @@ static bool refused(struct conn *c)
 		r->edit = found;
 		return false;
 	case EDIT_DENIED:
-		answer_text(c, &(struct answer){ 403, found.rule, found.hint }, "%s", err.text);
+		answer_text(
+			c,
+			&(struct answer){ .status = 403, .rule = found.rule, .hint = found.hint },
+			"%s", err.text);
 		return true;
 	default:
 		answer_text(c, &(struct answer){ .status = 400 }, "%s", err.text);

@@ -31,6 +31,8 @@ struct subject {
 
 #define REQUEST_SUBJECTS_MAX 64
 
+struct socket_work;
+
 struct request {
 	struct http_head head; /* slices of `raw` */
 	struct slice raw;      /* the head's bytes, in the connection's arena */
@@ -48,11 +50,13 @@ struct request {
 	size_t at;     /* the subject in question */
 	size_t folder; /* the source of a bind in question */
 	struct subject *subjects;
-	bool path_subject;   /* subjects[0] is what the path or the query names */
-	bool refresh;	     /* its view has to be fresh */
-	const char *exec_id; /* ROUTE_EXEC_ID: its container is not known yet */
-	const char *created; /* ROUTE_CREATE: id in the engine's answer */
-	const char *trouble; /* ROUTE_CREATE: why it could not be recorded */
+	bool path_subject;	    /* subjects[0] is what the path or the query names */
+	bool refresh;		    /* its view has to be fresh */
+	const char *exec_id;	    /* ROUTE_EXEC_ID: its container is not known yet */
+	const char *created;	    /* ROUTE_CREATE: id in the engine's answer */
+	struct socket_work *socket; /* it asks for the engine's socket (socket.h) */
+	bool judged;		    /* it may have it */
+	const char *trouble;	    /* ROUTE_CREATE: why it could not be recorded */
 };
 
 /* Copies and parses a head. HTTP_OK: request_proceed() comes next; HTTP_REFUSED. */

@@ -91,8 +91,8 @@ void socket_judge(struct conn *c, void (*yes)(struct conn *c))
 		return;
 	}
 	w->yes = yes;
-	if (images_check_start(&c->gate->images, &w->check, c->req->edit.image,
-			       c->req->edit.image, on_judged) < 0)
+	if (images_check_start(c->gate->images, &w->check, c->req->edit.image, c->req->edit.image,
+			       on_judged) < 0)
 		answer_text(c, &(struct answer){ .status = 400 },
 			    "the container's image has no name that an image can have");
 }
@@ -108,7 +108,7 @@ void socket_recheck(struct conn *c, void (*yes)(struct conn *c))
 	}
 	if (w)
 		w->yes = yes;
-	if (!w || images_recheck_start(&c->gate->images, &w->check, &d->grant, on_judged) < 0)
+	if (!w || images_recheck_start(c->gate->images, &w->check, &d->grant, on_judged) < 0)
 		conn_kill(c);
 }
 
@@ -233,7 +233,7 @@ static void on_made(struct images_fetch *f, bool ok)
 		return;
 	}
 	images_check_stop(&w->check);
-	if (images_check_start(&c->gate->images, &w->check, slice_str(image), c->req->edit.image,
+	if (images_check_start(c->gate->images, &w->check, slice_str(image), c->req->edit.image,
 			       on_rejudged) < 0)
 		failed(w, SLICE_LIT("its image could not be looked at"));
 }
@@ -252,6 +252,6 @@ void socket_grant(struct conn *c, void (*yes)(struct conn *c),
 	w->no = no;
 	w->denied = denied;
 	buf_printf(&target, "/containers/%s/json", c->req->created);
-	if (images_fetch_start(&c->gate->images, &w->fetch, target.p, on_made) < 0)
+	if (images_fetch_start(c->gate->images, &w->fetch, target.p, on_made) < 0)
 		failed(w, SLICE_LIT("the engine cannot be asked what it made"));
 }

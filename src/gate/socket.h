@@ -4,10 +4,9 @@
  *
  *   before the creation   may its image? (images.h)
  *   after it              what the engine really made is looked at; the facts of its image are kept
- *                         (CONTROL_GRANT), its own socket is made and its door opened, and only then
- *                         does the client hear of it
- *   before each start     what registries say is brought up to date, so that gabion-runc, which
- *                         decides at the very end, decides by it
+ *                         (CONTROL_GRANT), its own socket is made and its door opened, and only
+ * then does the client hear of it before each start     what registries say is brought up to date,
+ * so that gabion-runc, which decides at the very end, decides by it
  */
 #pragma once
 
@@ -16,8 +15,8 @@
 /* May the creation go on? yes(c) runs if so, else the client has been told. */
 void socket_judge(struct conn *c, void (*yes)(struct conn *c));
 
-/* The container c->req->created is there and recorded: makes its socket. yes(c) runs when it is; no(c,
- * why) when it cannot be had, and denied(c) when it may not. */
+/* The container c->req->created is there and recorded: makes its socket. yes(c) runs when it is;
+ * no(c, why) when it cannot be had, and denied(c) when it may not. */
 void socket_grant(struct conn *c, void (*yes)(struct conn *c),
 		  void (*no)(struct conn *c, struct slice why), void (*denied)(struct conn *c));
 

@@ -46,7 +46,8 @@ static int take_list(struct arena *a, const struct json *list, const struct slic
 	return 0;
 }
 
-/* API 1.53: what the engine itself saw, which no tag changes (moby's api/types/image/identity.go). */
+/* API 1.53: what the engine itself saw, which no tag changes (moby's api/types/image/identity.go).
+ */
 static enum imagelist_origin origin_of(const struct json *doc)
 {
 	const struct json *identity = json_get(doc, "Identity");
@@ -69,8 +70,8 @@ int image_from_engine(struct arena *a, const struct json *doc, enum imagelist_st
 	*ret = (struct imagelist_image){ .id = text_of(doc, "Id"),
 					 .store = store,
 					 .origin = origin_of(doc),
-					 .has_layers = json_is(json_get(doc, "RootFS"),
-							       JSON_OBJECT) };
+					 .has_layers =
+						 json_is(json_get(doc, "RootFS"), JSON_OBJECT) };
 	if (!reference_is_id(ret->id))
 		return -EINVAL;
 	r = take_list(a, layers, &ret->layers, &ret->nlayers);

@@ -6,11 +6,11 @@
 #pragma once
 
 #include "base/arena.h"
-#include "json/json.h"
 #include "policy/imagelist.h"
+#include "json/json.h"
 
-/* Of the engine's answer to GET /images/NAME/json or of an element of GET /images/json, which has no
- * layers. The result borrows from the document. -EINVAL: that is not one. */
+/* Of the engine's answer to GET /images/NAME/json or of an element of GET /images/json, which has
+ * no layers. The result borrows from the document. -EINVAL: that is not one. */
 int image_from_engine(struct arena *a, const struct json *doc, enum imagelist_store store,
 		      struct imagelist_image *ret);
 

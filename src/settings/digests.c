@@ -282,8 +282,7 @@ static int parse_tag(struct digests *d, const struct json *o)
 		if (!reference_is_digest(digest) ||
 		    json_get_u64(goods->items[i], "seen", &seen) != 0)
 			return -EINVAL;
-		r = good_add(t, digest, seen,
-			     json_get_bool(goods->items[i], "current", false));
+		r = good_add(t, digest, seen, json_get_bool(goods->items[i], "current", false));
 		if (r < 0)
 			return r;
 	}
@@ -374,8 +373,7 @@ void digests_trim(struct digests *d, const struct imagelist *list, size_t nlists
 		if (d->claims[i].asked >= oldest || d->claims[i].failed >= oldest)
 			continue;
 		claim_done(&d->claims[i]);
-		memmove(d->claims + i, d->claims + i + 1,
-			(--d->nclaims - i) * sizeof(*d->claims));
+		memmove(d->claims + i, d->claims + i + 1, (--d->nclaims - i) * sizeof(*d->claims));
 		d->dirty = true;
 	}
 }
@@ -400,12 +398,12 @@ static int tag_facts(const struct digests_tag *t, struct arena *a, uint64_t now,
 	if (!goods)
 		return -ENOMEM;
 	for (size_t i = 0; i < t->ngoods; i++)
-		goods[i] = (struct imagelist_good){ .digest = slice_str(t->goods[i].digest),
-						    .source = !t->goods[i].current
-								      ? IMAGELIST_PREVIOUS
-							      : failed ? IMAGELIST_CACHED
-								       : IMAGELIST_NOW,
-						    .age_s = age(t->goods[i].seen, now) };
+		goods[i] =
+			(struct imagelist_good){ .digest = slice_str(t->goods[i].digest),
+						 .source = !t->goods[i].current ? IMAGELIST_PREVIOUS
+							   : failed		? IMAGELIST_CACHED
+										: IMAGELIST_NOW,
+						 .age_s = age(t->goods[i].seen, now) };
 	*ret = (struct imagelist_known){ .state = failed     ? IMAGELIST_UNREACHABLE
 						  : t->asked ? IMAGELIST_KNOWN
 							     : IMAGELIST_UNASKED,
@@ -418,8 +416,7 @@ static int tag_facts(const struct digests_tag *t, struct arena *a, uint64_t now,
 static int add_claims(const struct digests *d, struct arena *a, uint64_t now, uint64_t retry_s,
 		      struct imagelist_facts *facts)
 {
-	struct imagelist_answer *list =
-		arena_array(a, MAX(d->nclaims, (size_t)1), sizeof(*list));
+	struct imagelist_answer *list = arena_array(a, MAX(d->nclaims, (size_t)1), sizeof(*list));
 	size_t n = 0;
 
 	if (!list)
@@ -431,15 +428,15 @@ static int add_claims(const struct digests *d, struct arena *a, uint64_t now, ui
 		if (c->asked == 0 && !failed)
 			continue;
 		/* What once was in a repository by its digest is that image for ever. */
-		list[n++] = (struct imagelist_answer){
-			.digest = slice_str(c->digest),
-			.repository = slice_str(c->repository),
-			.belongs = c->asked == 0 ? IMAGELIST_UNANSWERED
-				   : c->belongs	 ? IMAGELIST_BELONGS
-						 : IMAGELIST_ELSEWHERE,
-			.source = failed ? IMAGELIST_CACHED : IMAGELIST_NOW,
-			.age_s = age(c->asked, now)
-		};
+		list[n++] =
+			(struct imagelist_answer){ .digest = slice_str(c->digest),
+						   .repository = slice_str(c->repository),
+						   .belongs = c->asked == 0 ? IMAGELIST_UNANSWERED
+							      : c->belongs  ? IMAGELIST_BELONGS
+									    : IMAGELIST_ELSEWHERE,
+						   .source = failed ? IMAGELIST_CACHED
+								    : IMAGELIST_NOW,
+						   .age_s = age(c->asked, now) };
 	}
 	facts->answers = list;
 	facts->nanswers = n;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is known of the images of an imageList: lib/digests.json. The gate fills it by asking registries
- * through the engine, and has it kept; it and gabion-runc decide by it, so that a container with the
- * engine's socket can be started again when no registry can be asked.
+ * What is known of the images of an imageList: lib/digests.json. The gate fills it by asking
+ * registries through the engine, and has it kept; it and gabion-runc decide by it, so that a
+ * container with the engine's socket can be started again when no registry can be asked.
  *
  *   {"version":1,
  *    "tags":[{"reference":"docker.io/library/docker:cli","asked":1795881600,
@@ -25,7 +25,7 @@
 #include "policy/imagelist.h"
 
 #define DIGESTS_FILE_MAX (8u << 20)
-#define DIGESTS_GOODS_MAX 64   /* of one tag */
+#define DIGESTS_GOODS_MAX 64 /* of one tag */
 #define DIGESTS_CLAIMS_MAX 8192
 
 struct digests_good {

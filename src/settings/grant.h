@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A container that may have the engine's socket: lib/grants/ID (settings/records.h), one line of JSON,
+ * A container that may have the engine's socket: lib/grants/ID (settings/records.h), one line of
+ * JSON,
  *
  *   {"version":1,"asked":"docker:cli","image":{…},"parent":{…}}
  *
  * with the facts of its image (policy/image.h), which never changes, and of the image that it is
- * derived from if that is what allowed it. Written by gabiond at the gate's word before the creation is
- * answered; gabion-runc decides by it again at each start. It grants nothing by itself.
+ * derived from if that is what allowed it. Written by gabiond at the gate's word before the
+ * creation is answered; gabion-runc decides by it again at each start. It grants nothing by itself.
  */
 #pragma once
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "policy/imagelist.h"
 #include "settings/records.h"
 
