@@ -351,7 +351,7 @@ int reference_parse_pattern(const struct profile *p, struct slice text, struct r
 	if (r < 0)
 		return r;
 	if (rest.n)
-		return bad(err, text, "a pattern has no tag or digest here");
+		return bad(err, text, "a tag or digest cannot stand before :*");
 	if (stars > 1)
 		return bad(err, text, "a pattern has one * in its path");
 	first = head(got.path, slice_find(got.path, '/'));

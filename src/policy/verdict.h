@@ -14,4 +14,8 @@ struct verdict {
 	const char *rule;   /* short name of the rule that decided, for the audit line; static */
 	bool read_only;	    /* VERDICT_ALLOW: but only so, whatever was asked */
 	char message[1024]; /* what the user is told, VERDICT_DENY only */
+	/* For further fields of the answer, the audit line and `gabion explain`; never part of the
+	 * message, whose texts are an interface. Either may be empty. */
+	char reason[512];  /* why: which entry, digest, base … */
+	char way_out[512]; /* VERDICT_DENY: what may be done about it, and where */
 };
