@@ -34,6 +34,29 @@ static bool equal(const struct json *a, const struct json *b)
 	return true;
 }
 
+/* Where a value and its key stand is where they begin. */
+static void check_places(struct slice text, const struct json *v)
+{
+	static const char *const begins[] = {
+		[JSON_NULL] = "n",    [JSON_BOOL] = "tf", [JSON_NUMBER] = "-0123456789",
+		[JSON_STRING] = "\"", [JSON_ARRAY] = "[", [JSON_OBJECT] = "{",
+	};
+
+	must(v->at < text.n && strchr(begins[v->kind], text.p[v->at]));
+	for (size_t i = 0; i < v->n; i++) {
+		const struct json *child =
+			v->kind == JSON_OBJECT ? v->members[i].value : v->items[i];
+		size_t key = json_key_at(text, child);
+
+		check_places(text, child);
+		if (v->kind == JSON_ARRAY)
+			must(key == child->at);
+		else
+			must(key > v->at && key < child->at && text.p[key] == '"' &&
+			     (i == 0 || key > v->members[i - 1].value->at));
+	}
+}
+
 /* Parses text, which must work, and compares with v and with its canonical text. */
 static void check_text(struct slice text, const struct json *v, struct slice canonical)
 {
@@ -65,6 +88,7 @@ static void check(struct slice text, bool one_value)
 		return;
 	}
 	must(v && used <= text.n && used > 0);
+	check_places(text, v);
 	json_emit(v, &compact);
 	json_emit_pretty(v, &pretty);
 	must(buf_ok(&compact) && buf_ok(&pretty));

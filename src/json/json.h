@@ -33,8 +33,10 @@ struct json_member {
 };
 
 struct json {
-	enum json_kind kind;
+	enum json_kind kind : 8;
 	bool boolean;	   /* JSON_BOOL */
+	uint32_t at;	   /* where its first byte stands in the text that it was parsed from; 0 in
+			      values that were made otherwise */
 	struct slice text; /* JSON_NUMBER: source text; JSON_STRING: decoded bytes; both are
 			      NUL-terminated one past n */
 	size_t n;	   /* JSON_ARRAY, JSON_OBJECT: how many */
@@ -58,6 +60,18 @@ struct json_limits {
  * the arena's cap. Without one_value, *used (may be NULL) says where the value ended. */
 int json_parse(struct arena *a, struct slice text, const struct json_limits *limits,
 	       struct json **ret, size_t *used, struct err *err);
+
+/* Line and column of a byte of a text, both from 1, columns counted in bytes as editors' "byte"
+ * columns and compilers do. */
+struct json_place {
+	size_t line;
+	size_t column;
+};
+struct json_place json_place(struct slice text, size_t at);
+
+/* Where the key stands of a member whose value was parsed from this text: the offset of its opening
+ * quote; the value's own offset when it is no member. */
+size_t json_key_at(struct slice text, const struct json *value);
 
 /* Canonical text: members in order, shortest escapes, valid UTF-8, no white space. Also escapes
  * U+2028, U+2029, <, >, & as Go's Marshal does. Failure is b's sticky failure. */

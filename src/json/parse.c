@@ -34,21 +34,16 @@ static int parse_value(struct parser *p, size_t depth, struct json **ret);
 static int PRINTF_LIKE(4, 5) fail(struct parser *p, size_t at, int code, const char *fmt, ...)
 {
 	char text[ERR_TEXT_MAX / 2];
-	size_t line = 1, start = 0;
+	struct json_place place;
 	va_list ap;
 
 	if (!p->err)
 		return code;
-	for (size_t i = 0; i < at; i++) {
-		if (p->text.p[i] != '\n')
-			continue;
-		line++;
-		start = i + 1;
-	}
+	place = json_place(p->text, at);
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return err_set(p->err, code, "line %zu, column %zu: %s", line, at - start + 1, text);
+	return err_set(p->err, code, "line %zu, column %zu: %s", place.line, place.column, text);
 }
 
 static int fail_char(struct parser *p, size_t at, const char *wanted)
@@ -372,6 +367,7 @@ static int parse_value(struct parser *p, size_t depth, struct json **ret)
 	v = json_new(p->arena, (enum json_kind)kind);
 	if (!v)
 		return fail_memory(p);
+	v->at = (uint32_t)MIN(p->at, (size_t)UINT32_MAX);
 	*ret = v;
 	switch (v->kind) {
 	case JSON_OBJECT:
