@@ -7,7 +7,7 @@
 #include "base/slice.h"
 
 /* Words that are longer are like nothing. */
-#define NEAR_WORD_MAX 64u
+#define NEAR_WORD_MAX 96u
 
 /* How many letters have to be changed, added, left out or swapped with their neighbour to make the
  * one of the other; letters of the other case count as equal. SIZE_MAX for a word that is too long.
