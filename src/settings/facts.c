@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/util.h"
+#include "settings/schema.h"
 #include "json/json.h"
 
 #define FACTS_FILE_MAX (1u << 20)
@@ -78,6 +79,17 @@ static int on_name(const struct target *t, const struct json *v)
 	return t->facts->runtime_name && *t->facts->runtime_name ? 0 : wrong(t, "a name");
 }
 
+static int on_profile(const struct target *t, const struct json *v)
+{
+	const char *s = json_str(v);
+	const struct schema_profile *p = s ? schema_profile_find(s) : NULL;
+
+	if (!p)
+		return wrong(t, "\"docker\", \"podman\" or \"iechor\"");
+	t->facts->profile = p;
+	return 0;
+}
+
 static int on_ids(const struct target *t, const struct json *v)
 {
 	uint32_t n;
@@ -146,6 +158,7 @@ static const struct {
 } keys[] = {
 	{ "lowerRuntime", on_lower },
 	{ "runtimeName", on_name },
+	{ "engineProfile", on_profile },
 	{ "idsPerContainer", on_ids },
 	{ "idRange", on_range },
 	{ "unmappableFilesystem", on_unmappable },
@@ -171,6 +184,7 @@ static int set_member(struct target *t, const struct json_member *m)
 static void facts_defaults(struct facts *f)
 {
 	*f = (struct facts){ .runtime_name = "sysbox-runc",
+			     .profile = &schema_profiles[0],
 			     .ids_per_container = FACTS_IDS_PER_CONTAINER };
 }
 

@@ -16,15 +16,19 @@
 /* Ids of a container unless "idsPerContainer" says otherwise. */
 #define FACTS_IDS_PER_CONTAINER 65536u
 
+struct schema_profile;
+
 struct facts_list {
 	const char **items;
 	size_t n;
 };
 
 struct facts {
-	const char *lower_runtime;  /* "lowerRuntime": absolute path of crun or runc; NULL: first
-				       found */
-	const char *runtime_name;   /* "runtimeName": what inspect answers, default sysbox-runc */
+	const char *lower_runtime; /* "lowerRuntime": absolute path of crun or runc; NULL: first
+				      found */
+	const char *runtime_name;  /* "runtimeName": what inspect answers, default sysbox-runc */
+	/* "engineProfile": what kind of engine this is, default docker; static */
+	const struct schema_profile *profile;
 	uint32_t ids_per_container; /* "idsPerContainer" */
 	bool has_range;		    /* "idRange": {"start": …, "count": …} */
 	uint32_t range_start;

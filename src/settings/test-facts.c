@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "settings/facts.h"
+#include "settings/schema.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -33,6 +34,7 @@ static void assert_list(const struct facts_list *l, const char *const *want, siz
 
 static void assert_defaults(const struct facts *f)
 {
+	assert_string_equal(f->profile->name, "docker");
 	assert_null(f->lower_runtime);
 	assert_string_equal(f->runtime_name, "sysbox-runc"); /* design.md 4.3 */
 	assert_int_equal(f->ids_per_container, 65536);
@@ -67,6 +69,7 @@ static void test_all(void **state)
 	(void)state;
 	must_parse(&a,
 		   "{\"lowerRuntime\":\"/usr/bin/crun\",\"runtimeName\":\"gabion\","
+		   "\"engineProfile\":\"podman\","
 		   "\"idsPerContainer\":131072,\"idRange\":{\"start\":100000,\"count\":200000},"
 		   "\"unmappableFilesystem\":\"nobody\",\"bindsWithoutRecord\":\"root\","
 		   "\"devices\":[\"/a\",\"/b c\"],\"hooks\":[\"/x\"],\"engineRoots\":[\"/x\"],"
@@ -75,6 +78,7 @@ static void test_all(void **state)
 		   &f);
 	assert_string_equal(f.lower_runtime, "/usr/bin/crun");
 	assert_string_equal(f.runtime_name, "gabion");
+	assert_string_equal(f.profile->name, "podman");
 	assert_int_equal(f.ids_per_container, 131072);
 	assert_true(f.has_range);
 	assert_int_equal(f.range_start, 100000);
@@ -142,6 +146,7 @@ static void test_wrong_kinds(void **state)
 	} keys[] = {
 		{ "lowerRuntime", "\"/x\"" },
 		{ "runtimeName", "\"x\"" },
+		{ "engineProfile", "\"iechor\"" },
 		{ "idsPerContainer", "65536" },
 		{ "idRange", "{\"start\":65536,\"count\":65536}" },
 		{ "unmappableFilesystem", "\"refuse\"" },
@@ -202,6 +207,7 @@ static void test_wrong_values(void **state)
 		{ "{\"unmappableFilesystem\":\"Nobody\"}", "unmappableFilesystem" },
 		{ "{\"unmappableFilesystem\":\"root\"}", "unmappableFilesystem" },
 		{ "{\"bindsWithoutRecord\":\"nobody\"}", "bindsWithoutRecord" },
+		{ "{\"engineProfile\":\"Docker\"}", "\"docker\", \"podman\" or \"iechor\"" },
 	};
 
 	(void)state;
