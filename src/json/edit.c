@@ -136,6 +136,16 @@ struct json *json_clone(struct arena *a, const struct json *v)
 	return NULL;
 }
 
+const char *json_kind_name(enum json_kind kind)
+{
+	static const char *const names[] = {
+		[JSON_NULL] = "null",	    [JSON_BOOL] = "a boolean", [JSON_NUMBER] = "a number",
+		[JSON_STRING] = "a string", [JSON_ARRAY] = "a list",   [JSON_OBJECT] = "an object",
+	};
+
+	return names[kind];
+}
+
 bool json_is(const struct json *v, enum json_kind kind)
 {
 	return v && v->kind == kind;

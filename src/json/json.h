@@ -27,6 +27,9 @@ enum json_kind {
 	JSON_OBJECT,
 };
 
+/* "a string", "null", …: for messages. */
+const char *json_kind_name(enum json_kind kind);
+
 struct json_member {
 	struct slice key; /* decoded bytes; may hold NUL */
 	struct json *value;
@@ -68,6 +71,11 @@ struct json_place {
 	size_t column;
 };
 struct json_place json_place(struct slice text, size_t at);
+
+/* The same as json_parse(), but where it fails, *ret_wrong is the place and the error's text has
+ * none. err must not be NULL. */
+int json_parse_place(struct arena *a, struct slice text, const struct json_limits *limits,
+		     struct json **ret, struct json_place *ret_wrong, struct err *err);
 
 /* Where the key stands of a member whose value was parsed from this text: the offset of its opening
  * quote; the value's own offset when it is no member. */

@@ -19,6 +19,7 @@ struct parser {
 	size_t at; /* next byte to read */
 	const struct json_limits *limits;
 	size_t depth_max;
+	struct json_place *place; /* NULL: the place goes into the error's text */
 	struct err *err;
 };
 
@@ -43,6 +44,10 @@ static int PRINTF_LIKE(4, 5) fail(struct parser *p, size_t at, int code, const c
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (p->place) {
+		*p->place = place;
+		return err_set(p->err, code, "%s", text);
+	}
 	return err_set(p->err, code, "line %zu, column %zu: %s", place.line, place.column, text);
 }
 
@@ -386,24 +391,41 @@ static int parse_value(struct parser *p, size_t depth, struct json **ret)
 	return -EINVAL;
 }
 
+static int parse_document(struct parser *p, struct json **ret)
+{
+	struct json *v = NULL;
+	int r;
+
+	p->depth_max = MIN(p->limits->depth, (size_t)GO_DEPTH_MAX);
+	r = parse_value(p, 0, &v);
+	if (r < 0)
+		return r;
+	if (p->limits->one_value) {
+		skip_space(p);
+		if (p->at < p->text.n)
+			return fail_char(p, p->at, "the end of the text");
+	}
+	*ret = v;
+	return 0;
+}
+
 int json_parse(struct arena *a, struct slice text, const struct json_limits *limits,
 	       struct json **ret, size_t *used, struct err *err)
 {
 	struct parser p = { .arena = a, .text = text, .limits = limits, .err = err };
-	struct json *v = NULL;
-	int r;
+	int r = parse_document(&p, ret);
 
-	p.depth_max = MIN(limits->depth, (size_t)GO_DEPTH_MAX);
-	r = parse_value(&p, 0, &v);
-	if (r < 0)
-		return r;
-	if (limits->one_value) {
-		skip_space(&p);
-		if (p.at < text.n)
-			return fail_char(&p, p.at, "the end of the text");
-	}
-	*ret = v;
-	if (used)
+	if (r == 0 && used)
 		*used = p.at;
-	return 0;
+	return r;
+}
+
+int json_parse_place(struct arena *a, struct slice text, const struct json_limits *limits,
+		     struct json **ret, struct json_place *ret_wrong, struct err *err)
+{
+	struct parser p = {
+		.arena = a, .text = text, .limits = limits, .place = ret_wrong, .err = err
+	};
+
+	return parse_document(&p, ret);
 }

@@ -50,21 +50,11 @@ static int fail_memory(struct canon *c, const struct path *at)
 	return path_fail(c->err, at, -ENOMEM, "the document needs more memory than is allowed");
 }
 
-static const char *kind_name(enum json_kind kind)
-{
-	static const char *const names[] = {
-		[JSON_NULL] = "null",	    [JSON_BOOL] = "a boolean", [JSON_NUMBER] = "a number",
-		[JSON_STRING] = "a string", [JSON_ARRAY] = "a list",   [JSON_OBJECT] = "an object",
-	};
-
-	return names[kind];
-}
-
 static int fail_kind(struct canon *c, const struct path *at, const char *wanted,
 		     const struct json *src)
 {
-	return path_fail(c->err, at, -EINVAL, "%s where there should be %s", kind_name(src->kind),
-			 wanted);
+	return path_fail(c->err, at, -EINVAL, "%s where there should be %s",
+			 json_kind_name(src->kind), wanted);
 }
 
 /* What the element of a list or a map is when its text was null. */

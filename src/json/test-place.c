@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -105,6 +106,42 @@ static void test_no_member(void **state)
 	assert_int_equal(json_key_at(slice_str(""), list), list->at);
 }
 
+/* A failure's place apart from its text. */
+static void test_failures(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t line;
+		size_t column;
+	} cases[] = {
+		{ "", 1, 1 },	  { "{\n  \"a\": tru\n}", 2, 11 }, { "[1,\n2,\n]", 3, 1 },
+		{ "{} x", 1, 4 }, { "{\"a\":1\n\n,}", 3, 2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		CLEANUP_ARENA struct arena a = ARENA_INIT(1u << 20);
+		struct json_limits limits = JSON_LIMITS;
+		struct json_place place = { 0 };
+		struct err err = ERR_INIT;
+		struct err same = ERR_INIT;
+		char text[ERR_TEXT_MAX + 64];
+		struct json *v;
+
+		assert_int_equal(json_parse_place(&a, slice_str(cases[i].text), &limits, &v, &place,
+						  &err),
+				 -EINVAL);
+		if (place.line != cases[i].line || place.column != cases[i].column)
+			fail_msg("%s: line %zu, column %zu", cases[i].text, place.line,
+				 place.column);
+		assert_int_equal(json_parse(&a, slice_str(cases[i].text), &limits, &v, NULL, &same),
+				 -EINVAL);
+		(void)snprintf(text, sizeof(text), "line %zu, column %zu: %s", place.line,
+			       place.column, err.text);
+		assert_string_equal(text, same.text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +149,7 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_no_member),
+		cmocka_unit_test(test_failures),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
