@@ -126,7 +126,7 @@ const char *schema_hint(const struct schema_key *parent, struct slice key, bool 
 			continue;
 		if (!only)
 			only = k;
-		places += k->socket == only->socket;
+		places += !k->socket || strcmp(k->socket, only->socket) == 0;
 	}
 	if (parent && (parent->flags & SCHEMA_LOCKABLE))
 		near_offer(&best, key, schema_locked.path);

@@ -36,7 +36,7 @@ static void check_row(const struct schema_key *key)
 		fail_msg("%s is a member of nothing", key->path);
 	if (parent && !(parent->types & SCHEMA_OBJECT))
 		fail_msg("%s is a member of what is no object", key->path);
-	if (parent && parent->socket && parent->socket != key->socket)
+	if (parent && parent->socket && (!key->socket || strcmp(parent->socket, key->socket) != 0))
 		fail_msg("%s is not of the engine of %s", key->path, parent->path);
 	if (!element && schema_child(parent, slice_str(schema_name(key))) != key)
 		fail_msg("%s is not found by its name", key->path);
