@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The texts about the engine's socket that are part of the interface (design 4.4), word for word,
+ * with the names of the engine profile. Nothing is ever appended to them: why, and what to do about
+ * it, are fields of their own.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "policy/profile.h"
+
+/* A container asked for the engine's socket. image: its image's name, expanded, without tag. */
+void text_socket_denied(const struct profile *p, struct slice image, struct buf *b);
+
+/* A container used its socket for a command that it may not have. target: as it came in the
+ * request line, version, query and all. */
+void text_command_denied(const struct profile *p, struct slice target, struct buf *b);
