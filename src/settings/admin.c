@@ -26,7 +26,7 @@ struct reader {
 	struct arena *arena;
 	struct slice text;
 	const char *file;
-	const struct schema_profile *profile;
+	const struct profile *profile;
 	struct findings *found;
 	struct admin_file *ret;
 };
@@ -105,7 +105,7 @@ static bool accept_member(struct reader *r, const struct path *path,
 		finding_add(r->found, FINDING_WARNING, &at,
 			    "not for this engine (engineProfile \"%s\" of gabion.json): it has no "
 			    "effect; \"%s\" is its key",
-			    r->profile->name, r->profile->socket);
+			    r->profile->name, r->profile->socket_mount_key);
 		return false;
 	}
 	if (!slice_eq_str(m->key, schema_name(key)))
@@ -342,9 +342,8 @@ static struct slice without_mark(struct slice text)
 	return slice_starts(text, mark) ? slice_from(text, mark.n) : text;
 }
 
-int admin_parse(struct arena *a, struct slice text, const char *name,
-		const struct schema_profile *profile, struct findings *found,
-		struct admin_file *ret)
+int admin_parse(struct arena *a, struct slice text, const char *name, const struct profile *profile,
+		struct findings *found, struct admin_file *ret)
 {
 	static const struct json_limits limits = {
 		.depth = DEPTH_MAX, .one_value = true, .no_nul = true, .valid_utf8 = true
@@ -423,7 +422,7 @@ static const char *check_hands(struct arena *a, int fd, const char *path, uid_t 
 	return why ? arena_printf(a, "its folder %s", why) : NULL;
 }
 
-int admin_read(struct arena *a, const char *path, uid_t owner, const struct schema_profile *profile,
+int admin_read(struct arena *a, const char *path, uid_t owner, const struct profile *profile,
 	       struct findings *found, struct admin_file *ret)
 {
 	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

@@ -45,16 +45,15 @@ enum admin_result {
 
 /* Reads a text; `name` is what findings call the file. text is borrowed. ADMIN_READ, ADMIN_BROKEN,
  * or -ENOMEM. */
-int admin_parse(struct arena *a, struct slice text, const char *name,
-		const struct schema_profile *profile, struct findings *found,
-		struct admin_file *ret);
+int admin_parse(struct arena *a, struct slice text, const char *name, const struct profile *profile,
+		struct findings *found, struct admin_file *ret);
 
 /* Whom the file and its folder may belong to, beside root; others must not be able to write to
  * either. ADMIN_ANYBODY: no such check (a draft). */
 #define ADMIN_ANYBODY ((uid_t)-1)
 
 /* Reads a file. All of enum admin_result, or -ENOMEM. */
-int admin_read(struct arena *a, const char *path, uid_t owner, const struct schema_profile *profile,
+int admin_read(struct arena *a, const char *path, uid_t owner, const struct profile *profile,
 	       struct findings *found, struct admin_file *ret);
 
 /* The setting with that key, or NULL. */

@@ -165,7 +165,7 @@ static int add_key(struct composer *c, const struct schema_key *key)
 	return add_from(c, key, 0, c->own ? c->own : c->host, false);
 }
 
-int compose(struct arena *a, const struct schema_profile *profile, const struct admin_file *host,
+int compose(struct arena *a, const struct profile *profile, const struct admin_file *host,
 	    const struct admin_file *own, struct findings *found, struct policy *ret)
 {
 	struct composer c = { .arena = a, .host = host, .own = own, .found = found, .policy = ret };
@@ -190,8 +190,7 @@ int compose(struct arena *a, const struct schema_profile *profile, const struct 
 
 /* The first of the host's files that is there. */
 static int read_host(struct arena *a, const struct admin_places *places,
-		     const struct schema_profile *profile, struct findings *found,
-		     struct admin_file *ret)
+		     const struct profile *profile, struct findings *found, struct admin_file *ret)
 {
 	int r = ADMIN_MISSING;
 
@@ -201,8 +200,8 @@ static int read_host(struct arena *a, const struct admin_places *places,
 	return r;
 }
 
-int compose_load(struct arena *a, const struct admin_places *places,
-		 const struct schema_profile *profile, struct findings *found, struct policy *ret)
+int compose_load(struct arena *a, const struct admin_places *places, const struct profile *profile,
+		 struct findings *found, struct policy *ret)
 {
 	struct admin_file host;
 	struct admin_file own;

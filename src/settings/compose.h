@@ -17,7 +17,7 @@
 
 /* host and own may be NULL: there is no such file. *ret has generation 0. What an own file wanted
  * and did not get is a warning. 0 or -ENOMEM. */
-int compose(struct arena *a, const struct schema_profile *profile, const struct admin_file *host,
+int compose(struct arena *a, const struct profile *profile, const struct admin_file *host,
 	    const struct admin_file *own, struct findings *found, struct policy *ret);
 
 enum compose_result {
@@ -26,5 +26,5 @@ enum compose_result {
 };
 
 /* Reads the files of these places and composes. COMPOSE_OK, COMPOSE_BROKEN, -ENOMEM. */
-int compose_load(struct arena *a, const struct admin_places *places,
-		 const struct schema_profile *profile, struct findings *found, struct policy *ret);
+int compose_load(struct arena *a, const struct admin_places *places, const struct profile *profile,
+		 struct findings *found, struct policy *ret);

@@ -67,7 +67,7 @@ static void check_folder(struct slice text, const struct finding_at *at, struct 
 		    "$TMP or $TEMP");
 }
 
-void entries_check(enum schema_text kind, struct slice text, const struct schema_profile *profile,
+void entries_check(enum schema_text kind, struct slice text, const struct profile *profile,
 		   const struct finding_at *at, struct findings *found)
 {
 	(void)profile;

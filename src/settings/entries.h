@@ -10,7 +10,7 @@
 #include "settings/schema.h"
 
 /* Adds what there is to say about one text, if anything, at that place. */
-void entries_check(enum schema_text kind, struct slice text, const struct schema_profile *profile,
+void entries_check(enum schema_text kind, struct slice text, const struct profile *profile,
 		   const struct finding_at *at, struct findings *found);
 
 /* A folder of filesharingAllowedDirectories. */

@@ -82,7 +82,7 @@ static int on_name(const struct target *t, const struct json *v)
 static int on_profile(const struct target *t, const struct json *v)
 {
 	const char *s = json_str(v);
-	const struct schema_profile *p = s ? schema_profile_find(s) : NULL;
+	const struct profile *p = s ? profile_find(slice_str(s)) : NULL;
 
 	if (!p)
 		return wrong(t, "\"docker\", \"podman\" or \"iechor\"");
@@ -184,7 +184,7 @@ static int set_member(struct target *t, const struct json_member *m)
 static void facts_defaults(struct facts *f)
 {
 	*f = (struct facts){ .runtime_name = "sysbox-runc",
-			     .profile = &schema_profiles[0],
+			     .profile = profile_default(),
 			     .ids_per_container = FACTS_IDS_PER_CONTAINER };
 }
 

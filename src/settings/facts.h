@@ -16,7 +16,7 @@
 /* Ids of a container unless "idsPerContainer" says otherwise. */
 #define FACTS_IDS_PER_CONTAINER 65536u
 
-struct schema_profile;
+struct profile;
 
 struct facts_list {
 	const char **items;
@@ -28,7 +28,7 @@ struct facts {
 				      found */
 	const char *runtime_name;  /* "runtimeName": what inspect answers, default sysbox-runc */
 	/* "engineProfile": what kind of engine this is, default docker; static */
-	const struct schema_profile *profile;
+	const struct profile *profile;
 	uint32_t ids_per_container; /* "idsPerContainer" */
 	bool has_range;		    /* "idRange": {"start": …, "count": …} */
 	uint32_t range_start;

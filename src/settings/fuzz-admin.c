@@ -51,8 +51,8 @@ static void check_settings(const struct admin_file *file)
 
 /* The file, or NULL where it has errors (or memory is out). */
 static const struct admin_file *read_one(struct arena *a, struct slice text, const char *name,
-					 const struct schema_profile *profile,
-					 struct findings *found, struct admin_file *ret)
+					 const struct profile *profile, struct findings *found,
+					 struct admin_file *ret)
 {
 	size_t from = found->n;
 	size_t errors = found->errors;
@@ -107,7 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	CLEANUP_ARENA struct arena a = ARENA_INIT(CAP);
 	struct findings found = FINDINGS_INIT(&a);
-	const struct schema_profile *profile;
+	const struct profile *profile;
 	const struct admin_file *host = NULL;
 	const struct admin_file *own;
 	struct admin_file files[2];
@@ -117,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	if (n == 0)
 		return 0;
-	profile = &schema_profiles[data[0] % schema_profiles_n];
+	profile = &profiles[data[0] % nprofiles];
 	text = (struct slice){ (const char *)data + 1, n - 1 };
 	first = (struct slice){ text.p, slice_find(text, '\xff') };
 	if (first.n < text.n) {

@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	}
 	must(!f.lower_runtime || f.lower_runtime[0] == '/');
 	must(f.runtime_name && f.runtime_name[0]);
-	must(f.profile && schema_profile_find(f.profile->name) == f.profile);
+	must(f.profile && profile_find(slice_str(f.profile->name)) == f.profile);
 	must(f.ids_per_container >= 65536 && f.ids_per_container <= 1u << 28);
 	must(!f.has_range || (f.range_start >= 65536 && f.range_count >= 65536 &&
 			      (uint64_t)f.range_start + f.range_count <= 0x80000000u));

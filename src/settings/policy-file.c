@@ -85,7 +85,7 @@ int policy_load(struct arena *a, const struct instance *inst, struct policy *ret
 			       "there is no policy: %s is missing, which gabiond of this instance "
 			       "writes (`gabion status` says what is wrong)",
 			       path);
-	r = policy_defaults(a, &schema_profiles[0], ret);
+	r = policy_defaults(a, profile_default(), ret);
 	return r < 0 ? err_errno(err, r, "policy") : POLICY_NONE;
 }
 

@@ -234,7 +234,7 @@ int policy_digest(struct arena *a, struct policy *p, struct err *err)
 	return r == -ENOMEM ? err_errno(err, r, "settings") : r;
 }
 
-int policy_defaults(struct arena *a, const struct schema_profile *profile, struct policy *ret)
+int policy_defaults(struct arena *a, const struct profile *profile, struct policy *ret)
 {
 	struct policy_setting *rows = arena_array(a, schema_keys_n, sizeof(*rows));
 	size_t n = 0;
@@ -408,7 +408,7 @@ static int parse_document(struct arena *a, const struct json *doc, struct policy
 			       "version %llu, not %d: gabion was upgraded only in "
 			       "part",
 			       (unsigned long long)version, POLICY_VERSION);
-	ret->profile = profile ? schema_profile_find(profile) : NULL;
+	ret->profile = profile ? profile_find(slice_str(profile)) : NULL;
 	if (doc->n != 5 || !ret->profile ||
 	    json_get_u64(doc, "generation", &ret->generation) != 0 || ret->generation == 0)
 		return err_set(err, -EINVAL, "this is no policy of version %d", POLICY_VERSION);

@@ -75,7 +75,7 @@ struct policy_sharing {
 
 struct policy {
 	uint64_t generation; /* changes whenever anything else of it does; 0: never written */
-	const struct schema_profile *profile;
+	const struct profile *profile;
 	const char *files[POLICY_FILES_MAX]; /* that it was made of */
 	size_t nfiles;
 	struct policy_setting *settings;
@@ -94,7 +94,7 @@ struct policy {
 };
 
 /* What holds without any file: isolation on, an empty list of images. */
-int policy_defaults(struct arena *a, const struct schema_profile *profile, struct policy *ret);
+int policy_defaults(struct arena *a, const struct profile *profile, struct policy *ret);
 
 /* Fills the second half of *p from its settings. -EINVAL with a text when they do not make a
  * policy, -ENOMEM. */

@@ -285,11 +285,3 @@ const struct schema_key schema_locked = {
 	.fallback = "false",
 	.meaning = "users cannot change it",
 };
-
-/* podman is driven through its Docker-compatible socket, by its Docker name. */
-const struct schema_profile schema_profiles[] = {
-	{ "docker", "dockerSocketMount" },
-	{ "podman", "dockerSocketMount" },
-	{ "iechor", "iechorSocketMount" },
-};
-const size_t schema_profiles_n = ARRAY_SIZE(schema_profiles);

@@ -8,17 +8,9 @@
 #include "base/util.h"
 #include "json/fold.h"
 
-const struct schema_profile *schema_profile_find(const char *name)
+bool schema_applies(const struct schema_key *key, const struct profile *profile)
 {
-	for (size_t i = 0; i < schema_profiles_n; i++)
-		if (strcmp(schema_profiles[i].name, name) == 0)
-			return &schema_profiles[i];
-	return NULL;
-}
-
-bool schema_applies(const struct schema_key *key, const struct schema_profile *profile)
-{
-	return !key->socket || strcmp(key->socket, profile->socket) == 0;
+	return !key->socket || strcmp(key->socket, profile->socket_mount_key) == 0;
 }
 
 static const struct schema_key *find(struct slice path)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "base/slice.h"
+#include "policy/profile.h"
 #include "json/json.h"
 
 /* What a value may be; several bits: any of these. */
@@ -75,19 +76,8 @@ extern const size_t schema_keys_n;
 /* "locked" of every object that may have it. */
 extern const struct schema_key schema_locked;
 
-/* What an engine is called and which key permits its socket. (design: "Engine profiles") */
-struct schema_profile {
-	const char *name;
-	const char *socket; /* member of enhancedContainerIsolation */
-};
-extern const struct schema_profile schema_profiles[];
-extern const size_t schema_profiles_n;
-
-/* NULL when there is none of that name. The first of the table is the default. */
-const struct schema_profile *schema_profile_find(const char *name);
-
 /* Whether an engine of that profile has the key at all. */
-bool schema_applies(const struct schema_key *key, const struct schema_profile *profile);
+bool schema_applies(const struct schema_key *key, const struct profile *profile);
 
 /* By its whole path, or NULL. */
 const struct schema_key *schema_find(const char *path);

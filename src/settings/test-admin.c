@@ -47,8 +47,8 @@ static void read_as(struct fixture *f, const char *profile, const char *text)
 	int r;
 
 	f->found = FINDINGS_INIT(&f->arena);
-	r = admin_parse(&f->arena, slice_str(text), "FILE", schema_profile_find(profile), &f->found,
-			&f->file);
+	r = admin_parse(&f->arena, slice_str(text), "FILE", profile_find(slice_str(profile)),
+			&f->found, &f->file);
 	assert_true(r >= 0);
 	f->result = (enum admin_result)r;
 }
@@ -374,7 +374,7 @@ static int read_file(struct fixture *f, const char *dir, uid_t owner)
 
 	f->found = FINDINGS_INIT(&f->arena);
 	return admin_read(&f->arena, test_path(path, dir, ADMIN_NAME), owner,
-			  schema_profile_find("docker"), &f->found, &f->file);
+			  profile_find(SLICE_LIT("docker")), &f->found, &f->file);
 }
 
 static void file_finds(struct fixture *f, const char *dir, uid_t owner, const char *want)

@@ -47,7 +47,7 @@ static const struct admin_file *file(struct fixture *f, const char *name, const 
 
 	if (!text)
 		return NULL;
-	if (admin_parse(&f->arena, slice_str(text), name, &schema_profiles[0], &f->found, file) !=
+	if (admin_parse(&f->arena, slice_str(text), name, profile_default(), &f->found, file) !=
 	    ADMIN_READ)
 		fail_msg("%s", text);
 	return file;
@@ -56,7 +56,7 @@ static const struct admin_file *file(struct fixture *f, const char *name, const 
 static void make(struct fixture *f, const char *host, const char *own)
 {
 	f->found = FINDINGS_INIT(&f->arena);
-	assert_int_equal(compose(&f->arena, &schema_profiles[0], file(f, "HOST", host),
+	assert_int_equal(compose(&f->arena, profile_default(), file(f, "HOST", host),
 				 file(f, "OWN", own), &f->found, &f->policy),
 			 0);
 }
@@ -304,7 +304,7 @@ static void test_lock(void **state)
 
 static void test_profile(void **state)
 {
-	const struct schema_profile *iechor = schema_profile_find("iechor");
+	const struct profile *iechor = profile_find(SLICE_LIT("iechor"));
 	struct fixture *f = *state;
 	struct admin_file own;
 
@@ -349,25 +349,21 @@ static void test_files(void **state)
 	test_dir_new(dir);
 	places_in(dir, &places);
 	f->found = FINDINGS_INIT(&f->arena);
-	assert_int_equal(compose_load(&f->arena, &places, &schema_profiles[0], &f->found,
-				      &f->policy),
+	assert_int_equal(compose_load(&f->arena, &places, profile_default(), &f->found, &f->policy),
 			 COMPOSE_OK);
 	assert_int_equal(f->policy.nfiles, 0);
 	put(dir, "desktop.json", "{\"enhancedContainerIsolation\":{\"value\":false}}");
-	assert_int_equal(compose_load(&f->arena, &places, &schema_profiles[0], &f->found,
-				      &f->policy),
+	assert_int_equal(compose_load(&f->arena, &places, profile_default(), &f->found, &f->policy),
 			 COMPOSE_OK);
 	assert_false(f->policy.isolation);
 	assert_string_equal(f->policy.files[0], places.host[1]);
 	put(dir, "host.json", "{\"filesharingAllowedDirectories\":[]}");
-	assert_int_equal(compose_load(&f->arena, &places, &schema_profiles[0], &f->found,
-				      &f->policy),
+	assert_int_equal(compose_load(&f->arena, &places, profile_default(), &f->found, &f->policy),
 			 COMPOSE_OK);
 	assert_true(f->policy.isolation);
 	assert_int_equal(f->policy.nsharing, 1);
 	put(dir, "own.json", "{\"enhancedContainerIsolation\":{\"value\":false}}");
-	assert_int_equal(compose_load(&f->arena, &places, &schema_profiles[0], &f->found,
-				      &f->policy),
+	assert_int_equal(compose_load(&f->arena, &places, profile_default(), &f->found, &f->policy),
 			 COMPOSE_OK);
 	assert_false(f->policy.isolation);
 	assert_int_equal(f->policy.nsharing, 1);
@@ -387,16 +383,14 @@ static void test_broken_files(void **state)
 	    "{\"configurationFileVersion\":1,\"filesharingAllowedDirectories\":1}");
 	put(dir, "own.json", "{");
 	f->found = FINDINGS_INIT(&f->arena);
-	assert_int_equal(compose_load(&f->arena, &places, &schema_profiles[0], &f->found,
-				      &f->policy),
+	assert_int_equal(compose_load(&f->arena, &places, profile_default(), &f->found, &f->policy),
 			 COMPOSE_BROKEN);
 	assert_true(f->found.errors >= 2);
 	/* A broken one is not passed over for the next. */
 	put(dir, "desktop.json", "{}");
 	put(dir, "own.json", "{}");
 	f->found = FINDINGS_INIT(&f->arena);
-	assert_int_equal(compose_load(&f->arena, &places, &schema_profiles[0], &f->found,
-				      &f->policy),
+	assert_int_equal(compose_load(&f->arena, &places, profile_default(), &f->found, &f->policy),
 			 COMPOSE_BROKEN);
 }
 

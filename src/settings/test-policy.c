@@ -70,14 +70,14 @@ static void make(struct fixture *f)
 	struct admin_file own;
 
 	f->found = FINDINGS_INIT(&f->arena);
-	assert_int_equal(admin_parse(&f->arena, slice_str(host_text), "/host\"s",
-				     &schema_profiles[0], &f->found, &host),
+	assert_int_equal(admin_parse(&f->arena, slice_str(host_text), "/host\"s", profile_default(),
+				     &f->found, &host),
 			 ADMIN_READ);
-	assert_int_equal(admin_parse(&f->arena, slice_str(own_text), "/own", &schema_profiles[0],
+	assert_int_equal(admin_parse(&f->arena, slice_str(own_text), "/own", profile_default(),
 				     &f->found, &own),
 			 ADMIN_READ);
-	assert_int_equal(
-		compose(&f->arena, &schema_profiles[0], &host, &own, &f->found, &f->policy), 0);
+	assert_int_equal(compose(&f->arena, profile_default(), &host, &own, &f->found, &f->policy),
+			 0);
 	f->policy.generation = 7;
 	buf_reset(&f->text);
 	policy_print(&f->policy, &f->text);
@@ -149,11 +149,11 @@ static void test_defaults(void **state)
 {
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < schema_profiles_n; i++) {
+	for (size_t i = 0; i < nprofiles; i++) {
 		struct policy p;
 		struct policy read;
 
-		assert_int_equal(policy_defaults(&f->arena, &schema_profiles[i], &p), 0);
+		assert_int_equal(policy_defaults(&f->arena, &profiles[i], &p), 0);
 		assert_true(p.isolation);
 		assert_int_equal(p.nsockets, 1);
 		assert_int_equal(p.sockets[0].nimages, 0);

@@ -84,22 +84,22 @@ static void test_merges(void **state)
 static void test_profiles(void **state)
 {
 	(void)state;
-	assert_string_equal(schema_profiles[0].name, "docker");
-	for (size_t i = 0; i < schema_profiles_n; i++) {
-		const struct schema_profile *p = &schema_profiles[i];
+	assert_string_equal(profiles[0].name, "docker");
+	for (size_t i = 0; i < nprofiles; i++) {
+		const struct profile *p = &profiles[i];
 		char path[128];
 
-		assert_ptr_equal(schema_profile_find(p->name), p);
+		assert_ptr_equal(profile_find(slice_str(p->name)), p);
 		(void)snprintf(path, sizeof(path), "enhancedContainerIsolation.%s.imageList.images",
-			       p->socket);
+			       p->socket_mount_key);
 		assert_true(schema_applies(must_find(path), p));
 		assert_true(schema_applies(must_find("enhancedContainerIsolation.value"), p));
 	}
-	assert_null(schema_profile_find("Docker"));
+	assert_null(profile_find(SLICE_LIT("Docker")));
 	assert_false(schema_applies(must_find(SOCKET ".commandList.type"),
-				    schema_profile_find("iechor")));
+				    profile_find(SLICE_LIT("iechor"))));
 	assert_false(schema_applies(must_find("enhancedContainerIsolation.iechorSocketMount"),
-				    schema_profile_find("docker")));
+				    profile_find(SLICE_LIT("docker"))));
 	/* "profile without derived and local images": docs/spec-errata.md */
 	assert_null(schema_find(
 		"enhancedContainerIsolation.iechorSocketMount.imageList.allowDerivedImages"));
