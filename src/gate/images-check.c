@@ -306,7 +306,7 @@ static void on_info(struct images_fetch *f, bool ok)
 		finish(k, IMAGES_FAILED);
 		return;
 	}
-	k->image.store = strcmp(k->images->profile->name, "podman") == 0 ? IMAGELIST_PODMAN
+	k->image.store = strcmp(k->images->policy.profile->name, "podman") == 0 ? IMAGELIST_PODMAN
 			 : uses_containerd(doc)				 ? IMAGELIST_CONTAINERD
 									 : IMAGELIST_CLASSIC;
 	ask_image(k);

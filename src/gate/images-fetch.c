@@ -81,7 +81,7 @@ int images_ask_digest(struct images *m, const struct imagelist_entry *e, struct 
 {
 	CLEANUP_BUF struct buf name = BUF_INIT(NAME_MAX_BYTES);
 
-	reference_add_short(m->profile, &e->ref, &name);
+	reference_add_short(m->policy.profile, &e->ref, &name);
 	return buf_ok(&name) ? ask_distribution(m, buf_slice(&name), f, done) : -ENOMEM;
 }
 
@@ -112,7 +112,7 @@ int images_ask_belongs(struct images *m, const struct reference *repository, str
 
 	r.tag = SLICE_NULL;
 	r.digest = digest;
-	reference_add_short(m->profile, &r, &name);
+	reference_add_short(m->policy.profile, &r, &name);
 	return buf_ok(&name) ? ask_distribution(m, buf_slice(&name), f, done) : -ENOMEM;
 }
 

@@ -37,7 +37,7 @@ static int make_list(struct images *m, const struct policy *p, size_t layer, str
 	if (!entries)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->nimages; i++) {
-		int r = imagelist_parse_entry(m->profile, slice_str(s->images[i].text), &entries[i],
+		int r = imagelist_parse_entry(p->profile, slice_str(s->images[i].text), &entries[i],
 					      &err);
 
 		if (r < 0) { /* gabiond has looked at it */
@@ -45,7 +45,7 @@ static int make_list(struct images *m, const struct policy *p, size_t layer, str
 			return r;
 		}
 	}
-	*ret = (struct imagelist){ .profile = m->profile,
+	*ret = (struct imagelist){ .profile = p->profile,
 				   .entries = entries,
 				   .nentries = s->nimages,
 				   .derived = s->allow_derived,
@@ -65,9 +65,8 @@ static int take_policy(struct images *m, struct slice text)
 
 	m->arena = ARENA_INIT(POLICY_ARENA_MAX);
 	r = text.p ? policy_parse(&m->arena, text, "policy.json", &p, &err)
-		   : policy_defaults(&m->arena, &schema_profiles[0], &p);
+		   : policy_defaults(&m->arena, profile_default(), &p);
 	if (r == 0)
-		m->profile = profile_find(slice_str(p.profile->name));
 	for (size_t i = 0; r == 0 && i < p.nsockets; i++)
 		r = make_list(m, &p, i, &lists[i]);
 	if (r < 0) {

@@ -30,7 +30,6 @@ struct images {
 	bool loaded;	    /* policy and digests are here */
 	struct arena arena; /* of the policy */
 	struct policy policy;
-	const struct profile *profile;
 	struct imagelist lists[POLICY_LAYERS_MAX]; /* as policy.sockets */
 	uint64_t loads;				   /* how many policies there have been */
 	struct digests digests;

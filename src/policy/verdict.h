@@ -18,4 +18,8 @@ struct verdict {
 	 * message, whose texts are an interface. Either may be empty. */
 	char reason[512];  /* why: which entry, digest, base … */
 	char way_out[512]; /* VERDICT_DENY: what may be done about it, and where */
+
+	/* Command lists only: */
+	bool reported;	    /* VERDICT_ALLOW: would have been a denial, with rule and message */
+	char commands[256]; /* whose request that is, "run, create"; "" when it passed */
 };
