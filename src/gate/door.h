@@ -8,6 +8,7 @@
 
 #include "gate/gate.h"
 #include "settings/grant.h"
+#include "settings/policy.h"
 
 struct door {
 	struct door *next;
@@ -20,6 +21,9 @@ struct door {
 	struct control_asker *asker; /* owned: who asked for it; NULL: users of the host */
 	struct arena arena;	     /* of the grant */
 	struct grant grant;	     /* of the container */
+	uint64_t generation;	     /* of images.h, when these were looked up: */
+	bool allowed;
+	size_t entries[POLICY_LAYERS_MAX];
 	size_t conns;
 };
 

@@ -17,6 +17,7 @@
  *   policy/route.c  pure: method and path to a row of the table
  *   images.c, images-check.c, images-fetch.c   which images may have the engine's socket
  *   socket.c     containers that are to have it
+ *   commands.c   what those may ask over it
  *   side.c, ask.c, answer.c, fetch.c   a socket; a question to gabiond; answers of our own; a GET
  *   audit.c      what was denied and what was granted, for lib/audit.log
  *   janitor.c    records of containers that are gone are forgotten

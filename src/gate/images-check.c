@@ -307,8 +307,8 @@ static void on_info(struct images_fetch *f, bool ok)
 		return;
 	}
 	k->image.store = strcmp(k->images->policy.profile->name, "podman") == 0 ? IMAGELIST_PODMAN
-			 : uses_containerd(doc)				 ? IMAGELIST_CONTAINERD
-									 : IMAGELIST_CLASSIC;
+			 : uses_containerd(doc) ? IMAGELIST_CONTAINERD
+						: IMAGELIST_CLASSIC;
 	ask_image(k);
 }
 

@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "gate/gate.h"
+#include "gate/commands.h"
 #include "gate/images-fetch.h"
 
 #define REFRESH_SECONDS 600u
@@ -59,6 +59,7 @@ static int take_policy(struct images *m, struct slice text)
 {
 	struct arena old = m->arena;
 	struct imagelist lists[POLICY_LAYERS_MAX];
+	struct commands_layer commands[POLICY_LAYERS_MAX];
 	struct err err = ERR_INIT;
 	struct policy p;
 	int r;
@@ -67,8 +68,10 @@ static int take_policy(struct images *m, struct slice text)
 	r = text.p ? policy_parse(&m->arena, text, "policy.json", &p, &err)
 		   : policy_defaults(&m->arena, profile_default(), &p);
 	if (r == 0)
+		for (size_t i = 0; r == 0 && i < p.nsockets; i++)
+			r = make_list(m, &p, i, &lists[i]);
 	for (size_t i = 0; r == 0 && i < p.nsockets; i++)
-		r = make_list(m, &p, i, &lists[i]);
+		r = commands_make(&m->arena, &p, i, &commands[i]);
 	if (r < 0) {
 		log_error("the policy cannot be read, the last one stays in force: %s", err.text);
 		arena_done(&m->arena);
@@ -78,7 +81,8 @@ static int take_policy(struct images *m, struct slice text)
 	arena_done(&old);
 	m->policy = p;
 	memcpy(m->lists, lists, p.nsockets * sizeof(*lists));
-	m->loads++;
+	memcpy(m->commands, commands, p.nsockets * sizeof(*commands));
+	m->generation++;
 	return 0;
 }
 
@@ -136,7 +140,7 @@ static void on_policy(struct ask_call *call, int result, struct slice body)
 		log_error("policy.json cannot be read");
 	else
 		(void)take_policy(m, buf_slice(&text));
-	if (m->loads == 0)
+	if (m->generation == 0)
 		return; /* nothing is allowed */
 	if (m->loaded)
 		images_refresh(m);
@@ -197,6 +201,7 @@ static void refresh_over(struct images *m)
 
 	digests_trim(&m->digests, m->lists, m->policy.nsockets,
 		     now > CLAIMS_KEPT_SECONDS ? now - CLAIMS_KEPT_SECONDS : 0);
+	m->generation++;
 	if (m->digests.dirty && !ask_is_open(&m->call))
 		(void)images_keep(m, &m->call, on_keep);
 	loop_timer_in(&m->gate->loop, &m->refresh, REFRESH_SECONDS * LOOP_NSEC_PER_SEC,
@@ -243,7 +248,7 @@ bool images_allow_now(struct images *m, const struct grant *g, size_t entries[PO
 {
 	CLEANUP_FREE struct imagelist_verdict *v = malloc(sizeof(*v));
 	struct imagelist_facts facts;
-	bool allowed = v && m->loads > 0;
+	bool allowed = v && m->generation > 0;
 
 	grant_facts(g, &facts);
 	for (size_t i = 0; allowed && i < m->policy.nsockets; i++) {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "gate/fetch.h"
+#include "policy/command.h"
 #include "settings/digests.h"
 #include "settings/grant.h"
 #include "settings/policy.h"
@@ -17,6 +18,12 @@
 #define IMAGES_WAIT_SECONDS 5u /* for registries, in one check */
 
 struct images_check;
+
+/* The command lists of one layer (commands.h). */
+struct commands_layer {
+	struct command_list list;
+	struct command_list *of_entries; /* as its images: their own lists, or `list` */
+};
 
 /* A GET whose body is read whole. */
 struct images_fetch {
@@ -30,8 +37,10 @@ struct images {
 	bool loaded;	    /* policy and digests are here */
 	struct arena arena; /* of the policy */
 	struct policy policy;
-	struct imagelist lists[POLICY_LAYERS_MAX]; /* as policy.sockets */
-	uint64_t loads;				   /* how many policies there have been */
+	struct imagelist lists[POLICY_LAYERS_MAX];	   /* as policy.sockets */
+	struct commands_layer commands[POLICY_LAYERS_MAX]; /* the same */
+	uint64_t
+		generation; /* grows with each policy and each refresh; 0: there is no policy yet */
 	struct digests digests;
 	struct ask_call call; /* OPEN */
 	struct loop_timer refresh;

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "gate/answer.h"
 #include "gate/check.h"
+#include "gate/commands.h"
 #include "gate/create.h"
 #include "gate/exchange.h"
 
@@ -235,9 +236,12 @@ static bool refused(struct conn *c)
 	struct request *r = c->req;
 	struct err err = ERR_INIT;
 	struct edit found;
+	int known = route_find(r->head.method, r->target.path, r->target.params, r->target.nparams,
+			       &r->match);
 
-	if (route_find(r->head.method, r->target.path, r->target.params, r->target.nparams,
-		       &r->match) != ROUTE_FOUND) {
+	if (door_is_container(c->door) && commands_refused(c))
+		return true;
+	if (known != ROUTE_FOUND) {
 		answer_text(c, &(struct answer){ .status = 404, .rule = "unknown-endpoint" },
 			    "page not found: gabion does not know the endpoint %.*s %.*s",
 			    SLICE_ARG(r->head.method), SLICE_ARG(r->target.path));

@@ -16,7 +16,8 @@
 #include "runtime/source.h"
 
 #define NAME_LIMIT 256
-#define DEPTH_MAX 8 /* slashes in the name of an image */
+#define RECORD_MAX (16u << 20) /* of a container, by the engine */
+#define DEPTH_MAX 8	       /* slashes in the name of an image */
 
 static const char safe_mount[] = "tmp/safe-mount";
 
@@ -158,4 +159,30 @@ bool dockerdata_is_image_mount(const char *root, const char *rest, const char *i
 
 	return dir >= 0 && n > 1 && (size_t)n < sizeof(prefix) &&
 	       search_below(dir, prefix, layer, DEPTH_MAX);
+}
+
+int dockerdata_image(struct runtime *rt, const char **ret_id, const char **ret_asked)
+{
+	for (const char *const *root = source_engine_roots(rt); *root; root++) {
+		CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
+		struct json_limits limits = JSON_LIMITS;
+		struct json *doc;
+		const char *id;
+		const char *asked;
+		char path[PATH_MAX];
+
+		(void)snprintf(path, sizeof(path), "%s/containers/%s/config.v2.json", *root,
+			       rt->args.id);
+		if (file_read(path, &text) < 0 ||
+		    json_parse(&rt->arena, buf_slice(&text), &limits, &doc, NULL, NULL) < 0)
+			continue;
+		id = json_get_str(doc, "Image");
+		asked = json_get_str(json_get(doc, "Config"), "Image");
+		if (!id || !asked)
+			continue;
+		*ret_id = id;
+		*ret_asked = asked;
+		return 0;
+	}
+	return -ENOENT;
 }

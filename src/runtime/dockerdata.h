@@ -24,3 +24,8 @@ int dockerdata_whole(struct runtime *rt, uint64_t mnt_id, const char *path, cons
 /* Whether overlay2/LAYER/… or vfs/dir/LAYER is what Docker made for an image mount of this
  * container (--mount type=image): image/DRIVER/layerdb/mounts/ID-IMAGE/mount-id holds its name. */
 bool dockerdata_is_image_mount(const char *root, const char *rest, const char *id);
+
+/* The image of this container, as the engine's own record of it has it: its id, and what it was
+ * called when it was asked for. Returns 0, or -ENOENT where there is no such record. Strings are in
+ * the arena. */
+int dockerdata_image(struct runtime *rt, const char **ret_id, const char **ret_asked);

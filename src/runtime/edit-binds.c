@@ -20,6 +20,7 @@
 #include "linux/mountinfo.h"
 #include "runtime/asks.h"
 #include "runtime/edit.h"
+#include "runtime/enginesock.h"
 #include "runtime/judge.h"
 #include "runtime/runtime.h"
 #include "runtime/source.h"
@@ -382,6 +383,13 @@ static int edit_mount(struct runtime *rt, struct json *mount, struct err *err)
 		return r;
 	if (kind == SOURCE_CGROUP)
 		return make_cgroup(rt, mount, &o);
+	if (kind == SOURCE_HOST) {
+		r = enginesock_take(rt, &fd, err);
+		if (r < 0)
+			return r;
+		if (r == ENGINESOCK_OK)
+			kind = SOURCE_ENGINE;
+	}
 	if (kind == SOURCE_HOST && rt->has_asker && rt->asker.uid != 0) {
 		(void)fd_close(TAKE_FD(fd));
 		fd = asks_open(rt, asked, err);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/commands.h"
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "gate/answer.h"
+#include "gate/request.h"
+#include "policy/texts.h"
+
+static int make_list(struct arena *a, const struct profile *profile,
+		     const struct policy_commands *commands, struct command_list *ret)
+{
+	struct slice *names = arena_array(a, MAX(commands->n, (size_t)1), sizeof(*names));
+	struct command_problems problems;
+	int r;
+
+	if (!names)
+		return -ENOMEM;
+	for (size_t i = 0; i < commands->n; i++)
+		names[i] = slice_str(commands->names[i]);
+	*ret = (struct command_list){ .type = commands->allow ? COMMAND_LIST_ALLOW
+							      : COMMAND_LIST_DENY,
+				      .flags = commands->report_only ? COMMAND_LIST_REPORT_ONLY : 0,
+				      .profile = { .engine = profile->engine,
+						   .product = profile->product,
+						   .unknown = profile->unknown_commands } };
+	r = command_list_parse(a, names, commands->n, ret, &problems);
+	for (size_t i = 0; r == COMMAND_BAD && i < problems.n; i++)
+		if (problems.items[i].error)
+			log_error("policy: command list: %s", problems.items[i].text);
+	return r == COMMAND_BAD ? -EINVAL : r;
+}
+
+int commands_make(struct arena *a, const struct policy *p, size_t layer, struct commands_layer *ret)
+{
+	const struct policy_socket *s = &p->sockets[layer];
+	int r = make_list(a, p->profile, &s->commands, &ret->list);
+
+	ret->of_entries = arena_array(a, MAX(s->nimages, (size_t)1), sizeof(*ret->of_entries));
+	if (!ret->of_entries)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < s->nimages; i++) {
+		ret->of_entries[i] = ret->list;
+		if (s->images[i].commands)
+			r = make_list(a, p->profile, s->images[i].commands, &ret->of_entries[i]);
+	}
+	return r;
+}
+
+/* The entries by which its image is allowed, looked up again when anything has changed. */
+static bool still_allowed(struct conn *c)
+{
+	struct images *m = c->gate->images;
+	struct door *d = c->door;
+
+	if (d->generation != m->generation) {
+		d->allowed = images_allow_now(m, &d->grant, d->entries);
+		d->generation = m->generation;
+	}
+	return d->allowed;
+}
+
+static void refuse_image(struct conn *c)
+{
+	const struct profile *p = c->gate->images->policy.profile;
+	CLEANUP_BUF struct buf name = BUF_INIT(2048);
+	CLEANUP_BUF struct buf text = BUF_INIT(4096);
+	struct reference ref;
+
+	if (reference_parse(p, c->door->grant.asked, &ref, NULL) == 0)
+		reference_add_name(&ref, &name);
+	else
+		buf_add_slice(&name, c->door->grant.asked);
+	text_socket_denied(p, buf_slice(&name), &text);
+	answer_text(c,
+		    &(struct answer){ .status = 403,
+				      .rule = "image-list",
+				      .reason =
+					      "the image was allowed when the container was made, "
+					      "and is not any more" },
+		    "%.*s", SLICE_ARG(buf_slice(&text)));
+}
+
+static void refuse_command(struct conn *c, const struct verdict *v)
+{
+	CLEANUP_BUF struct buf hint = BUF_INIT(1024);
+
+	buf_printf(&hint, "commandList of the policy: %s", v->commands);
+	answer_text(c,
+		    &(struct answer){
+			    .status = 403, .rule = v->rule, .hint = buf_ok(&hint) ? hint.p : NULL },
+		    "%s", v->message);
+}
+
+static void report(struct conn *c, const struct verdict *v)
+{
+	audit_conn(c, &(struct audit_event){ .verdict = "report",
+					     .rule = v->rule,
+					     .message = v->message,
+					     .hint = v->commands });
+}
+
+bool commands_refused(struct conn *c)
+{
+	struct images *m = c->gate->images;
+
+	if (m->generation == 0) {
+		answer_text(c, &(struct answer){ .status = 503, .rule = "no-policy" },
+			    "gabion: there is no policy yet; try again");
+		return true;
+	}
+	if (!still_allowed(c)) {
+		refuse_image(c);
+		return true;
+	}
+	for (size_t i = 0; i < m->policy.nsockets; i++) {
+		struct verdict v;
+
+		command_list_decide(c->door->entries[i] == IMAGELIST_NONE
+					    ? &m->commands[i].list
+					    : &m->commands[i].of_entries[c->door->entries[i]],
+				    &c->req->match, c->req->head.target, &v);
+		if (v.kind == VERDICT_DENY) {
+			refuse_command(c, &v);
+			return true;
+		}
+		if (v.reported)
+			report(c, &v);
+	}
+	return false;
+}

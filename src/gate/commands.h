@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a container may ask over its socket: its image must still be on the list, and the command
+ * lists of every layer of the policy must let the request pass (policy/command.h decides). */
+#pragma once
+
+#include "gate/conn.h"
+#include "gate/images.h"
+
+/* Makes the lists of a layer. -EINVAL: gabiond has let a bad one through. */
+int commands_make(struct arena *a, const struct policy *p, size_t layer,
+		  struct commands_layer *ret);
+
+/* True when the client, which is a container, has been told that it may not. */
+bool commands_refused(struct conn *c);
