@@ -23,6 +23,7 @@ static_assert(offsetof(struct control_text, text) == 68, "text");
 static_assert(sizeof(struct control_file) == 68, "file");
 static_assert(offsetof(struct control_request, id) == 24, "body");
 static_assert(sizeof(struct control_answer) == 24, "answer");
+static_assert(sizeof(struct control_policy) == 8, "policy");
 
 bool control_id_ok(const char id[CONTROL_ID_LEN])
 {
@@ -142,6 +143,7 @@ static int check_body(const struct control_request *q, size_t nfds, struct err *
 	case CONTROL_LIST:
 	case CONTROL_GRANTS:
 	case CONTROL_SOCKET:
+	case CONTROL_POLICY:
 	case CONTROL_OPS:
 		return 0;
 	}

@@ -47,11 +47,13 @@ enum control_op {
 	CONTROL_GRANTS,	  /* struct control_id; like CONTROL_LIST, of lib/grants */
 	CONTROL_SOCKET,	  /* struct control_id; answer: a descriptor, the listening socket
 			     run/sock/ID/docker.sock; CONTROL_NONE: it has no grant */
-	CONTROL_OPEN,  /* struct control_file; answer: a descriptor for reading, or CONTROL_NONE */
-	CONTROL_KEEP,  /* struct control_file and a descriptor (a memfd): the file has its bytes,
-			  once they are on disk; answer: empty */
-	CONTROL_AUDIT, /* struct control_text (id: 64 zeros): one line of lib/audit.log; answer:
-			  empty */
+	CONTROL_OPEN,	/* struct control_file; answer: a descriptor for reading, or CONTROL_NONE */
+	CONTROL_KEEP,	/* struct control_file and a descriptor (a memfd): the file has its bytes,
+			   once they are on disk; answer: empty */
+	CONTROL_AUDIT,	/* struct control_text (id: 64 zeros): one line of lib/audit.log; answer:
+			   empty */
+	CONTROL_POLICY, /* never asked: gabiond's own word that run/policy.json is another one,
+			   in the form of an answer with serial 0; struct control_policy */
 	CONTROL_OPS,
 };
 
@@ -63,6 +65,7 @@ enum control_result {
 	CONTROL_MORE = 2,   /* CONTROL_COPY: JSON follows, and later another answer */
 	CONTROL_FAILED = 3, /* CONTROL_COPY: JSON of the worker, {"error":…,"message":…} */
 	CONTROL_DENIED = 4, /* this channel or this peer may not ask that; text follows */
+	CONTROL_PLAIN = 5,  /* CONTROL_REFRESH: it runs without isolation, as the engine made it */
 };
 
 enum control_flags {
@@ -134,6 +137,11 @@ struct control_text {
 struct control_file {
 	char id[CONTROL_ID_LEN]; /* 64 zeros but for CONTROL_FILE_GRANT */
 	uint32_t which;		 /* enum control_which */
+};
+
+/* What follows CONTROL_POLICY. */
+struct control_policy {
+	uint64_t generation; /* settings/policy.h */
 };
 
 /* A request as it arrived, checked: magic, version, op, size of the body, ids, ranges, NULs. */

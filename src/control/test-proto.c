@@ -47,8 +47,9 @@ enum {
 	OPEN,
 	KEEP,
 	AUDIT,
+	POLICY,
 };
-#define LAST AUDIT
+#define LAST POLICY
 
 /* Offsets in a message. */
 enum {
@@ -90,7 +91,7 @@ static void put32(struct message *m, size_t at, uint32_t v)
 
 static size_t body_of(unsigned op)
 {
-	return op <= DOWN		    ? 0
+	return op <= DOWN || op == POLICY   ? 0
 	       : op == RECORD		    ? ASKER
 	       : op == COPYING		    ? COPY
 	       : op == FOLDER		    ? FOLDER_BODY

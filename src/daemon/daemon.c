@@ -103,8 +103,21 @@ static void on_status(void *data, struct buf *json)
 	struct daemon *d = data;
 
 	record_print(&d->record, json);
-	if (json->n > 0 && json->p[json->n - 1] == '\n')
-		json->p[--json->n] = '\0';
+	if (!buf_ok(json))
+		return;
+	json->n -= strlen("}\n"); /* the object goes on with what is no part of the record */
+	buf_add_str(json, ",\"policy\":");
+	keeper_print_status(&d->keeper, json);
+	buf_add_char(json, '}');
+}
+
+/* Another policy is in force. */
+static void on_policy(struct keeper *k)
+{
+	struct daemon *d = CONTAINER_OF(k, struct daemon, keeper);
+
+	engine_obey(d);
+	serve_tell_policy(&d->serve, k->policy.generation);
 }
 
 /* A gate that hung up but lives cannot do its work any more. */
@@ -120,6 +133,7 @@ static void housekeeping(struct loop_timer *t)
 	struct daemon *d = CONTAINER_OF(t, struct daemon, housekeeping);
 
 	layout_trim_logs(d);
+	keeper_reload(&d->keeper);
 	loop_timer_in(&d->loop, t, HOUSEKEEPING_NS, housekeeping);
 }
 
@@ -220,6 +234,32 @@ static void start_record(struct daemon *d)
 	(void)process_birth(rec->pid, &rec->birth);
 }
 
+/* The policy has to be there before anything starts that asks for it. */
+static int load_policy(struct daemon *d, struct err *err)
+{
+	CLEANUP_BUF struct buf why = BUF_INIT(TAIL_MAX);
+	struct slice rest;
+	struct slice line;
+	int r;
+
+	keeper_init(&d->keeper, &d->inst, d->profile);
+	r = keeper_load(&d->keeper, &why);
+	if (r == 0)
+		keeper_print_errors(&d->keeper, "", &why);
+	rest = buf_slice(&why);
+	while (slice_split(&rest, '\n', &line))
+		if (line.n > 0)
+			daemon_say("%.*s", SLICE_ARG(line));
+	if (r < 0)
+		return err_set(err, r, "there is no policy to go by: taking everything away again");
+	if (d->keeper.stale)
+		daemon_say("the last good policy (generation %llu) stays in force",
+			   (unsigned long long)d->keeper.policy.generation);
+	if (!d->keeper.policy.isolation)
+		daemon_say("isolation is off: the settings say so");
+	return 0;
+}
+
 /* Everything up to the point where services can be started. */
 static int prepare(struct daemon *d, struct err *err)
 {
@@ -242,6 +282,8 @@ static int prepare(struct daemon *d, struct err *err)
 	fresh = r == 1;
 	d->owner = true;
 	r = layout_make(d, err);
+	if (r == 0)
+		r = load_policy(d, err);
 	if (r == 0)
 		r = engine_configure(d, err);
 	if (r == 0)
@@ -383,7 +425,8 @@ void daemon_init(struct daemon *d)
 			      .clients = -EBADF,
 			      .cgroups = CGROUPS_INIT,
 			      .space = SPACE_INIT,
-			      .loop = LOOP_INIT };
+			      .loop = LOOP_INIT,
+			      .keeper = KEEPER_INIT };
 	for (enum service_id i = 0; i < SERVICE_COUNT; i++) {
 		d->services[i] = SERVICE_INIT;
 		d->services[i].daemon = d;
@@ -393,6 +436,7 @@ void daemon_init(struct daemon *d)
 
 void daemon_done(struct daemon *d)
 {
+	keeper_done(&d->keeper);
 	cgroups_done(&d->cgroups);
 	space_done(&d->space);
 	loop_done(&d->loop);
@@ -416,6 +460,7 @@ int daemon_run(struct daemon *d)
 	if (r == 0) {
 		d->phase = DAEMON_RUNNING;
 		loop_timer_in(&d->loop, &d->housekeeping, HOUSEKEEPING_NS, housekeeping);
+		keeper_watch(&d->keeper, &d->loop, on_policy);
 		while (d->stop == DAEMON_STOP_NOT && loop_once(&d->loop, -1) >= 0)
 			;
 	} else if (r != -EINTR) {

@@ -7,6 +7,7 @@
  *   stop.c      down: gracefully, or at once; also without a live gabiond
  *   service.c   one supervised program: started, watched, probed, restarted
  *   engine.c    what each service is: arguments, environment, configuration
+ *   keeper.c    the policy in force: settings files, snapshot    watch.c   files that change
  *   record.c    run/instance.json        layout.c   folders, lock, left-overs
  *   cgroup.c, space.c, process.c, probe.c, tail.c: tools
  *
@@ -21,6 +22,7 @@
 
 #include "base/loop.h"
 #include "daemon/cgroup.h"
+#include "daemon/keeper.h"
 #include "daemon/record.h"
 #include "daemon/serve.h"
 #include "daemon/service.h"
@@ -65,12 +67,16 @@ struct daemon {
 	struct loop_signals signals;
 	struct loop_timer housekeeping;
 	struct serve serve;
+	struct keeper keeper;
 	struct service services[SERVICE_COUNT];
 
-	bool way_out;		 /* slirp4netns is there */
-	char subnet[32];	 /* its network, "10.0.2.0/24" */
-	char engine_version[64]; /* "20.10.24+dfsg1" */
-	char *runtime_name;	 /* what the engine calls gabion-runc; owned */
+	bool way_out;		       /* slirp4netns is there */
+	char subnet[32];	       /* its network, "10.0.2.0/24" */
+	char engine_version[64];       /* "20.10.24+dfsg1" */
+	char *runtime_name;	       /* what the engine calls gabion-runc; owned */
+	const struct profile *profile; /* what kind of engine it is */
+	const char *written_runtime;   /* default runtime in dockerd's configuration */
+	const char *told_runtime; /* the one that the engine has last been told; NULL: not known */
 };
 
 /* Progress and failures, for the person at the terminal: "gabion: TEXT" on standard error. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/program.h"
 #include "daemon/subnet.h"
 #include "settings/facts.h"
@@ -136,6 +138,7 @@ int engine_check(struct daemon *d, struct err *err)
 		return r;
 	free(d->runtime_name);
 	d->runtime_name = strdup(facts.runtime_name);
+	d->profile = facts.profile;
 	if (!d->runtime_name)
 		return err_errno(err, -ENOMEM, "runtime name");
 	if (d->way_out)
@@ -175,13 +178,19 @@ static int write_containerd_toml(struct daemon *d, struct err *err)
 	return write_file(d, "containerd.toml", &b, err);
 }
 
-/* Whether the caller has said something about live-restore: dockerd refuses to be told twice. */
-static bool own_live_restore(const struct daemon *d)
+/* Whether the caller has said something about that option: dockerd refuses to be told twice. */
+static bool has_own(const struct daemon *d, const char *option)
 {
 	for (char **a = d->engine_args; *a; a++)
-		if (strncmp(*a, "--live-restore", strlen("--live-restore")) == 0)
+		if (strncmp(*a, option, strlen(option)) == 0)
 			return true;
 	return false;
+}
+
+/* Every one of them is gabion-runc; the name is what inspect answers. */
+static const char *default_runtime(const struct daemon *d)
+{
+	return d->keeper.policy.isolation ? d->runtime_name : "runc";
 }
 
 static int write_daemon_json(struct daemon *d, bool live_restore, struct err *err)
@@ -190,10 +199,15 @@ static int write_daemon_json(struct daemon *d, bool live_restore, struct err *er
 	const char *comma = "";
 
 	buf_add_str(&b, "{");
-	if (!own_live_restore(d)) {
+	if (!has_own(d, "--live-restore")) {
 		buf_printf(&b, "\"live-restore\":%s", live_restore ? "true" : "false");
 		comma = ",";
 	}
+	if (!has_own(d, "--default-runtime")) {
+		buf_printf(&b, "%s\"default-runtime\":\"%s\"", comma, default_runtime(d));
+		comma = ",";
+	}
+	d->written_runtime = default_runtime(d);
 	if (strtoul(d->engine_version, NULL, 10) < KEY_FILE_BEFORE)
 		buf_printf(&b, "%s\"deprecated-key-path\":\"%s/engine/key.json\"", comma,
 			   d->inst.lib);
@@ -203,7 +217,24 @@ static int write_daemon_json(struct daemon *d, bool live_restore, struct err *er
 
 int engine_no_live_restore(struct daemon *d)
 {
-	return own_live_restore(d) ? -EEXIST : write_daemon_json(d, false, NULL);
+	return has_own(d, "--live-restore") ? -EEXIST : write_daemon_json(d, false, NULL);
+}
+
+void engine_obey(struct daemon *d)
+{
+	struct service *s = &d->services[SERVICE_ENGINE];
+	const char *runtime = default_runtime(d);
+	struct err err = ERR_INIT;
+
+	/* Before it is up, it would die of the signal; then it will be asked again. */
+	if (s->state != SERVICE_UP || d->phase == DAEMON_STOPPING || d->told_runtime == runtime)
+		return;
+	if (write_daemon_json(d, true, &err) < 0) {
+		log_error("the engine does not learn of the policy: %s", err.text);
+		return;
+	}
+	service_signal(s, SIGHUP);
+	d->told_runtime = runtime;
 }
 
 /* The host's resolv.conf with slirp4netns as the only server. */
@@ -258,7 +289,7 @@ int engine_configure(struct daemon *d, struct err *err)
 	return r;
 }
 
-void engine_make_way(const struct daemon *d, enum service_id id)
+void engine_make_way(struct daemon *d, enum service_id id)
 {
 	static const char *const files[] = {
 		[SERVICE_WAY_OUT] = "network.sock",
@@ -268,6 +299,8 @@ void engine_make_way(const struct daemon *d, enum service_id id)
 	char path[PATH_MAX];
 
 	static_assert(ARRAY_SIZE(files) == SERVICE_COUNT, "a service is missing");
+	if (id == SERVICE_ENGINE)
+		d->told_runtime = d->written_runtime; /* it reads its configuration */
 	if (!files[id])
 		return;
 	(void)snprintf(path, sizeof(path), "%s/%s", d->inst.run, files[id]);
@@ -356,7 +389,6 @@ static void add_engine_args(struct daemon *d, struct list *l)
 		    strcmp(runtime_links[i], "runc") != 0) /* the engine's own name */
 			list_add(l, "--add-runtime=%s=%s/bin/%s", runtime_links[i], run,
 				 runtime_links[i]);
-	list_add(l, "--default-runtime=%s", d->runtime_name);
 	for (char **a = d->engine_args; *a; a++)
 		list_add(l, "%s", *a);
 }

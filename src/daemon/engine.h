@@ -29,11 +29,16 @@ int engine_configure(struct daemon *d, struct err *err);
 int engine_launch(struct daemon *d, enum service_id id, struct arena *a, struct engine_launch *ret,
 		  struct err *err);
 
-/* Removes files of a dead predecessor that would stand in the way. */
-void engine_make_way(const struct daemon *d, enum service_id id);
+/* What has to be done right before a start: removes files of a dead predecessor that would stand in
+ * the way. */
+void engine_make_way(struct daemon *d, enum service_id id);
 
 /* Whether this service is wanted in this instance. */
 bool engine_wants(const struct daemon *d, enum service_id id);
+
+/* Has the engine do what the policy says: while isolation is off its default runtime is called
+ * "runc". Done when it is up, and whenever there is another policy; nothing otherwise. */
+void engine_obey(struct daemon *d);
 
 /* Rewrites dockerd's configuration so that it stops its containers when it goes; it has to be told
  * to read it (SIGHUP). Returns 0 or -errno. */

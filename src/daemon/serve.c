@@ -136,6 +136,17 @@ static void send_queued(struct serve_channel *ch)
 		channel_drop(ch);
 }
 
+void serve_tell_policy(struct serve *s, uint64_t generation)
+{
+	const struct control_header to = { .op = CONTROL_POLICY };
+	const struct control_policy body = { .generation = generation };
+
+	for (size_t i = 0; i < SERVE_CHANNELS_MAX; i++)
+		if (s->channels[i] && s->channels[i]->kind == SERVE_GATE)
+			serve_answer(s->channels[i], &to, CONTROL_DONE,
+				     (struct slice){ (const char *)&body, sizeof(body) });
+}
+
 /* --- what is asked --- */
 
 typedef void (*handler)(struct serve_channel *ch, const struct control_request *q, int take_fd);

@@ -52,6 +52,8 @@ struct serve {
 
 /* instance is borrowed and must outlive s. Returns 0 or -errno. */
 int serve_init(struct serve *s, struct loop *l, const struct instance *instance);
+/* Tells the gate, if there is one, that another policy is in force. */
+void serve_tell_policy(struct serve *s, uint64_t generation);
 /* Makes the sockets of all containers that have a grant: they have to be there before the engine
  * starts such a container again. socket_group: -1 leaves it. Returns 0 or -errno. */
 int serve_open_sockets(struct serve *s, gid_t socket_group, struct err *err);

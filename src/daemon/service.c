@@ -130,6 +130,8 @@ static void service_answered(struct probe *p, const char *body)
 		if (s->daemon->phase == DAEMON_RUNNING)
 			log_info("%s is up again", names[s->id]);
 		set_state(s, SERVICE_UP);
+		if (s->id == SERVICE_ENGINE)
+			engine_obey(s->daemon);
 		return;
 	}
 	log_error("%s does not answer on %s", names[s->id], s->socket);

@@ -225,6 +225,7 @@ int daemon_take_down(struct daemon *d)
 		return 0;
 	}
 	d->phase = DAEMON_STOPPING;
+	watch_stop(&d->keeper.watch);
 	(void)snprintf(path, sizeof(path), "%s/docker.sock", d->inst.run);
 	(void)unlink(path);
 	stop_service(d, SERVICE_GATE, gate_gone);

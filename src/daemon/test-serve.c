@@ -552,12 +552,32 @@ static void test_audit(void **state)
 	assert_int_equal(st.st_size, 16 * 1024 * 1024);
 }
 
+/* gabiond's own word goes to the gate, and nobody can ask for it. */
+static void test_policy(void **state)
+{
+	struct control_policy p;
+
+	(void)state;
+	serve_tell_policy(&f.serve, 7);
+	assert_int_equal(control_answer_recv(f.gate, &f.a, f.body, &(int){ -EBADF }), 1);
+	assert_int_equal(f.a.header.op, 17);
+	assert_int_equal(f.a.header.serial, 0);
+	assert_int_equal(f.a.result, CONTROL_DONE);
+	assert_int_equal(f.a.size, 8);
+	memcpy(&p, f.body, sizeof(p));
+	assert_int_equal(p.generation, 7);
+	request(CONTROL_POLICY, 0, 0);
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DENIED);
+	assert_int_equal(ask(f.client, -EBADF), CONTROL_DENIED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_grants, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_audit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_policy, setup, teardown),
 		T(test_client),
 		T(test_permits),
 		T(test_records),

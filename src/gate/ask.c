@@ -91,6 +91,8 @@ static void receive(struct ask *a)
 		hung_up(a);
 		return;
 	}
+	if (head.header.serial == 0 && a->told)
+		a->told(a, (enum control_op)head.header.op);
 	for (struct ask_call *c = a->calls; c; c = c->next) {
 		if (c->serial != head.header.serial || c->unsent)
 			continue;

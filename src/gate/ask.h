@@ -29,6 +29,8 @@ struct ask {
 	int got;    /* while answered() runs: the descriptor that came along, for it to take; else
 		       -EBADF */
 	void (*lost)(struct ask *a);
+	/* gabiond says something of its own; may be NULL. */
+	void (*told)(struct ask *a, enum control_op op);
 };
 
 /* take_fd: non-blocking SOCK_SEQPACKET, or -EBADF. Returns 0 or -errno. */
