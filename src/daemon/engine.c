@@ -193,24 +193,32 @@ static const char *default_runtime(const struct daemon *d)
 	return d->keeper.policy.isolation ? d->runtime_name : "runc";
 }
 
+/* In the file too: the engine looks there alone for a default runtime that is named there. */
+static void add_runtimes(const struct daemon *d, struct buf *b)
+{
+	buf_printf(b, "\"runtimes\":{\"%s\":{\"path\":\"%s/bin/%s\"}", d->runtime_name, d->inst.run,
+		   d->runtime_name);
+	for (size_t i = 0; i < ARRAY_SIZE(runtime_links); i++)
+		if (strcmp(runtime_links[i], d->runtime_name) != 0 &&
+		    strcmp(runtime_links[i], "runc") != 0) /* the engine's own name */
+			buf_printf(b, ",\"%s\":{\"path\":\"%s/bin/%s\"}", runtime_links[i],
+				   d->inst.run, runtime_links[i]);
+	buf_add_str(b, "}");
+}
+
 static int write_daemon_json(struct daemon *d, bool live_restore, struct err *err)
 {
 	CLEANUP_BUF struct buf b = BUF_INIT(OUTPUT_MAX);
-	const char *comma = "";
 
 	buf_add_str(&b, "{");
-	if (!has_own(d, "--live-restore")) {
-		buf_printf(&b, "\"live-restore\":%s", live_restore ? "true" : "false");
-		comma = ",";
-	}
-	if (!has_own(d, "--default-runtime")) {
-		buf_printf(&b, "%s\"default-runtime\":\"%s\"", comma, default_runtime(d));
-		comma = ",";
-	}
+	add_runtimes(d, &b);
+	if (!has_own(d, "--live-restore"))
+		buf_printf(&b, ",\"live-restore\":%s", live_restore ? "true" : "false");
+	if (!has_own(d, "--default-runtime"))
+		buf_printf(&b, ",\"default-runtime\":\"%s\"", default_runtime(d));
 	d->written_runtime = default_runtime(d);
 	if (strtoul(d->engine_version, NULL, 10) < KEY_FILE_BEFORE)
-		buf_printf(&b, "%s\"deprecated-key-path\":\"%s/engine/key.json\"", comma,
-			   d->inst.lib);
+		buf_printf(&b, ",\"deprecated-key-path\":\"%s/engine/key.json\"", d->inst.lib);
 	buf_add_str(&b, "}\n");
 	return write_file(d, "daemon.json", &b, err);
 }
@@ -383,12 +391,6 @@ static void add_engine_args(struct daemon *d, struct list *l)
 	list_add(l, "--containerd=" CONTAINERD_SOCKET);
 	list_add(l, "--exec-opt=native.cgroupdriver=cgroupfs");
 	list_add(l, "--cgroup-parent=/%s", d->cgroups.name);
-	list_add(l, "--add-runtime=%s=%s/bin/%s", d->runtime_name, run, d->runtime_name);
-	for (size_t i = 0; i < ARRAY_SIZE(runtime_links); i++)
-		if (strcmp(runtime_links[i], d->runtime_name) != 0 &&
-		    strcmp(runtime_links[i], "runc") != 0) /* the engine's own name */
-			list_add(l, "--add-runtime=%s=%s/bin/%s", runtime_links[i], run,
-				 runtime_links[i]);
 	for (char **a = d->engine_args; *a; a++)
 		list_add(l, "%s", *a);
 }

@@ -124,6 +124,14 @@ int gate_connect_engine(const struct gate *g)
 	return TAKE_FD(fd);
 }
 
+static void told(struct ask *a, enum control_op op)
+{
+	struct gate *g = CONTAINER_OF(a, struct gate, ask);
+
+	if (op == CONTROL_POLICY)
+		images_reload(g->images);
+}
+
 static void lost(struct ask *a)
 {
 	struct gate *g = CONTAINER_OF(a, struct gate, ask);
@@ -214,6 +222,7 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 		return err_errno(err, r, "inherited descriptors");
 	audit_init(&g->audit, g);
 	r = ask_init(&g->ask, &g->loop, o->take_control, lost);
+	g->ask.told = told;
 	if (r == 0 && o->take_control >= 0) {
 		g->janitor = calloc(1, sizeof(*g->janitor));
 		g->doorman = calloc(1, sizeof(*g->doorman));
