@@ -189,6 +189,8 @@ class Engine:
             self.events.append(stream)
             stream.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             stream.all()
+        elif request.target.startswith("/distribution/"):
+            stream.send(answer(404, b'{"message":"no such image"}'))
         else:
             assert request.target == "/containers/json?all=1"
             stream.send(answer(200, b"[" + b",".join(b'{"Id":"%s"}' % i.encode() for i in self.containers) + b"]"))
@@ -227,7 +229,7 @@ class Engine:
 
 MAGIC = 0x43424147
 OPS = ("PING", "STATUS", "DOWN", "RECORD", "FORGET", "ASKER", "REFRESH", "COPY", "LIST", "FOLDER",
-       "GRANT", "GRANTS", "SOCKET", "OPEN", "KEEP", "AUDIT")
+       "GRANT", "GRANTS", "SOCKET", "OPEN", "KEEP", "AUDIT", "POLICY")
 SIZES = {"RECORD": 4176, "FORGET": 64, "ASKER": 64, "REFRESH": 64, "COPY": 4424, "LIST": 64, "FOLDER": 8272,
          "GRANTS": 64, "SOCKET": 64, "OPEN": 68, "KEEP": 68}
 DONE, NONE, MORE, FAILED, DENIED = range(5)
@@ -313,7 +315,7 @@ class Gabiond:
                 assert (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
                 fds.frombytes(payload[:len(payload) - len(payload) % fds.itemsize])
             q = Request(name, serial, data[24:], fds[0] if fds else None)
-            if name not in ("LIST", "FORGET", "GRANTS"):
+            if name not in ("LIST", "FORGET", "GRANTS", "OPEN", "KEEP"):
                 self.asked.append(q)
             reply = self.replies.get(name)
             if reply:

@@ -808,10 +808,10 @@ def test_lost_lines_are_counted(gate):
     full = {"now": True}
     gate.gabiond.replies["AUDIT"] = lambda q: (-28, b"audit.log: No space left on device") if full["now"] else (DONE, b"")
     for n in range(1, 4):
-        assert gate.get("/debug/x").status == 403
+        assert gate.get("/debug/pprof/").status == 403
         wait_until(lambda: len(audited(gate)) == n)
     full["now"] = False
     assert gate.get("/_ping").status == 200  # the answer to the third has come before
-    assert gate.get("/debug/x").status == 403
+    assert gate.get("/debug/pprof/").status == 403
     assert wait_until(lambda: len(audited(gate)) == 4 and audited(gate)[-1]["lost"]) >= 1
     assert gate.log().count("No space left") == 1

@@ -2,22 +2,47 @@
 """Containers that have the engine's socket: each by a socket of its own, for whoever asked for it."""
 
 import json
+import os
 import socket
 import struct
 
 import pytest
 
-from fakes import DONE, NONE, Gabiond, Stream, read_answer, wait_until
+from fakes import DONE, NONE, Gabiond, Request, Stream, read_answer, wait_until
 from test_checks import A, B, C, Docker, message
 
 OWNER, OTHER = 54321, 54322
 
 
+SOCKET = "enhancedContainerIsolation.dockerSocketMount"
+GRANT = {"version": 1, "asked": "tool:1", "image": {"id": "sha256:" + "1" * 64, "store": "classic", "origin": "unknown",
+                                                    "tags": [], "repoDigests": []}}
+
+
+def policy(generation=1, images=("*",), deny=(), allow=None, report=False):
+    """A snapshot as gabiond writes it."""
+    values = {"configurationFileVersion": 2, "enhancedContainerIsolation.value": True,
+              f"{SOCKET}.imageList.images": list(images), f"{SOCKET}.commandList.type": "deny" if allow is None else "allow",
+              f"{SOCKET}.commandList.commands": list(deny if allow is None else allow),
+              f"{SOCKET}.commandList.reportOnly": report, f"{SOCKET}.ownChildrenOnly": False,
+              f"{SOCKET}.imageList.allowDerivedImages": False, f"{SOCKET}.imageList.keepPreviousDigests": False}
+    return {"version": 1, "generation": generation, "profile": "docker", "files": [], "settings": [
+        {"key": key, "layer": 0, "value": value, "locked": False, "source": "default"} for key, value in values.items()]}
+
+
+def as_file(document):
+    fd = os.memfd_create("answer")
+    os.write(fd, json.dumps(document, separators=(",", ":")).encode() + b"\n")
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
 class Doors(Gabiond):
     """A gabiond that knows containers with the socket: {id: uid of who asked for it}."""
 
-    def __init__(self, folder, owners):
+    def __init__(self, folder, owners, **how):
         self.listeners = {}
+        self.policy = policy(**how)
         for ident in owners:
             listener = socket.socket(socket.AF_UNIX)
             listener.bind(f"{folder}/{ident[:8]}.sock")
@@ -27,6 +52,18 @@ class Doors(Gabiond):
         self.askers.update(owners)
         self.replies["GRANTS"] = self.grants
         self.replies["SOCKET"] = self.socket
+        self.replies["OPEN"] = self.open
+
+    def open(self, q):
+        which = struct.unpack_from("=I", q.body, 64)[0]
+        if which == 0:
+            return DONE, b"", as_file(self.policy)
+        return (DONE, b"", as_file(GRANT)) if which == 2 else (NONE, b"")
+
+    def told(self):
+        """Tells the gate that there is another policy."""
+        q = Request("POLICY", 0, b"0" * 64, None)
+        self.answer(q, DONE, struct.pack("=Q", self.policy.get("generation", 0)))
 
     def grants(self, q):
         return DONE, "".join(sorted(i for i in self.listeners if i > q.id)).encode()
@@ -139,3 +176,82 @@ def test_an_asker_that_is_not_on_record(make_gate, tmp_path):
     gate = make_gate(gabiond=gabiond)
     assert gabiond.ask(B, request("GET", "/_ping")).status == 200
     assert f"container {A[:12]}: its socket is not served" in gate.log()
+
+
+# ── what a container may ask over it ───────────────────────────────────────────────────────────
+
+BLOCKED = ('enhanced container isolation: docker command "%s" is blocked; if you wish to allow it, configure the docker '
+           'socket command list in the Docker Desktop settings or admin-settings.')
+
+
+def test_a_denied_command(make_gate, tmp_path):
+    gabiond = Doors(str(tmp_path), {A: 0}, deny=["push", "build"])
+    gate = make_gate(gabiond=gabiond)
+    for target in ("/v1.43/images/myimage/push?tag=latest", "/images/x%2Fy/push", "/v9.99/images/a/push", "/build"):
+        got = gabiond.ask(A, request("POST", target))
+        assert (got.status, message(got)) == (403, BLOCKED % target)
+    assert gabiond.ask(A, request("GET", "/v1.41/images/json")).status == 200
+    assert gate.engine.seen == ["GET /v1.41/images/json"]
+    assert gate.post("/v1.41/images/myimage/push", kind="text/plain").status == 200  # users of the host may
+    lines = [json.loads(q.body[68:]) for q in gabiond.asked if q.op == "AUDIT"]
+    assert [(line["verdict"], line["container"]) for line in lines] == [("deny", A)] * 4
+
+
+def test_an_allow_list(make_gate, tmp_path):
+    gabiond = Doors(str(tmp_path), {A: 0}, allow=["ps", "container*"])
+    make_gate(gabiond=gabiond)
+    assert gabiond.ask(A, request("GET", "/_ping")).status == 200
+    assert gabiond.ask(A, request("GET", "/v1.41/containers/json")).status == 200
+    for method, target in (("GET", "/v1.41/images/json"), ("POST", "/v1.41/volumes/create"), ("GET", "/v1.41/info"),
+                           ("GET", "/nothing/known"), ("GET", "/v1.41/../images/json")):
+        got = gabiond.ask(A, request(method, target))
+        assert got.status in (400, 403), (target, got)
+
+
+def test_report_only(make_gate, tmp_path):
+    gabiond = Doors(str(tmp_path), {A: 0}, deny=["push"], report=True)
+    make_gate(gabiond=gabiond)
+    assert gabiond.ask(A, request("POST", "/v1.41/images/x/push")).status == 200
+    line, = wait_until(lambda: [json.loads(q.body[68:]) for q in gabiond.asked if q.op == "AUDIT"])
+    assert (line["verdict"], line["hint"]) == ("report", "push")
+
+
+def test_a_new_policy(make_gate, tmp_path):
+    """It holds for the next request, also on connections that are there."""
+    gabiond = Doors(str(tmp_path), {A: 0})
+    make_gate(gabiond=gabiond)
+    stream = gabiond.connect(A)
+    ask = request("GET", "/v1.41/images/json")
+    stream.send(ask)
+    assert read_answer(stream).status == 200
+
+    def status():
+        stream.send(ask)
+        got = read_answer(stream)
+        return got.status, message(got) if got.status == 403 else None
+
+    gabiond.policy = policy(2, deny=["images"])
+    gabiond.told()
+    assert wait_until(lambda: status()[1]) == BLOCKED % "/v1.41/images/json"
+    gabiond.policy = policy(3, images=["other:1"])
+    gabiond.told()
+    assert wait_until(lambda: "socket mount denied" in status()[1] and status()[1]) == (
+        'enhanced container isolation: docker socket mount denied for container with image "docker.io/library/tool"; '
+        'image is not in the allowed list; if you wish to allow it, configure the docker socket image list in the '
+        'Docker Desktop settings.')
+    gabiond.policy = {"version": 7}  # no policy at all: the last one stays
+    gabiond.told()
+    assert status()[0] == 403
+    gabiond.policy = policy(4)
+    gabiond.told()
+    wait_until(lambda: status()[0] == 200)
+    stream.close()
+
+
+def test_nothing_before_there_is_a_policy(make_gate, tmp_path):
+    gabiond = Doors(str(tmp_path), {A: 0})
+    gabiond.policy = {"version": 7}
+    gate = make_gate(gabiond=gabiond)
+    got = gabiond.ask(A, request("GET", "/_ping"))
+    assert got.status == 503 and "no policy" in message(got)
+    assert gate.get("/_ping").status == 200
