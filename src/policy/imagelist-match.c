@@ -138,8 +138,8 @@ static enum match match_repository(const struct decision *d, const struct view *
 				   const struct reference *name, struct hit *hit, struct miss *miss)
 {
 	enum match m = MATCH_NO;
+	uint64_t age_s = 0;
 
-	match_come_near(miss, IMAGELIST_OTHER_DIGEST, hit->entry, 0);
 	for (size_t i = 0; i < v->nask; i++) {
 		const struct imagelist_answer *a = match_answer(d, v->digests[i], name);
 
@@ -147,6 +147,8 @@ static enum match match_repository(const struct decision *d, const struct view *
 			match_come_near(miss, IMAGELIST_NOT_KNOWN, hit->entry, 0);
 		if (match_is_open(d, a))
 			m = MATCH_OPEN;
+		if (a && a->belongs == IMAGELIST_ELSEWHERE)
+			age_s = MAX(age_s, a->age_s);
 		if (!a || a->belongs != IMAGELIST_BELONGS)
 			continue;
 		if (a->source == IMAGELIST_PREVIOUS && !d->list->keep_previous) {
@@ -158,6 +160,7 @@ static enum match match_repository(const struct decision *d, const struct view *
 		hit->age_s = a->age_s;
 		return MATCH_YES;
 	}
+	match_come_near(miss, IMAGELIST_OTHER_DIGEST, hit->entry, age_s);
 	return m;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* allowDerivedImages (000:140-199): what is derived, from what, and who may be a base. */
+/* allowDerivedImages (000:139-204): what is derived, from what, and who may be a base. */
 #include "policy/test-imagelist.h"
 
 #define BUILDER "docker.io/paketobuildpacks/builder"
@@ -29,7 +29,7 @@ static void built_init(struct built *b, const char *entry)
 #define CHILD "pack.local/builder/abc:latest"
 #define BASE_ENTRY "paketobuildpacks/builder:base"
 
-/* 000:151-164. */
+/* 000:161-177. */
 static void test_derived(void **state)
 {
 	struct built b;
@@ -69,7 +69,7 @@ static void test_what_is_asked(void **state)
 	world_done(&b.w);
 }
 
-/* 000:166: off unless it is set. */
+/* 000:179: off unless it is set. */
 static void test_off(void **state)
 {
 	struct built b;
@@ -87,7 +87,7 @@ static void test_off(void **state)
 	world_done(&b.w);
 }
 
-/* 000:182: "the derived image must not be present in a remote repository". */
+/* 000:189: "the derived image must not be present in a remote repository". */
 static void test_remote(void **state)
 {
 	struct built b;
@@ -221,7 +221,7 @@ static void test_empty_base(void **state)
 	world_done(&b.w);
 }
 
-/* 000:187: the parent must be present locally. */
+/* 000:193: the parent must be present locally. */
 static void test_parent_missing(void **state)
 {
 	struct built b;
@@ -279,7 +279,7 @@ static void test_parent_not_known(void **state)
 	world_done(&b.w);
 }
 
-/* 000:192-199, and the forms that later came: every kind of entry can allow the base. */
+/* 000:198-204, and the forms that later came: every kind of entry can allow the base. */
 static void test_parent_by_any_form(void **state)
 {
 	static const char *const entries[] = {

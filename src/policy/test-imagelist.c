@@ -15,7 +15,7 @@ static struct imagelist_image *world_with_docker(struct world *w)
 	return pulled(w, "docker", "cli", 1, 0xc);
 }
 
-/* 000:118, 000:75. */
+/* 000:122, 000:81. */
 static void test_tag(void **state)
 {
 	struct imagelist_image *cli, *dind, *other;
@@ -53,7 +53,7 @@ static void test_no_tag(void **state)
 	world_done(&w);
 }
 
-/* An empty list allows nobody (000:71). */
+/* An empty list allows nobody (000:75). */
 static void test_empty_list(void **state)
 {
 	struct imagelist_image *cli;
@@ -213,7 +213,7 @@ static void test_lost_digests(void **state)
 	world_done(&w);
 }
 
-/* 000:323: after an update upstream the local copy is blocked until it is pulled again. */
+/* 000:319: after an update upstream the local copy is blocked until it is pulled again. */
 static void test_moved_on(void **state)
 {
 	struct imagelist_image *cli, *again;
@@ -290,7 +290,7 @@ static void test_refetch(void **state)
 	world_done(&w);
 }
 
-/* 000:75 "any tag for that image": also one that the image has here only, also an id's. */
+/* 000:81 "any tag for that image": also one that the image has here only, also an id's. */
 static void test_wildcard(void **state)
 {
 	struct imagelist_image *cli, *untagged, *other;
@@ -342,6 +342,40 @@ static void test_other_repository(void **state)
 	world_done(&w);
 }
 
+/* An answer is about exactly the repository that it names. */
+static void test_answers_of_others(void **state)
+{
+	static const char *const others[] = { "docker.io/library/docker2",
+					      "docker.io/library/docke",
+					      "docker.io/library",
+					      "docker.io/docker",
+					      "docker.ioxlibrary/docker",
+					      "docker.io/libraryxdocker",
+					      "docker",
+					      "",
+					      "docker.io/library/docker/",
+					      "quay.io/library/docker" };
+	struct imagelist_image *cli;
+	struct world w;
+
+	(void)state;
+	cli = world_with_docker(&w);
+	list(&w, "docker:*");
+	w.deaf = true;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		w.answers[w.facts.nanswers++] =
+			(struct imagelist_answer){ .digest = digest(&w, 0xc),
+						   .repository = slice_str(others[i]),
+						   .belongs = IMAGELIST_BELONGS };
+	denied(&w, cli, "docker:cli", IMAGELIST_NOT_KNOWN);
+	assert_true(imagelist_needs(&w.v));
+	w.answers[0].repository = slice_str(DOCKER);
+	allowed(&w, cli, "docker:cli", IMAGELIST_BY_WILDCARD);
+	w.answers[0].digest = digest(&w, 0xd);
+	denied(&w, cli, "docker:cli", IMAGELIST_NOT_KNOWN);
+	world_done(&w);
+}
+
 /* gate.md 4.4: an image by another name still matches by its digest. */
 static void test_mirror_name(void **state)
 {
@@ -363,7 +397,7 @@ static void test_mirror_name(void **state)
 	world_done(&w);
 }
 
-/* 000:76; it needs no registry. */
+/* 000:82; it needs no registry. */
 static void test_digest(void **state)
 {
 	struct imagelist_image *cli, *dind;
@@ -465,7 +499,7 @@ static void test_id(void **state)
 	world_done(&w);
 }
 
-/* 000:204. */
+/* 000:209. */
 static void test_everything(void **state)
 {
 	struct imagelist_image *local;
@@ -750,6 +784,7 @@ int main(void)
 		cmocka_unit_test(test_refetch),
 		cmocka_unit_test(test_wildcard),
 		cmocka_unit_test(test_other_repository),
+		cmocka_unit_test(test_answers_of_others),
 		cmocka_unit_test(test_mirror_name),
 		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_bogus_tag),
