@@ -203,43 +203,39 @@ static enum match match_bases(struct search *s)
 }
 
 /* The base is found: is the image one of this machine only? */
-static enum match match_local(struct search *s)
+static bool is_local_only(struct search *s)
 {
 	struct miss miss = { .entry = s->hit.entry, .parent = s->base };
-	enum match m = MATCH_NO;
 
-	if (!s->on) {
-		miss.reason = view_origin(s->x) == IMAGELIST_ORIGIN_REGISTRY
-				      ? IMAGELIST_DERIVED_REMOTE
-				      : IMAGELIST_DERIVED_OFF;
-	} else {
-		switch (origin_of(s->d, s->x, true)) {
-		case IMAGELIST_ORIGIN_LOCAL:
-			return MATCH_YES;
-		case IMAGELIST_ORIGIN_REGISTRY:
-			miss.reason = IMAGELIST_DERIVED_REMOTE;
-			break;
-		case IMAGELIST_ORIGIN_UNKNOWN:
-			miss.reason = IMAGELIST_NOT_KNOWN;
+	switch (origin_of(s->d, s->x, s->on)) {
+	case IMAGELIST_ORIGIN_LOCAL:
+		if (s->on)
+			return true;
+		miss.reason = IMAGELIST_DERIVED_OFF;
+		break;
+	case IMAGELIST_ORIGIN_REGISTRY:
+		miss.reason = IMAGELIST_DERIVED_REMOTE;
+		break;
+	case IMAGELIST_ORIGIN_UNKNOWN:
+		miss.reason = s->on ? IMAGELIST_NOT_KNOWN : IMAGELIST_DERIVED_OFF;
+		if (s->on)
 			miss.entry = IMAGELIST_NONE; /* it is not about the entry */
-			m = MATCH_OPEN;
-			break;
-		}
+		break;
 	}
 	if (miss.reason < s->miss->reason)
 		*s->miss = miss;
-	return m;
+	return false;
 }
 
-/* On MATCH_YES, s->base and s->hit say by what. */
-static enum match match_derived(struct search *s)
+/* When it is, s->base and s->hit say of what. */
+static bool is_derived(struct search *s)
 {
 	const struct imagelist *list = s->d->list;
 	bool remote = view_origin(s->x) == IMAGELIST_ORIGIN_REGISTRY;
 	enum match m;
 
 	if (!list->profile->derived || (!list->derived && remote))
-		return MATCH_NO; /* not even a better reason */
+		return false; /* not even a better reason */
 	s->on = list->derived && !remote;
 	if (s->on && !s->x->image->has_layers)
 		ask(s->d, (struct imagelist_question){ .ask = IMAGELIST_ASK_LAYERS,
@@ -247,13 +243,13 @@ static enum match match_derived(struct search *s)
 	if (s->on && !s->d->facts->has_locals)
 		ask(s->d, (struct imagelist_question){ .ask = IMAGELIST_ASK_LOCALS });
 	if (!s->x->image->has_layers || !s->d->facts->has_locals)
-		return s->on ? MATCH_OPEN : MATCH_NO;
+		return false;
 	m = view_has_chain(s->x->image) ? match_bases(s) : MATCH_NO;
 	if (s->base)
-		return match_local(s);
+		return is_local_only(s);
 	if (m == MATCH_NO && s->on && origin_of(s->d, s->x, false) == IMAGELIST_ORIGIN_LOCAL)
 		match_come_near(s->miss, IMAGELIST_NO_PARENT, IMAGELIST_NONE, 0);
-	return m;
+	return false;
 }
 
 /* --- the verdict --- */
@@ -317,9 +313,9 @@ static void decide(struct decision *d, const struct view *v)
 {
 	struct miss miss = MISS_NONE;
 	struct search search = { .d = d, .x = v, .miss = &miss };
-	enum match derived;
 	struct hit hit;
 	unsigned best;
+	bool derived;
 
 	if (match_image(d, v, false, &hit, &miss) == MATCH_YES) {
 		best = match_rank(d->list, hit.entry, hit.source);
@@ -329,9 +325,9 @@ static void decide(struct decision *d, const struct view *v)
 		return;
 	}
 	ask_entries(d, v, UINT_MAX, true);
-	derived = match_derived(&search);
+	derived = is_derived(&search);
 	ask_entries(d, v, UINT_MAX, false);
-	if (derived == MATCH_YES) {
+	if (derived) {
 		allow(d, &search.hit, search.base);
 		return;
 	}

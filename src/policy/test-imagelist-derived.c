@@ -80,6 +80,8 @@ static void test_off(void **state)
 	b.w.list.derived = false;
 	denied(&b.w, b.child, CHILD, IMAGELIST_DERIVED_OFF);
 	assert_true(slice_eq(b.w.v.parent->id, b.base->id));
+	b.base->nlayers = 0; /* no base of it here */
+	denied(&b.w, b.child, CHILD, IMAGELIST_LOCAL_ONLY);
 	/* nobody asks for images just to say so */
 	b.w.facts.has_locals = false;
 	denied(&b.w, b.child, CHILD, IMAGELIST_LOCAL_ONLY);
@@ -143,6 +145,8 @@ static void test_origin_by_registry(void **state)
 		repo_digest(&b.w, b.child, "pack.local/builder/abc", 2);
 		push(&b.w, "pack.local/builder/abc", "latest", 2);
 		denied(&b.w, b.child, CHILD, IMAGELIST_DERIVED_REMOTE);
+		b.base->nlayers = 0; /* no base: an unlisted image like any other */
+		denied(&b.w, b.child, CHILD, IMAGELIST_NO_ENTRY);
 		world_done(&b.w);
 	}
 }
@@ -253,6 +257,19 @@ static void test_parent_denied(void **state)
 	b.w.list.keep_previous = true;
 	allowed(&b.w, b.child, CHILD, IMAGELIST_BY_DERIVED);
 	assert_int_equal(b.w.v.source, IMAGELIST_PREVIOUS);
+	world_done(&b.w);
+}
+
+/* What is wrong with the image itself is nearer than what is wrong with its base. */
+static void test_own_name_first(void **state)
+{
+	struct built b;
+
+	(void)state;
+	built_init(&b, BASE_ENTRY);
+	b.base->nrepo_digests = 0;
+	denied(&b.w, b.child, BASE_ENTRY, IMAGELIST_OTHER_DIGEST);
+	assert_null(b.w.v.parent);
 	world_done(&b.w);
 }
 
@@ -437,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_empty_base),
 		cmocka_unit_test(test_parent_missing),
 		cmocka_unit_test(test_parent_denied),
+		cmocka_unit_test(test_own_name_first),
 		cmocka_unit_test(test_parent_unlisted),
 		cmocka_unit_test(test_parent_not_known),
 		cmocka_unit_test(test_parent_by_any_form),

@@ -300,7 +300,9 @@ static void test_wildcard(void **state)
 	cli = world_with_docker(&w);
 	list(&w, "docker:*");
 	allowed(&w, cli, "docker:cli", IMAGELIST_BY_WILDCARD);
+	assert_int_equal(w.asked[IMAGELIST_ASK_BELONGS], 1);
 	tag(&w, cli, "docker:mine");
+	tag(&w, cli, "other:mine");
 	allowed(&w, cli, "docker:mine", IMAGELIST_BY_WILDCARD);
 	allowed(&w, cli, "sha256:0000000000000000000000000000000000000000000000000000000000000001",
 		IMAGELIST_BY_WILDCARD);
@@ -311,6 +313,12 @@ static void test_wildcard(void **state)
 		"docker@sha256:"
 		"000000000000000000000000000000000000000000000000000000000000000d",
 		IMAGELIST_BY_WILDCARD);
+	/* the registry of another name of the image is not asked */
+	assert_int_equal(w.asked[IMAGELIST_ASK_BELONGS], 1);
+	tag(&w, untagged, "other:2");
+	w.facts.nanswers = 0;
+	allowed(&w, untagged, "other:2", IMAGELIST_BY_WILDCARD);
+	assert_int_equal(w.asked[IMAGELIST_ASK_BELONGS], 1);
 	/* in another repository of that name */
 	other = pulled(&w, "quay.io/docker", "cli", 3, 0xf);
 	push(&w, "quay.io/docker", "cli", 0xf);
@@ -646,6 +654,31 @@ static void test_two_entries(void **state)
 		}
 }
 
+/* A more specific form comes first, even if it was good only before. */
+static void test_previous_and_wildcard(void **state)
+{
+	struct imagelist_image *cli;
+	struct world w;
+
+	(void)state;
+	cli = world_with_docker(&w);
+	w.list.keep_previous = true;
+	list(&w, "docker:*");
+	list(&w, "docker:cli");
+	w.thorough = true;
+	allowed(&w, cli, "docker:cli", IMAGELIST_BY_TAG);
+	push(&w, DOCKER, "cli", 0xcc);
+	learn_tag(&w, &(struct imagelist_question){ .entry = 1 });
+	allowed(&w, cli, "docker:cli", IMAGELIST_BY_PREVIOUS);
+	assert_int_equal(w.v.entry, 1);
+	/* of two of one form, the one that is good now */
+	list(&w, "docker:new");
+	push(&w, DOCKER, "new", 0xc);
+	allowed(&w, cli, "docker:cli", IMAGELIST_BY_TAG);
+	assert_int_equal(w.v.entry, 2);
+	world_done(&w);
+}
+
 /* What allows without asking does not wait; what is more specific and open is said. */
 static void test_allowed_with_questions(void **state)
 {
@@ -796,6 +829,7 @@ int main(void)
 		cmocka_unit_test(test_offline_wildcard),
 		cmocka_unit_test(test_unanswered),
 		cmocka_unit_test(test_two_entries),
+		cmocka_unit_test(test_previous_and_wildcard),
 		cmocka_unit_test(test_allowed_with_questions),
 		cmocka_unit_test(test_many_questions),
 		cmocka_unit_test(test_many_names),
