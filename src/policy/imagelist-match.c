@@ -138,8 +138,8 @@ static enum match match_repository(const struct decision *d, const struct view *
 				   const struct reference *name, struct hit *hit, struct miss *miss)
 {
 	enum match m = MATCH_NO;
+	uint64_t age_s = 0;
 
-	match_come_near(miss, IMAGELIST_OTHER_DIGEST, hit->entry, 0);
 	for (size_t i = 0; i < v->nask; i++) {
 		const struct imagelist_answer *a = match_answer(d, v->digests[i], name);
 
@@ -147,6 +147,8 @@ static enum match match_repository(const struct decision *d, const struct view *
 			match_come_near(miss, IMAGELIST_NOT_KNOWN, hit->entry, 0);
 		if (match_is_open(d, a))
 			m = MATCH_OPEN;
+		if (a && a->belongs == IMAGELIST_ELSEWHERE)
+			age_s = MAX(age_s, a->age_s);
 		if (!a || a->belongs != IMAGELIST_BELONGS)
 			continue;
 		if (a->source == IMAGELIST_PREVIOUS && !d->list->keep_previous) {
@@ -158,6 +160,7 @@ static enum match match_repository(const struct decision *d, const struct view *
 		hit->age_s = a->age_s;
 		return MATCH_YES;
 	}
+	match_come_near(miss, IMAGELIST_OTHER_DIGEST, hit->entry, age_s);
 	return m;
 }
 
@@ -211,4 +214,63 @@ enum match match_entry(const struct decision *d, const struct view *v, size_t en
 		return match_names(d, v, entry, hit, miss);
 	}
 	return MATCH_NO;
+}
+
+/* FNV-1a, and the places of its two bits. */
+static void filter_bits(struct slice s, size_t ret[2])
+{
+	const size_t nbits = 64 * ARRAY_SIZE(((struct match_filter *)NULL)->bits);
+	uint64_t h = 14695981039346656037u;
+
+	for (size_t i = 0; i < s.n; i++)
+		h = (h ^ (unsigned char)s.p[i]) * 1099511628211u;
+	ret[0] = (h >> 48) % nbits;
+	ret[1] = (h >> 20) % nbits;
+}
+
+static void filter_add(struct match_filter *f, struct slice s)
+{
+	size_t at[2];
+
+	filter_bits(s, at);
+	for (size_t i = 0; i < 2; i++)
+		f->bits[at[i] / 64] |= (uint64_t)1 << at[i] % 64;
+}
+
+static bool filter_has(const struct match_filter *f, struct slice s)
+{
+	size_t at[2];
+
+	filter_bits(s, at);
+	return (f->bits[at[0] / 64] >> at[0] % 64 & 1) && (f->bits[at[1] / 64] >> at[1] % 64 & 1);
+}
+
+void match_filter_init(const struct decision *d, struct match_filter *ret)
+{
+	*ret = (struct match_filter){ .patterns = false };
+	for (size_t i = 0; i < d->list->nentries; i++) {
+		const struct imagelist_entry *e = &d->list->entries[i];
+		const struct imagelist_known *known = known_of(d, i);
+
+		ret->patterns |= e->form == PROFILE_FORM_PATTERN;
+		filter_add(ret, e->ref.path);
+		filter_add(ret, e->ref.digest);
+		for (size_t k = 0; k < known->ngoods; k++)
+			filter_add(ret, known->goods[k].digest);
+	}
+}
+
+bool match_filter_may(const struct decision *d, const struct match_filter *f, const struct view *v)
+{
+	for (size_t i = 0; i < v->ndigests; i++)
+		if (filter_has(f, v->digests[i]))
+			return true;
+	for (size_t i = 0; i < v->nnames; i++)
+		if (filter_has(f, v->names[i].path))
+			return true;
+	for (size_t i = 0; i < d->list->nentries && f->patterns; i++)
+		if (d->list->entries[i].form == PROFILE_FORM_PATTERN &&
+		    view_claims(v, &d->list->entries[i]))
+			return true;
+	return false;
 }

@@ -60,3 +60,16 @@ const struct imagelist_answer *match_answer(const struct decision *d, struct sli
 
 /* Should the registry be asked (again)? a: what match_answer() found. */
 bool match_is_open(const struct decision *d, const struct imagelist_answer *a);
+
+/* What the entries are about, as bits of hashes, so that the many local images that no entry is
+ * about need not be matched with each entry. */
+struct match_filter {
+	uint64_t bits[256]; /* two for each name or digest */
+	bool patterns;	    /* there are some, which have no hash */
+};
+
+void match_filter_init(const struct decision *d, struct match_filter *ret);
+
+/* Could an entry match the image, be open for it or be for its name? False: none is. `*` is left
+ * out. */
+bool match_filter_may(const struct decision *d, const struct match_filter *f, const struct view *v);

@@ -193,11 +193,15 @@ static void say_other(const struct words *w)
 		return;
 	case PROFILE_FORM_ANY_TAG:
 	case PROFILE_FORM_PATTERN:
-		buf_add_str(w->b, w->image->nask
-					  ? " is for the name of this image, but its registry "
-					    "does not have this image there"
-					  : " is for the name of this image, which never came "
-					    "from a registry");
+		if (!w->image->nask) {
+			buf_add_str(w->b, " is for the name of this image, which never came from a "
+					  "registry");
+			return;
+		}
+		buf_add_str(w->b, " is for the name of this image, but its registry does not have "
+				  "this image there (asked ");
+		add_age(w, w->v->age_s);
+		buf_add_char(w->b, ')');
 		return;
 	case PROFILE_FORM_ID:
 	case PROFILE_FORM_EVERYTHING:

@@ -125,17 +125,24 @@ static bool is_empty_layer(struct slice diff_id)
 	return false;
 }
 
+bool view_has_chain(const struct imagelist_image *image)
+{
+	for (size_t i = 0; i < image->nlayers; i++)
+		if (!reference_is_digest(image->layers[i]))
+			return false;
+	return image->nlayers > 0;
+}
+
 bool view_is_base(const struct imagelist_image *base, const struct imagelist_image *image)
 {
-	size_t content = 0;
+	bool content = false;
 
 	if (base->nlayers >= image->nlayers)
 		return false;
-	for (size_t i = 0; i < base->nlayers; i++) {
-		if (!reference_is_digest(base->layers[i]) ||
-		    !slice_eq(base->layers[i], image->layers[i]))
+	for (size_t i = base->nlayers; i-- > 0;) { /* the last ones differ most often */
+		if (!slice_eq(base->layers[i], image->layers[i]))
 			return false;
-		content += !is_empty_layer(base->layers[i]);
+		content = content || !is_empty_layer(base->layers[i]);
 	}
-	return content > 0;
+	return content;
 }

@@ -31,5 +31,9 @@ bool view_claims(const struct view *v, const struct imagelist_entry *e);
 /* Is this image, as far as its store tells, of this machine only? */
 enum imagelist_origin view_origin(const struct view *v);
 
-/* All layers of the base, which are some and not all empty ones, and at least one more. */
+/* It has layers, and each of them is a digest. */
+bool view_has_chain(const struct imagelist_image *image);
+
+/* The image has all layers of the base, which are some and not all empty ones, and at least one
+ * more. */
 bool view_is_base(const struct imagelist_image *base, const struct imagelist_image *image);

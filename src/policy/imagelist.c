@@ -132,104 +132,124 @@ static enum imagelist_origin origin_of(struct decision *d, const struct view *v,
 	return open ? IMAGELIST_ORIGIN_UNKNOWN : IMAGELIST_ORIGIN_LOCAL;
 }
 
+/* The search for the nearest allowed base of x among the local images. */
+struct search {
+	struct decision *d;
+	const struct view *x;
+	struct match_filter filter;
+	bool on;			    /* it may allow; else it is for the reason only */
+	const struct imagelist_image *base; /* found; NULL: none yet */
+	struct hit hit;			    /* why the base is allowed */
+	struct miss *miss;
+};
+
 /* A base that has the name of an entry and is not allowed by it, or not yet. */
-static void miss_base(const struct imagelist_image *p, struct miss own, struct miss *miss)
+static void miss_base(const struct search *s, const struct imagelist_image *p, struct miss own)
 {
 	own.parent = p;
 	if (own.reason != IMAGELIST_NOT_KNOWN)
 		own.reason = IMAGELIST_PARENT_DENIED;
-	if (own.reason < miss->reason)
-		*miss = own;
+	if (own.reason < s->miss->reason)
+		*s->miss = own;
 }
 
-/* Is `p` an allowed base of x? Asks only if it is worth it (on): if derived images are allowed. */
-static enum match match_base(struct decision *d, const struct view *x,
-			     const struct imagelist_image *p, bool on, struct hit *hit,
-			     struct miss *miss)
+/* An image that could be a base, as far as its layers are known. */
+static enum match match_base(struct search *s, const struct imagelist_image *p)
 {
 	struct miss own = MISS_NONE;
+	struct hit hit;
 	struct view v;
 	enum match m;
 
-	if (!reference_is_id(p->id) || slice_eq(p->id, x->image->id) ||
-	    (p->has_layers && !view_is_base(p, x->image)))
+	view_init(s->d->list->profile, p, SLICE_NULL, &v);
+	if (!match_filter_may(s->d, &s->filter, &v))
 		return MATCH_NO;
-	view_init(d->list->profile, p, SLICE_NULL, &v);
-	m = match_image(d, &v, true, hit, &own);
-	if (!on)
-		return p->has_layers ? m : MATCH_NO;
+	m = match_image(s->d, &v, true, &hit, &own);
 	if (m == MATCH_NO && own.entry == IMAGELIST_NONE)
 		return MATCH_NO;
 	if (!p->has_layers) {
-		ask(d, (struct imagelist_question){ .ask = IMAGELIST_ASK_LAYERS, .image = p });
+		ask(s->d, (struct imagelist_question){ .ask = IMAGELIST_ASK_LAYERS, .image = p });
 		return MATCH_OPEN;
 	}
-	if (m == MATCH_OPEN)
-		ask_entries(d, &v, UINT_MAX, true);
-	if (m != MATCH_YES && own.entry != IMAGELIST_NONE)
-		miss_base(p, own, miss);
+	if (m == MATCH_YES) {
+		s->base = p;
+		s->hit = hit;
+		return m;
+	}
+	if (s->on && m == MATCH_OPEN)
+		ask_entries(s->d, &v, UINT_MAX, true);
+	if (s->on)
+		miss_base(s, p, own);
 	return m;
 }
 
-/* The nearest allowed base among the local images. */
-static enum match match_bases(struct decision *d, const struct view *x, bool on, struct hit *hit,
-			      const struct imagelist_image **ret, struct miss *miss)
+static enum match match_bases(struct search *s)
 {
 	enum match m = MATCH_NO;
 
-	*ret = NULL;
-	for (size_t i = 0; i < d->facts->nlocals; i++) {
-		const struct imagelist_image *p = &d->facts->locals[i];
-		struct hit one_hit;
-		enum match one = match_base(d, x, p, on, &one_hit, miss);
+	match_filter_init(s->d, &s->filter);
+	for (size_t i = 0; i < s->d->facts->nlocals; i++) {
+		const struct imagelist_image *p = &s->d->facts->locals[i];
 
-		if (one == MATCH_YES && (!*ret || p->nlayers > (*ret)->nlayers)) {
-			*ret = p;
-			*hit = one_hit;
-		}
-		m = MAX(m, one);
+		if (!reference_is_id(p->id) || slice_eq(p->id, s->x->image->id))
+			continue;
+		if (p->has_layers ? !view_is_base(p, s->x->image) : !s->on)
+			continue;
+		if (s->base && p->has_layers && p->nlayers <= s->base->nlayers)
+			continue; /* a nearer one is found */
+		m = MAX(m, match_base(s, p));
 	}
 	return m;
 }
 
-static enum match match_derived(struct decision *d, const struct view *x, struct hit *hit,
-				const struct imagelist_image **base, struct miss *miss)
+/* The base is found: is the image one of this machine only? */
+static bool is_local_only(struct search *s)
 {
-	bool allowed = d->list->derived && d->list->profile->derived;
-	bool remote = view_origin(x) == IMAGELIST_ORIGIN_REGISTRY;
-	bool on = allowed && !remote;
-	enum imagelist_reason why = remote ? IMAGELIST_DERIVED_REMOTE : IMAGELIST_DERIVED_OFF;
+	struct miss miss = { .entry = s->hit.entry, .parent = s->base };
+
+	switch (origin_of(s->d, s->x, s->on)) {
+	case IMAGELIST_ORIGIN_LOCAL:
+		if (s->on)
+			return true;
+		miss.reason = IMAGELIST_DERIVED_OFF;
+		break;
+	case IMAGELIST_ORIGIN_REGISTRY:
+		miss.reason = IMAGELIST_DERIVED_REMOTE;
+		break;
+	case IMAGELIST_ORIGIN_UNKNOWN:
+		miss.reason = s->on ? IMAGELIST_NOT_KNOWN : IMAGELIST_DERIVED_OFF;
+		if (s->on)
+			miss.entry = IMAGELIST_NONE; /* it is not about the entry */
+		break;
+	}
+	if (miss.reason < s->miss->reason)
+		*s->miss = miss;
+	return false;
+}
+
+/* When it is, s->base and s->hit say of what. */
+static bool is_derived(struct search *s)
+{
+	const struct imagelist *list = s->d->list;
+	bool remote = view_origin(s->x) == IMAGELIST_ORIGIN_REGISTRY;
 	enum match m;
 
-	if (!d->list->profile->derived || (!d->list->derived && remote))
-		return MATCH_NO; /* not even a better reason */
-	if (on && !x->image->has_layers)
-		ask(d,
-		    (struct imagelist_question){ .ask = IMAGELIST_ASK_LAYERS, .image = x->image });
-	if (on && !d->facts->has_locals)
-		ask(d, (struct imagelist_question){ .ask = IMAGELIST_ASK_LOCALS });
-	if (!x->image->has_layers || !d->facts->has_locals)
-		return on ? MATCH_OPEN : MATCH_NO;
-	m = match_bases(d, x, on, hit, base, miss);
-	if (m == MATCH_YES && on) {
-		switch (origin_of(d, x, true)) {
-		case IMAGELIST_ORIGIN_LOCAL:
-			return MATCH_YES;
-		case IMAGELIST_ORIGIN_REGISTRY:
-			why = IMAGELIST_DERIVED_REMOTE;
-			break;
-		case IMAGELIST_ORIGIN_UNKNOWN:
-			m = MATCH_OPEN;
-			why = IMAGELIST_NOT_KNOWN;
-			hit->entry = IMAGELIST_NONE; /* it is not about the entry */
-			break;
-		}
-	}
-	if (*base && why < miss->reason)
-		*miss = (struct miss){ .reason = why, .entry = hit->entry, .parent = *base };
-	if (m == MATCH_NO && on && origin_of(d, x, false) == IMAGELIST_ORIGIN_LOCAL)
-		match_come_near(miss, IMAGELIST_NO_PARENT, IMAGELIST_NONE, 0);
-	return m == MATCH_OPEN ? m : MATCH_NO;
+	if (!list->profile->derived || (!list->derived && remote))
+		return false; /* not even a better reason */
+	s->on = list->derived && !remote;
+	if (s->on && !s->x->image->has_layers)
+		ask(s->d, (struct imagelist_question){ .ask = IMAGELIST_ASK_LAYERS,
+						       .image = s->x->image });
+	if (s->on && !s->d->facts->has_locals)
+		ask(s->d, (struct imagelist_question){ .ask = IMAGELIST_ASK_LOCALS });
+	if (!s->x->image->has_layers || !s->d->facts->has_locals)
+		return false;
+	m = view_has_chain(s->x->image) ? match_bases(s) : MATCH_NO;
+	if (s->base)
+		return is_local_only(s);
+	if (m == MATCH_NO && s->on && origin_of(s->d, s->x, false) == IMAGELIST_ORIGIN_LOCAL)
+		match_come_near(s->miss, IMAGELIST_NO_PARENT, IMAGELIST_NONE, 0);
+	return false;
 }
 
 /* --- the verdict --- */
@@ -291,11 +311,11 @@ static void decide_nothing(const struct decision *d)
 
 static void decide(struct decision *d, const struct view *v)
 {
-	const struct imagelist_image *base = NULL;
 	struct miss miss = MISS_NONE;
-	struct hit hit = { .entry = IMAGELIST_NONE };
-	enum match derived;
+	struct search search = { .d = d, .x = v, .miss = &miss };
+	struct hit hit;
 	unsigned best;
+	bool derived;
 
 	if (match_image(d, v, false, &hit, &miss) == MATCH_YES) {
 		best = match_rank(d->list, hit.entry, hit.source);
@@ -305,10 +325,10 @@ static void decide(struct decision *d, const struct view *v)
 		return;
 	}
 	ask_entries(d, v, UINT_MAX, true);
-	derived = match_derived(d, v, &hit, &base, &miss);
+	derived = is_derived(&search);
 	ask_entries(d, v, UINT_MAX, false);
-	if (derived == MATCH_YES) {
-		allow(d, &hit, base);
+	if (derived) {
+		allow(d, &search.hit, search.base);
 		return;
 	}
 	if (origin_of(d, v, false) == IMAGELIST_ORIGIN_LOCAL)

@@ -28,31 +28,31 @@
  *
  * Rules, by the form of the entry:
  *
- *	name[:tag]	A good digest of that tag is one of the image (000:118 "checks if the
+ *	name[:tag]	A good digest of that tag is one of the image (000:122 "checks if the
  *			container's image digest matches one of the allowed digests"); whatever the
- *			image is called. No tag: latest (000:75).
+ *			image is called. No tag: latest (000:81).
  *			Registry not reachable: the last known good ones (issue 3 "Offline").
- *			Registry moved on: denied (000:323), unless keepPreviousDigests is on and
+ *			Registry moved on: denied (000:319), unless keepPreviousDigests is on and
  *the digest was a good one before (issue 3).
- *	name@digest	It is that digest, or that of a manifest in that index (000:76). No network.
+ *	name@digest	It is that digest, or that of a manifest in that index (000:82). No network.
  *	name:*		One of the image's digests is in that repository, whose registry says so
- *			(000:75 "any tag for that image"). Only an image that claims the name is
+ *			(000:81 "any tag for that image"). Only an image that claims the name is
  *asked about.
  *	a/ * /b:*	(without the blanks) The same for each name of the image in which `*` is
  *exactly one part of the path, as 001:791 and 001:810 use it. Never a host, never the first folder
  *of the default registry: anybody can have one there. sha256:…	The image has this id (issue 3:
- *local-only images, which 000:327 leaves out). *		Every image (000:204).
+ *local-only images, which 000:326 leaves out). *		Every image (000:209).
  *
- * Derived images (000:140-199), if allowDerivedImages is on and the profile knows it: the image was
- * never on a registry (000:182), its chain of layers begins with all layers of a base that is
- *present locally (000:187), has at least one layer more, and an entry allows the base itself, in
- *whatever form (000:192-199). A base of which all layers are empty is none: every image begins like
+ * Derived images (000:139-204), if allowDerivedImages is on and the profile knows it: the image was
+ * never on a registry (000:189), its chain of layers begins with all layers of a base that is
+ *present locally (000:193), has at least one layer more, and an entry allows the base itself, in
+ *whatever form (000:198-204). A base of which all layers are empty is none: every image begins like
  *it. The base of a base counts, a derived image does not count as a base.
  *
  * When it is not known whether the image is on a registry, the registries of its names are asked,
  *and one that cannot be reached has not got it. This is the only doubt that does not deny. It
  *protects nothing: a build on top of the image, or saving and loading it, makes a local-only one;
- *and the ephemeral images that derived images exist for (000:152) have names of registries that are
+ *and the ephemeral images that derived images exist for (000:149) have names of registries that are
  *not there.
  *
  * If several entries allow an image, the verdict names the most specific: in the order sha256:…,

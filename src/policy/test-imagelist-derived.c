@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* allowDerivedImages (000:140-199): what is derived, from what, and who may be a base. */
+/* allowDerivedImages (000:139-204): what is derived, from what, and who may be a base. */
 #include "policy/test-imagelist.h"
 
 #define BUILDER "docker.io/paketobuildpacks/builder"
@@ -29,7 +29,7 @@ static void built_init(struct built *b, const char *entry)
 #define CHILD "pack.local/builder/abc:latest"
 #define BASE_ENTRY "paketobuildpacks/builder:base"
 
-/* 000:151-164. */
+/* 000:161-177. */
 static void test_derived(void **state)
 {
 	struct built b;
@@ -69,7 +69,7 @@ static void test_what_is_asked(void **state)
 	world_done(&b.w);
 }
 
-/* 000:166: off unless it is set. */
+/* 000:179: off unless it is set. */
 static void test_off(void **state)
 {
 	struct built b;
@@ -80,6 +80,8 @@ static void test_off(void **state)
 	b.w.list.derived = false;
 	denied(&b.w, b.child, CHILD, IMAGELIST_DERIVED_OFF);
 	assert_true(slice_eq(b.w.v.parent->id, b.base->id));
+	b.base->nlayers = 0; /* no base of it here */
+	denied(&b.w, b.child, CHILD, IMAGELIST_LOCAL_ONLY);
 	/* nobody asks for images just to say so */
 	b.w.facts.has_locals = false;
 	denied(&b.w, b.child, CHILD, IMAGELIST_LOCAL_ONLY);
@@ -87,7 +89,7 @@ static void test_off(void **state)
 	world_done(&b.w);
 }
 
-/* 000:182: "the derived image must not be present in a remote repository". */
+/* 000:189: "the derived image must not be present in a remote repository". */
 static void test_remote(void **state)
 {
 	struct built b;
@@ -143,6 +145,8 @@ static void test_origin_by_registry(void **state)
 		repo_digest(&b.w, b.child, "pack.local/builder/abc", 2);
 		push(&b.w, "pack.local/builder/abc", "latest", 2);
 		denied(&b.w, b.child, CHILD, IMAGELIST_DERIVED_REMOTE);
+		b.base->nlayers = 0; /* no base: an unlisted image like any other */
+		denied(&b.w, b.child, CHILD, IMAGELIST_NO_ENTRY);
 		world_done(&b.w);
 	}
 }
@@ -221,7 +225,7 @@ static void test_empty_base(void **state)
 	world_done(&b.w);
 }
 
-/* 000:187: the parent must be present locally. */
+/* 000:193: the parent must be present locally. */
 static void test_parent_missing(void **state)
 {
 	struct built b;
@@ -256,6 +260,19 @@ static void test_parent_denied(void **state)
 	world_done(&b.w);
 }
 
+/* What is wrong with the image itself is nearer than what is wrong with its base. */
+static void test_own_name_first(void **state)
+{
+	struct built b;
+
+	(void)state;
+	built_init(&b, BASE_ENTRY);
+	b.base->nrepo_digests = 0;
+	denied(&b.w, b.child, BASE_ENTRY, IMAGELIST_OTHER_DIGEST);
+	assert_null(b.w.v.parent);
+	world_done(&b.w);
+}
+
 /* An image that no entry is for is no base, however many layers are shared. */
 static void test_parent_unlisted(void **state)
 {
@@ -279,7 +296,7 @@ static void test_parent_not_known(void **state)
 	world_done(&b.w);
 }
 
-/* 000:192-199, and the forms that later came: every kind of entry can allow the base. */
+/* 000:198-204, and the forms that later came: every kind of entry can allow the base. */
 static void test_parent_by_any_form(void **state)
 {
 	static const char *const entries[] = {
@@ -437,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_empty_base),
 		cmocka_unit_test(test_parent_missing),
 		cmocka_unit_test(test_parent_denied),
+		cmocka_unit_test(test_own_name_first),
 		cmocka_unit_test(test_parent_unlisted),
 		cmocka_unit_test(test_parent_not_known),
 		cmocka_unit_test(test_parent_by_any_form),

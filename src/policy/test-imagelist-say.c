@@ -143,6 +143,17 @@ static void test_reasons(void **state)
 		w.v.verdict.way_out,
 		"remove the local image and pull it again: docker image rm docker:cli && "
 		"docker pull docker:cli");
+	w.list.nentries = 0;
+	list(&w, "docker:*");
+	denied(&w, cli, "docker:cli", IMAGELIST_OTHER_DIGEST);
+	w.answers[0].age_s = 90;
+	denied(&w, cli, "docker:cli", IMAGELIST_OTHER_DIGEST);
+	assert_string_equal(
+		w.v.verdict.reason,
+		"entry \"docker:*\" is for the name of this image, but its registry does "
+		"not have this image there (asked 90 s ago)");
+	w.list.nentries = 0;
+	list(&w, "docker:cli");
 	w.known[0].state = IMAGELIST_UNASKED;
 	push(&w, "docker.io/library/docker", "cli", 0xc);
 	allowed(&w, cli, "docker:cli", IMAGELIST_BY_TAG);

@@ -15,7 +15,7 @@ static struct imagelist_image *world_with_docker(struct world *w)
 	return pulled(w, "docker", "cli", 1, 0xc);
 }
 
-/* 000:118, 000:75. */
+/* 000:122, 000:81. */
 static void test_tag(void **state)
 {
 	struct imagelist_image *cli, *dind, *other;
@@ -53,7 +53,7 @@ static void test_no_tag(void **state)
 	world_done(&w);
 }
 
-/* An empty list allows nobody (000:71). */
+/* An empty list allows nobody (000:75). */
 static void test_empty_list(void **state)
 {
 	struct imagelist_image *cli;
@@ -213,7 +213,7 @@ static void test_lost_digests(void **state)
 	world_done(&w);
 }
 
-/* 000:323: after an update upstream the local copy is blocked until it is pulled again. */
+/* 000:319: after an update upstream the local copy is blocked until it is pulled again. */
 static void test_moved_on(void **state)
 {
 	struct imagelist_image *cli, *again;
@@ -290,7 +290,7 @@ static void test_refetch(void **state)
 	world_done(&w);
 }
 
-/* 000:75 "any tag for that image": also one that the image has here only, also an id's. */
+/* 000:81 "any tag for that image": also one that the image has here only, also an id's. */
 static void test_wildcard(void **state)
 {
 	struct imagelist_image *cli, *untagged, *other;
@@ -300,7 +300,9 @@ static void test_wildcard(void **state)
 	cli = world_with_docker(&w);
 	list(&w, "docker:*");
 	allowed(&w, cli, "docker:cli", IMAGELIST_BY_WILDCARD);
+	assert_int_equal(w.asked[IMAGELIST_ASK_BELONGS], 1);
 	tag(&w, cli, "docker:mine");
+	tag(&w, cli, "other:mine");
 	allowed(&w, cli, "docker:mine", IMAGELIST_BY_WILDCARD);
 	allowed(&w, cli, "sha256:0000000000000000000000000000000000000000000000000000000000000001",
 		IMAGELIST_BY_WILDCARD);
@@ -311,6 +313,12 @@ static void test_wildcard(void **state)
 		"docker@sha256:"
 		"000000000000000000000000000000000000000000000000000000000000000d",
 		IMAGELIST_BY_WILDCARD);
+	/* the registry of another name of the image is not asked */
+	assert_int_equal(w.asked[IMAGELIST_ASK_BELONGS], 1);
+	tag(&w, untagged, "other:2");
+	w.facts.nanswers = 0;
+	allowed(&w, untagged, "other:2", IMAGELIST_BY_WILDCARD);
+	assert_int_equal(w.asked[IMAGELIST_ASK_BELONGS], 1);
 	/* in another repository of that name */
 	other = pulled(&w, "quay.io/docker", "cli", 3, 0xf);
 	push(&w, "quay.io/docker", "cli", 0xf);
@@ -342,6 +350,40 @@ static void test_other_repository(void **state)
 	world_done(&w);
 }
 
+/* An answer is about exactly the repository that it names. */
+static void test_answers_of_others(void **state)
+{
+	static const char *const others[] = { "docker.io/library/docker2",
+					      "docker.io/library/docke",
+					      "docker.io/library",
+					      "docker.io/docker",
+					      "docker.ioxlibrary/docker",
+					      "docker.io/libraryxdocker",
+					      "docker",
+					      "",
+					      "docker.io/library/docker/",
+					      "quay.io/library/docker" };
+	struct imagelist_image *cli;
+	struct world w;
+
+	(void)state;
+	cli = world_with_docker(&w);
+	list(&w, "docker:*");
+	w.deaf = true;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		w.answers[w.facts.nanswers++] =
+			(struct imagelist_answer){ .digest = digest(&w, 0xc),
+						   .repository = slice_str(others[i]),
+						   .belongs = IMAGELIST_BELONGS };
+	denied(&w, cli, "docker:cli", IMAGELIST_NOT_KNOWN);
+	assert_true(imagelist_needs(&w.v));
+	w.answers[0].repository = slice_str(DOCKER);
+	allowed(&w, cli, "docker:cli", IMAGELIST_BY_WILDCARD);
+	w.answers[0].digest = digest(&w, 0xd);
+	denied(&w, cli, "docker:cli", IMAGELIST_NOT_KNOWN);
+	world_done(&w);
+}
+
 /* gate.md 4.4: an image by another name still matches by its digest. */
 static void test_mirror_name(void **state)
 {
@@ -363,7 +405,7 @@ static void test_mirror_name(void **state)
 	world_done(&w);
 }
 
-/* 000:76; it needs no registry. */
+/* 000:82; it needs no registry. */
 static void test_digest(void **state)
 {
 	struct imagelist_image *cli, *dind;
@@ -465,7 +507,7 @@ static void test_id(void **state)
 	world_done(&w);
 }
 
-/* 000:204. */
+/* 000:209. */
 static void test_everything(void **state)
 {
 	struct imagelist_image *local;
@@ -612,6 +654,31 @@ static void test_two_entries(void **state)
 		}
 }
 
+/* A more specific form comes first, even if it was good only before. */
+static void test_previous_and_wildcard(void **state)
+{
+	struct imagelist_image *cli;
+	struct world w;
+
+	(void)state;
+	cli = world_with_docker(&w);
+	w.list.keep_previous = true;
+	list(&w, "docker:*");
+	list(&w, "docker:cli");
+	w.thorough = true;
+	allowed(&w, cli, "docker:cli", IMAGELIST_BY_TAG);
+	push(&w, DOCKER, "cli", 0xcc);
+	learn_tag(&w, &(struct imagelist_question){ .entry = 1 });
+	allowed(&w, cli, "docker:cli", IMAGELIST_BY_PREVIOUS);
+	assert_int_equal(w.v.entry, 1);
+	/* of two of one form, the one that is good now */
+	list(&w, "docker:new");
+	push(&w, DOCKER, "new", 0xc);
+	allowed(&w, cli, "docker:cli", IMAGELIST_BY_TAG);
+	assert_int_equal(w.v.entry, 2);
+	world_done(&w);
+}
+
 /* What allows without asking does not wait; what is more specific and open is said. */
 static void test_allowed_with_questions(void **state)
 {
@@ -750,6 +817,7 @@ int main(void)
 		cmocka_unit_test(test_refetch),
 		cmocka_unit_test(test_wildcard),
 		cmocka_unit_test(test_other_repository),
+		cmocka_unit_test(test_answers_of_others),
 		cmocka_unit_test(test_mirror_name),
 		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_bogus_tag),
@@ -761,6 +829,7 @@ int main(void)
 		cmocka_unit_test(test_offline_wildcard),
 		cmocka_unit_test(test_unanswered),
 		cmocka_unit_test(test_two_entries),
+		cmocka_unit_test(test_previous_and_wildcard),
 		cmocka_unit_test(test_allowed_with_questions),
 		cmocka_unit_test(test_many_questions),
 		cmocka_unit_test(test_many_names),

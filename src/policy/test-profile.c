@@ -80,7 +80,7 @@ static void test_complete(void **state)
 	}
 }
 
-/* 004:244-256, every row of its table; 000:339-352, of which ours knows some. */
+/* 004:244-256, every row of its table; 000:338-351, of which ours knows some. */
 static void test_unknown_commands(void **state)
 {
 	static const char *const iechor[] = { "compose", "dev",	     "extension", "feedback",

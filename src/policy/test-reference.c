@@ -106,6 +106,9 @@ static void test_names(void **state)
 		{ "library", "docker.io/library/library", "docker.io", "" },
 		{ "docker.io/library", "docker.io/library/library", "docker.io", "" },
 		{ "library/a/b", "docker.io/library/a/b", "docker.io", "" },
+		{ "testers/a", "docker.io/testers/a", "docker.io", "" }, /* as long a folder */
+		{ "librarya/b", "docker.io/librarya/b", "docker.io", "" },
+		{ "localhost/library", "localhost/library", "localhost", "" },
 		{ "docker.io", "docker.io/library/docker.io", "docker.io", "" },
 		{ "index.docker.io", "docker.io/library/index.docker.io", "docker.io", "" },
 		{ "docker.io/docker.io/x", "docker.io/docker.io/x", "docker.io", "" },
@@ -142,6 +145,7 @@ static void test_names(void **state)
 		{ "[::1]:5000/c:d", "[::1]:5000/c:d", "[::1]:5000", "d" },
 		{ "[2001:DB8::1]/c", "[2001:DB8::1]/c", "[2001:DB8::1]", "" },
 		{ "[aB]/c", "[aB]/c", "[aB]", "" },
+		{ "[FFaf::09]/c", "[FFaf::09]/c", "[FFaf::09]", "" },
 	};
 
 	(void)state;
@@ -207,6 +211,7 @@ static void test_refused(void **state)
 		{ SLICE_LIT("https://a/b"), NULL },
 		{ SLICE_LIT("[::1]"), NULL },
 		{ SLICE_LIT("[]/a"), NULL },
+		{ SLICE_LIT("[]:80/a"), NULL },
 		{ SLICE_LIT("[a]/b"), NULL },
 		{ SLICE_LIT("[::1/a"), NULL },
 		{ SLICE_LIT("[::1]x/a"), NULL },
@@ -385,6 +390,7 @@ static void test_comparing(void **state)
 	struct reference d = must_parse(docker(), "docker.io:443/library/docker:cli");
 	struct reference e = must_parse(docker(), "library/docker/cli");
 	struct reference f = must_parse(docker(), "docker:cli@" SHA);
+	struct reference g = must_parse(docker(), "testers/docker:cli"); /* as long a folder */
 
 	(void)state;
 	assert_true(reference_equal(&a, &b));
@@ -393,6 +399,7 @@ static void test_comparing(void **state)
 	assert_false(reference_same_name(&a, &d));
 	assert_false(reference_same_name(&a, &e));
 	assert_true(reference_same_name(&a, &f));
+	assert_false(reference_same_name(&a, &g));
 	assert_false(reference_equal(&a, &f));
 }
 
