@@ -13,6 +13,12 @@ struct slice {
 	size_t n;
 };
 
+/* A parameter, a field, an option. */
+struct slice_pair {
+	struct slice key;
+	struct slice value;
+};
+
 #define SLICE_NULL ((struct slice){ NULL, 0 })
 #define SLICE_LIT(s) ((struct slice){ "" s, sizeof(s) - 1 })
 /* printf("%.*s", SLICE_ARG(s)) */

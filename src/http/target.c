@@ -83,7 +83,7 @@ static int query_parse(struct arena *a, struct slice query, struct http_target *
 	if (!ret->params)
 		return out_of_memory(why);
 	while (slice_split(&query, '&', &pair)) {
-		struct http_param *p = &ret->params[ret->nparams];
+		struct slice_pair *p = &ret->params[ret->nparams];
 		size_t eq = slice_find(pair, '=');
 
 		if (pair.n == 0)

@@ -18,15 +18,10 @@
 
 #define HTTP_PARAMS_MAX 4096u
 
-struct http_param {
-	struct slice key;
-	struct slice value; /* "" where there was no '=' */
-};
-
 struct http_target {
 	struct slice path; /* decoded, begins with '/' */
 	size_t nparams;
-	struct http_param *params; /* in the arena */
+	struct slice_pair *params; /* in the arena; the value is "" where there was no '=' */
 };
 
 /* raw as in struct http_head. HTTP_OK or HTTP_REFUSED (400; 431 when the arena is used up). */
