@@ -10,8 +10,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "gate/route.h"
 #include "http/target.h"
+#include "policy/route.h"
 
 enum edit_result {
 	EDIT_OK = 0,

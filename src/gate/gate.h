@@ -14,7 +14,7 @@
  *   tunnel.c     after an upgrade: bytes both ways
  *   archive.c    docker cp of running containers, by gabiond and gabion-cp
  *   edit.c       pure: what a JSON body asks for, and how it is written afresh
- *   route.c      pure: method and path to a row of the table
+ *   policy/route.c  pure: method and path to a row of the table
  *   side.c, ask.c, answer.c, fetch.c   a socket; a question to gabiond; answers of our own; a GET
  *   audit.c      what was denied and what was granted, for lib/audit.log
  *   janitor.c    records of containers that are gone are forgotten

@@ -17,8 +17,8 @@
 
 #include "gate/conn.h"
 #include "gate/edit.h"
-#include "gate/route.h"
 #include "http/target.h"
+#include "policy/route.h"
 
 /* A container that the request acts on. */
 struct subject {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gate/route.h"
+#include "policy/route.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
