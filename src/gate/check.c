@@ -22,8 +22,8 @@ static void engine_get(struct conn *c, const char *prefix, struct slice name,
 	CLEANUP_BUF struct buf target = BUF_INIT(65536);
 	struct exchange_head h = { .method = SLICE_LIT("GET"), .target = &target, .minor = 1 };
 
-	if (c->req->match.version.p)
-		buf_printf(&target, "/v%.*s", SLICE_ARG(c->req->match.version));
+	if (c->req->match.version.text.p)
+		buf_printf(&target, "/v%.*s", SLICE_ARG(c->req->match.version.text));
 	buf_printf(&target, "/%s/", prefix);
 	http_path_emit(name, &target);
 	buf_add_str(&target, "/json");

@@ -29,8 +29,8 @@ static void emit_path(const struct request *r, const char *id, struct buf *b)
 	struct slice path = r->match.path;
 	struct slice name = r->match.name;
 
-	if (r->match.version.p)
-		buf_printf(b, "/v%.*s", SLICE_ARG(r->match.version));
+	if (r->match.version.text.p)
+		buf_printf(b, "/v%.*s", SLICE_ARG(r->match.version.text));
 	if (!id || !name.p) {
 		http_path_emit(path, b);
 		return;

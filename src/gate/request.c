@@ -232,16 +232,8 @@ static bool refused(struct conn *c)
 	struct err err = ERR_INIT;
 	struct edit found;
 
-	switch (route_find(r->head.method, r->target.path, &r->match)) {
-	case ROUTE_FOUND:
-		break;
-	case ROUTE_BAD_VERSION:
-		answer_text(c, &(struct answer){ .status = 400 },
-			    "client version %.*s is not supported by gabion: API versions are 1.24 "
-			    "and later",
-			    SLICE_ARG(r->match.version));
-		return true;
-	default:
+	if (route_find(r->head.method, r->target.path, r->target.params, r->target.nparams,
+		       &r->match) != ROUTE_FOUND) {
 		answer_text(c, &(struct answer){ .status = 404, .rule = "unknown-endpoint" },
 			    "page not found: gabion does not know the endpoint %.*s %.*s",
 			    SLICE_ARG(r->head.method), SLICE_ARG(r->target.path));
@@ -251,6 +243,13 @@ static bool refused(struct conn *c)
 		answer_text(c, &(struct answer){ .status = 403, .rule = "unsupported" },
 			    "gabion: docker command \"%.*s\" is not available: %s",
 			    SLICE_ARG(r->head.target), r->match.route->reason);
+		return true;
+	}
+	if (!route_version_ok(&r->match.version)) {
+		answer_text(c, &(struct answer){ .status = 400 },
+			    "client version %.*s is not supported by gabion: API versions are 1.24 "
+			    "and later",
+			    SLICE_ARG(r->match.version.text));
 		return true;
 	}
 	if (is_form(&r->head)) {

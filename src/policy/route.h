@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine's endpoints as one ordered table: the first row that matches a method and a decoded
- * path is what the engine's own router would choose, because the rows have its patterns in its
- * order. What no row matches is not known here and does not reach the engine.
+ * path is what the engine's own router (gorilla/mux) would choose, because the rows have its
+ * patterns in its order. What no row matches is not known here and does not reach the engine.
  *
- * Patterns: literal text and at most one hole, {id} = one segment, {*} = anything (also with
- * slashes, also nothing), {+} = at least one byte.
+ * Patterns: literal text and holes. {id} = one segment, {*} = anything (also with slashes, also
+ * nothing), {+} = at least one byte; as in Go's regular expressions, the last two hold no newline.
+ * Paths that are not clean ("//", "." and ".." as segments) match nothing: the engine redirects.
+ *
+ * A version before the path ("/v1.41") is optional and has no say in what matches: the engine
+ * compares it only afterwards, and so does the gate.
  */
 #pragma once
 
 #include <stddef.h>
 
 #include "base/slice.h"
+#include "policy/route-class.h"
 
 enum route_kind {
 	ROUTE_RELAY,   /* as it is, after the checks that the flags ask for */
@@ -26,36 +31,63 @@ enum route_kind {
 };
 
 enum route_flags {
-	ROUTE_JSON = 1u << 0,	 /* a body is JSON: read whole, checked, written afresh */
-	ROUTE_HIJACK = 1u << 1,	 /* may become a tunnel when the engine says so */
-	ROUTE_OWNER = 1u << 2,	 /* acts on a container: root and who asked for it only */
-	ROUTE_REFRESH = 1u << 3, /* the engine reads the container's view */
+	ROUTE_JSON = 1u << 0,	   /* a body is JSON: read whole, checked, written afresh */
+	ROUTE_HIJACK = 1u << 1,	   /* may become a tunnel when the engine says so */
+	ROUTE_OWNER = 1u << 2,	   /* acts on a container: root and who asked for it only */
+	ROUTE_REFRESH = 1u << 3,   /* the engine reads the container's view */
+	ROUTE_CONTAINER = 1u << 4, /* the hole is a container's name or id */
+	ROUTE_STREAM = 1u << 5,	   /* the body is a stream, of any length */
 };
 
 struct route {
-	const char *method;
+	const char *method; /* "*": any */
 	const char *pattern;
+	enum route_class class; /* without a query */
 	enum route_kind kind;
 	unsigned flags;
-	const char *command; /* as a command list knows it; NULL: none of its own */
-	const char *reason;  /* ROUTE_REFUSE: what the client is told */
+	const char *reason; /* ROUTE_REFUSE: what the client is told */
+};
+
+/* The engine takes any digits and dots, and compares number by number: "1.41", "01.041" and
+ * "1.41.0" are one version, "1." is 1.0. */
+struct route_version {
+	struct slice text; /* "1.41"; null when the path has none */
+	uint32_t major;	   /* UINT32_MAX also stands for all that are larger */
+	uint32_t minor;
+	bool plain; /* written as it is meant: two numbers without leading zeros */
+};
+
+#define ROUTE_CLASSES_MAX 4
+
+struct route_match {
+	const struct route *route; /* NULL: unknown */
+	struct route_version version;
+	struct slice path; /* without the version */
+	struct slice name; /* what stands in the first hole; null when there is none */
+	struct slice last; /* what stands in the second */
+	/* Who may do this has to be allowed each of them. */
+	size_t nclasses;
+	enum route_class classes[ROUTE_CLASSES_MAX];
 };
 
 enum route_result {
 	ROUTE_FOUND = 0,
 	ROUTE_UNKNOWN = 1,
-	ROUTE_BAD_VERSION = 2, /* "/v…/" that is not 1.24 or later */
 };
 
-struct route_match {
-	const struct route *route;
-	struct slice version; /* "1.41", or null when the path has none */
-	struct slice path;    /* without the version */
-	struct slice name;    /* what stands in the hole; null when there is none */
-};
+/* path: percent-decoded; params: of the query, decoded, in order. The slices of *ret are parts of
+ * the path. Result: enum route_result; *ret is written in both cases, version and path also for
+ * what is not known. */
+int route_find(struct slice method, struct slice path, const struct slice_pair *params, size_t n,
+	       struct route_match *ret);
 
-/* path: percent-decoded. Result: enum route_result. */
-int route_find(struct slice method, struct slice path, struct route_match *ret);
+/* The part of route_find() that looks at the query. Where that can be read in several ways, the
+ * request is of all the classes that it could be meant as. */
+void route_query(struct route_match *m, const struct slice_pair *params, size_t n);
+
+/* None, or one that gabion knows: 1.24 or later and written plainly. Below, starting a container
+ * could still change it. */
+bool route_version_ok(const struct route_version *v);
 
 /* The table, for tests and for `gabion explain`. */
 const struct route *route_table(size_t *ret_n);
