@@ -136,20 +136,24 @@ static inline struct api_match api_find(const struct api_routes *a, struct slice
 					struct slice path)
 {
 	struct api_match ret = { NULL, SLICE_NULL, { SLICE_NULL, SLICE_NULL } };
+	struct buf text = BUF_INIT(1u << 20); /* sanitizers want a NUL behind it all the same */
 
+	buf_add_slice(&text, path);
+	buf_add_char(&text, '\0');
 	for (size_t i = 0; i < a->n; i++) {
 		const struct api_route *row = &a->rows[i];
 		regmatch_t m[5] = { { .rm_so = 0, .rm_eo = (regoff_t)path.n } };
 
 		if (!slice_eq_str(row->method, "*") && !slice_eq(row->method, method))
 			continue;
-		if (regexec(&row->regex, path.p, ARRAY_SIZE(m), m, REG_STARTEND) != 0)
+		if (regexec(&row->regex, text.p, ARRAY_SIZE(m), m, REG_STARTEND) != 0)
 			continue;
 		ret.route = row;
 		ret.version = api_group(path, &m[2]);
 		ret.holes[0] = api_group(path, &m[3]);
 		ret.holes[1] = api_group(path, &m[4]);
-		return ret;
+		break;
 	}
+	buf_done(&text);
 	return ret;
 }
