@@ -224,17 +224,51 @@ static void test_what_a_command_asks_for(void **state)
 		list = list_of(&set);
 		if (!lets_through(&list, &seen) || excess(&list, &seen) != 0)
 			fail_msg("%s", table[i].names);
-		/* And none of them could be left out. */
-		for (size_t j = 0; j < n; j++) {
-			struct command_set less = set;
+	}
+}
 
-			if (!command_set_has(&set, j))
-				continue;
-			command_set_remove(&less, j);
-			list = list_of(&less);
-			if (lets_through(&list, &seen))
-				fail_msg("%s: without %s", table[i].names, table[j].names);
+static void check_none_could_be_left_out(const struct command_set *set,
+					 const struct route_class_set *seen)
+{
+	size_t n;
+	const struct command *table = command_table(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct command_set less = *set;
+		struct command_list list;
+
+		if (!command_set_has(set, i))
+			continue;
+		command_set_remove(&less, i);
+		list = list_of(&less);
+		if (lets_through(&list, seen))
+			fail_msg("without %s, too", table[i].names);
+	}
+}
+
+/* What several commands ask for, with gaps; the same in every run. */
+static void test_mixtures(void **state)
+{
+	uint64_t random = 1;
+	size_t n;
+	const struct command *table = command_table(&n);
+
+	(void)state;
+	for (size_t round = 0; round < 1000; round++) {
+		struct route_class_set seen = { { 0, 0 } };
+		struct command_set set;
+		struct command_list list;
+
+		for (size_t i = 0; i < 2 + round % 6; i++) {
+			random = random * 6364136223846793005u + 1442695040888963407u;
+			for (const uint8_t *c = table[(random >> 33) % n].needs; *c; c++)
+				if ((random >> (8 + *c % 24) & 3) != 0)
+					route_class_add(&seen, *c);
 		}
+		command_suggest(&seen, &set, NULL);
+		list = list_of(&set);
+		assert_true(lets_through(&list, &seen));
+		check_none_could_be_left_out(&set, &seen);
 	}
 }
 
@@ -245,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_what_no_list_can_let_through),
 		cmocka_unit_test(test_narrowest),
 		cmocka_unit_test(test_what_a_command_asks_for),
+		cmocka_unit_test(test_mixtures),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

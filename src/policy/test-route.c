@@ -91,6 +91,7 @@ static const struct {
 	{ "OPTIONS", "/", "/{*}", "" },
 	{ "OPTIONS", "/v1.41/", "/{*}", "" },
 	{ "OPTIONS", "/v1.41", "/{*}", "v1.41" },
+	{ "OPTIONS", "/v1.41x", "/{*}", "v1.41x" },
 	{ "GET", "/debug/pprof/heap", "/debug/pprof/{id}", "heap" },
 	{ "BREW", "/v1.41/debug/pprof/", "/debug/pprof/", NULL },
 	{ "GET", "/debug/pprof", NULL, NULL },
