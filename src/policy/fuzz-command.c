@@ -9,7 +9,7 @@
 #include "policy/command.h"
 
 #define INPUT_MAX 4096u
-#define ENTRIES_MAX 256u
+#define ENTRIES_MAX 16u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

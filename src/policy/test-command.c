@@ -125,150 +125,149 @@ static void test_examples(void **state)
 
 /* --- requests --- */
 
-static void test_requests(void **state)
-{
-	static const struct {
-		enum command_list_type type;
-		const char *entries;
-		const char *request;
-		const char *commands; /* NULL: passes */
-	} cases[] = {
+static const struct {
+	enum command_list_type type;
+	const char *entries;
+	const char *request;
+	const char *commands; /* NULL: passes */
+} requests[] = {
 #define DENY COMMAND_LIST_DENY
 #define ALLOW COMMAND_LIST_ALLOW
-		/* the version has no say */
-		{ DENY, "push", "POST /v1.43/images/x/push", "push" },
-		{ DENY, "push", "POST /v1.99/images/x/push", "push" },
-		{ DENY, "push", "POST /v01.43.0/images/x/push", "push" },
-		{ DENY, "push", "POST /v1.12/images/x/push", "push" },
-		{ DENY, "push", "POST /images/create/push", "push" },
-		{ DENY, "push", "POST /images/a/b/c/push", "push" },
-		{ DENY, "push", "GET /images/push/json", NULL },
+	/* the version has no say */
+	{ DENY, "push", "POST /v1.43/images/x/push", "push" },
+	{ DENY, "push", "POST /v1.99/images/x/push", "push" },
+	{ DENY, "push", "POST /v01.43.0/images/x/push", "push" },
+	{ DENY, "push", "POST /v1.12/images/x/push", "push" },
+	{ DENY, "push", "POST /images/create/push", "push" },
+	{ DENY, "push", "POST /images/a/b/c/push", "push" },
+	{ DENY, "push", "GET /images/push/json", NULL },
 
-		{ DENY, "run", "POST /containers/create", "run" },
-		{ DENY, "create", "POST /containers/create", "create" },
-		{ DENY, "run|create", "POST /containers/create", "create, run" },
-		{ DENY, "run", "POST /containers/x/start", NULL },
-		{ DENY, "start", "POST /containers/x/start", "start" },
-		{ DENY, "start", "POST /containers/create", NULL },
-		{ DENY, "exec", "POST /containers/create/exec", "exec" },
-		{ DENY, "exec", "POST /exec/x/start", "exec" },
-		{ DENY, "container exec", "GET /exec/x/json", "exec" },
-		{ DENY, "attach", "GET /containers/x/attach/ws", "attach" },
-		{ DENY, "cp", "HEAD /containers/x/archive", "cp" },
-		{ DENY, "cp", "PUT /containers/x/archive", "cp" },
-		{ DENY, "ps", "GET /containers/json", "ps" },
-		{ DENY, "container list", "GET /containers/json", "ps" },
-		{ DENY, "ps", "GET /containers/json/json", NULL },
-		{ DENY, "version", "GET /version", "version" },
+	{ DENY, "run", "POST /containers/create", "run" },
+	{ DENY, "create", "POST /containers/create", "create" },
+	{ DENY, "run|create", "POST /containers/create", "create, run" },
+	{ DENY, "run", "POST /containers/x/start", NULL },
+	{ DENY, "start", "POST /containers/x/start", "start" },
+	{ DENY, "start", "POST /containers/create", NULL },
+	{ DENY, "exec", "POST /containers/create/exec", "exec" },
+	{ DENY, "exec", "POST /exec/x/start", "exec" },
+	{ DENY, "container exec", "GET /exec/x/json", "exec" },
+	{ DENY, "attach", "GET /containers/x/attach/ws", "attach" },
+	{ DENY, "cp", "HEAD /containers/x/archive", "cp" },
+	{ DENY, "cp", "PUT /containers/x/archive", "cp" },
+	{ DENY, "ps", "GET /containers/json", "ps" },
+	{ DENY, "container list", "GET /containers/json", "ps" },
+	{ DENY, "ps", "GET /containers/json/json", NULL },
+	{ DENY, "version", "GET /version", "version" },
 
-		{ DENY, "inspect", "GET /containers/x/json", "inspect" },
-		{ DENY, "inspect", "GET /images/x/json", "inspect" },
-		{ DENY, "inspect", "GET /networks/x", "inspect" },
-		{ DENY, "inspect", "GET /networks", NULL },
-		{ DENY, "container inspect", "GET /containers/x/json", "container inspect" },
-		{ DENY, "container inspect", "GET /images/x/json", NULL },
-		{ DENY, "port", "GET /containers/x/json", "port" },
+	{ DENY, "inspect", "GET /containers/x/json", "inspect" },
+	{ DENY, "inspect", "GET /images/x/json", "inspect" },
+	{ DENY, "inspect", "GET /networks/x", "inspect" },
+	{ DENY, "inspect", "GET /networks", NULL },
+	{ DENY, "container inspect", "GET /containers/x/json", "container inspect" },
+	{ DENY, "container inspect", "GET /images/x/json", NULL },
+	{ DENY, "port", "GET /containers/x/json", "port" },
 
-		{ DENY, "pull", "POST /images/create?fromImage=x", "pull" },
-		{ DENY, "pull", "POST /images/create?fromSrc=-", NULL },
-		{ DENY, "import", "POST /images/create?fromSrc=-", "import" },
-		{ DENY, "import", "POST /images/create?fromImage=x", NULL },
-		{ DENY, "pull", "POST /images/create?fromSrc=-&fromSrc=&fromImage=", "pull" },
-		{ DENY, "import", "POST /images/create?fromImage=x&fromSrc=-", "import" },
-		{ ALLOW, "pull", "POST /images/create?fromImage=x", NULL },
-		{ ALLOW, "pull", "POST /images/create?fromImage=x&fromSrc=-", "import" },
-		{ ALLOW, "pull|import", "POST /images/create?fromImage=x&fromSrc=-", NULL },
+	{ DENY, "pull", "POST /images/create?fromImage=x", "pull" },
+	{ DENY, "pull", "POST /images/create?fromSrc=-", NULL },
+	{ DENY, "import", "POST /images/create?fromSrc=-", "import" },
+	{ DENY, "import", "POST /images/create?fromImage=x", NULL },
+	{ DENY, "pull", "POST /images/create?fromSrc=-&fromSrc=&fromImage=", "pull" },
+	{ DENY, "import", "POST /images/create?fromImage=x&fromSrc=-", "import" },
+	{ ALLOW, "pull", "POST /images/create?fromImage=x", NULL },
+	{ ALLOW, "pull", "POST /images/create?fromImage=x&fromSrc=-", "import" },
+	{ ALLOW, "pull|import", "POST /images/create?fromImage=x&fromSrc=-", NULL },
 
-		{ DENY, "system prune", "POST /containers/prune", "system prune" },
-		{ DENY, "system*", "POST /images/prune", "system prune" },
-		{ DENY, "system*", "POST /networks/prune", "system prune" },
-		{ DENY, "system*", "POST /volumes/prune", "system prune" },
-		{ DENY, "system*", "POST /build/prune", "system prune" },
-		{ DENY, "container prune", "POST /images/prune", NULL },
-		{ ALLOW, "system prune", "POST /volumes/prune", NULL },
+	{ DENY, "system prune", "POST /containers/prune", "system prune" },
+	{ DENY, "system*", "POST /images/prune", "system prune" },
+	{ DENY, "system*", "POST /networks/prune", "system prune" },
+	{ DENY, "system*", "POST /volumes/prune", "system prune" },
+	{ DENY, "system*", "POST /build/prune", "system prune" },
+	{ DENY, "container prune", "POST /images/prune", NULL },
+	{ ALLOW, "system prune", "POST /volumes/prune", NULL },
 
-		{ DENY, "build*", "POST /build", "build" },
-		{ DENY, "build*", "POST /session", "build, bake" },
-		{ DENY, "image*", "POST /build?version=2", "build" },
-		{ DENY, "image*", "POST /grpc", "build" },
-		{ DENY, "builder prune", "POST /build/prune", "builder prune" },
-		{ DENY, "builder prune", "POST /grpc", "builder prune" },
-		{ DENY, "build", "POST /build/prune", NULL },
-		{ DENY, "build", "POST /build/cancel", "build" },
-		{ DENY, "push", "POST /build?version=2", NULL },
-		{ DENY, "push", "POST /build?version=2&outputs=[{\"Type\":\"registry\"}]", "push" },
-		{ DENY, "push", "POST /grpc", "push" },
-		{ DENY, "push", "POST /session", NULL },
-		{ DENY, "pull", "POST /grpc", NULL },
-		{ ALLOW, "build", "POST /build", NULL },
-		{ ALLOW, "build", "POST /grpc", "push" },
-		{ ALLOW, "build|push", "POST /grpc", NULL },
+	{ DENY, "build*", "POST /build", "build" },
+	{ DENY, "build*", "POST /session", "build, bake" },
+	{ DENY, "image*", "POST /build?version=2", "build" },
+	{ DENY, "image*", "POST /grpc", "build" },
+	{ DENY, "builder prune", "POST /build/prune", "builder prune" },
+	{ DENY, "builder prune", "POST /grpc", "builder prune" },
+	{ DENY, "build", "POST /build/prune", NULL },
+	{ DENY, "build", "POST /build/cancel", "build" },
+	{ DENY, "push", "POST /build?version=2", NULL },
+	{ DENY, "push", "POST /build?version=2&outputs=[{\"Type\":\"registry\"}]", "push" },
+	{ DENY, "push", "POST /grpc", "push" },
+	{ DENY, "push", "POST /session", NULL },
+	{ DENY, "pull", "POST /grpc", NULL },
+	{ ALLOW, "build", "POST /build", NULL },
+	{ ALLOW, "build", "POST /grpc", "push" },
+	{ ALLOW, "build|push", "POST /grpc", NULL },
 
-		{ ALLOW, "stats", "GET /events?filters={\"type\":[\"container\"]}", NULL },
-		{ ALLOW, "stats", "GET /events", "events" },
-		{ ALLOW, "events", "GET /events?filters={\"type\":[\"container\"]}", NULL },
-		{ DENY, "events", "GET /events?filters={\"type\":[\"container\"]}", "events" },
-		{ DENY, "stats", "GET /events?filters={\"type\":[\"container\"]}", NULL },
+	{ ALLOW, "stats", "GET /events?filters={\"type\":[\"container\"]}", NULL },
+	{ ALLOW, "stats", "GET /events", "events" },
+	{ ALLOW, "events", "GET /events?filters={\"type\":[\"container\"]}", NULL },
+	{ DENY, "events", "GET /events?filters={\"type\":[\"container\"]}", "events" },
+	{ DENY, "stats", "GET /events?filters={\"type\":[\"container\"]}", NULL },
 
-		{ ALLOW, "run", "POST /containers/create", NULL },
-		{ ALLOW, "run", "POST /containers/x/attach", NULL },
-		{ ALLOW, "run", "POST /images/create?fromImage=x", "pull" },
-		{ ALLOW, "run", "DELETE /containers/x", "rm" },
-		{ ALLOW, "run", "GET /_ping", NULL },
-		{ ALLOW, "run", "HEAD /_ping", NULL },
-		{ ALLOW, "run", "GET /version", NULL },
-		{ ALLOW, "run", "OPTIONS /x", NULL },
-		{ ALLOW, "run", "GET /info", "info" },
-		{ ALLOW, "network rm", "GET /networks/x", NULL },
-		{ ALLOW, "ps", "GET /distribution/x/json", "" },
-		{ DENY, "ps", "GET /distribution/x/json", NULL },
-		{ ALLOW, "", "GET /containers/json", "ps" },
-		{ ALLOW, "", "GET /_ping", NULL },
-		{ DENY, "", "GET /containers/json", NULL },
+	{ ALLOW, "run", "POST /containers/create", NULL },
+	{ ALLOW, "run", "POST /containers/x/attach", NULL },
+	{ ALLOW, "run", "POST /images/create?fromImage=x", "pull" },
+	{ ALLOW, "run", "DELETE /containers/x", "rm" },
+	{ ALLOW, "run", "GET /_ping", NULL },
+	{ ALLOW, "run", "HEAD /_ping", NULL },
+	{ ALLOW, "run", "GET /version", NULL },
+	{ ALLOW, "run", "OPTIONS /x", NULL },
+	{ ALLOW, "run", "GET /info", "info" },
+	{ ALLOW, "network rm", "GET /networks/x", NULL },
+	{ ALLOW, "ps", "GET /distribution/x/json", "" },
+	{ DENY, "ps", "GET /distribution/x/json", NULL },
+	{ ALLOW, "", "GET /containers/json", "ps" },
+	{ ALLOW, "", "GET /_ping", NULL },
+	{ DENY, "", "GET /containers/json", NULL },
 
-		/* compose asks for its labels */
-		{ DENY, "compose",
-		  "GET /containers/json?filters={\"label\":[\"com.docker.compose.project=x\"]}",
-		  "compose" },
-		{ DENY, "compose", "GET /containers/json", NULL },
-		{ DENY, "compose", "POST /containers/create", NULL },
-		{ ALLOW, "ps",
-		  "GET /containers/json?filters={\"label\":[\"com.docker.compose.project=x\"]}",
-		  NULL },
-		{ ALLOW, "compose", "POST /containers/create", NULL },
-		{ ALLOW, "compose", "POST /images/x/push", "push" },
+	/* compose asks for its labels */
+	{ DENY, "compose",
+	  "GET /containers/json?filters={\"label\":[\"com.docker.compose.project=x\"]}",
+	  "compose" },
+	{ DENY, "compose", "GET /containers/json", NULL },
+	{ DENY, "compose", "POST /containers/create", NULL },
+	{ ALLOW, "ps",
+	  "GET /containers/json?filters={\"label\":[\"com.docker.compose.project=x\"]}", NULL },
+	{ ALLOW, "compose", "POST /containers/create", NULL },
+	{ ALLOW, "compose", "POST /images/x/push", "push" },
 
-		/* the host's root: only where somebody has asked for it */
-		{ DENY, "push", "POST /plugins/pull", "" },
-		{ DENY, "plugin install", "POST /plugins/pull", "plugin install" },
-		{ DENY, "push", "POST /plugins/x/enable", "" },
-		{ DENY, "push", "GET /plugins", NULL },
-		{ ALLOW, "ps", "POST /plugins/create", "plugin create" },
-		{ ALLOW, "plugin create", "POST /plugins/create", NULL },
-		{ ALLOW, "plugin", "POST /plugins/x/set", NULL },
+	/* the host's root: only where somebody has asked for it */
+	{ DENY, "push", "POST /plugins/pull", "" },
+	{ DENY, "plugin install", "POST /plugins/pull", "plugin install" },
+	{ DENY, "push", "POST /plugins/x/enable", "" },
+	{ DENY, "push", "GET /plugins", NULL },
+	{ ALLOW, "ps", "POST /plugins/create", "plugin create" },
+	{ ALLOW, "plugin create", "POST /plugins/create", NULL },
+	{ ALLOW, "plugin", "POST /plugins/x/set", NULL },
 
-		/* never */
-		{ DENY, "", "GET /debug/vars", "" },
-		{ DENY, "", "POST /v1.41/debug/pprof/heap", "" },
-		{ DENY, "", "PRI *", "" },
-		{ ALLOW, "build", "PRI *", "build, bake" },
-		{ DENY, "", "GET /nosuch", "" },
-		{ DENY, "", "POST /containers//start", "" },
+	/* never */
+	{ DENY, "", "GET /debug/vars", "" },
+	{ DENY, "", "POST /v1.41/debug/pprof/heap", "" },
+	{ DENY, "", "PRI *", "" },
+	{ ALLOW, "build", "PRI *", "build, bake" },
+	{ DENY, "", "GET /nosuch", "" },
+	{ DENY, "", "POST /containers//start", "" },
 #undef DENY
 #undef ALLOW
-	};
+};
 
+static void test_requests(void **state)
+{
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		struct verdict v;
 		struct lists l;
 
-		lists_begin(&l, cases[i].type, 0, cases[i].entries);
-		decide(&l, cases[i].request, &v);
-		if ((v.kind == VERDICT_DENY) != (cases[i].commands != NULL) ||
-		    strcmp(v.commands, cases[i].commands ? cases[i].commands : "") != 0)
-			fail_msg("%s %s: %s: %d \"%s\"", cases[i].type ? "allow" : "deny",
-				 cases[i].entries, cases[i].request, v.kind, v.commands);
+		lists_begin(&l, requests[i].type, 0, requests[i].entries);
+		decide(&l, requests[i].request, &v);
+		if ((v.kind == VERDICT_DENY) != (requests[i].commands != NULL) ||
+		    strcmp(v.commands, requests[i].commands ? requests[i].commands : "") != 0)
+			fail_msg("%s %s: %s: %d \"%s\"", requests[i].type ? "allow" : "deny",
+				 requests[i].entries, requests[i].request, v.kind, v.commands);
 		assert_int_equal(v.kind == VERDICT_DENY, v.message[0] != '\0');
 		lists_end(&l);
 	}

@@ -58,6 +58,7 @@ static const struct {
 	{ "GET", "/events", { "filters={\"type\":\"container\"}" }, "events" },
 	{ "GET", "/events", { "filters={\"Type\":[\"container\"]}" }, "events" },
 	{ "GET", "/events", { "filters={\"type\":[\"container\"],\"type\":[]}" }, "events" },
+	{ "GET", "/events", { "filters={\"type\":[],\"type\":[\"container\"]}" }, "events" },
 	{ "GET", "/events", { "filters={\"type\":[\"container\"]} {}" }, "events" },
 	{ "GET", "/events", { "filters={\"type\":[\"container\"]" }, "events" },
 	{ "GET", "/events", { "filters=[\"container\"]" }, "events" },

@@ -87,6 +87,9 @@ def test_a_megabyte_of_head(gate):
     ("/v1.23/_ping", 400), ("/v01.41/_ping", 400), ("/v1.041/_ping", 400), ("/v1.41.0/_ping", 400),
     ("/v1.41./_ping", 400), ("/v2.0/_ping", 400), ("/v1/_ping", 400), ("/vx/_ping", 404), ("/nosuch", 404),
     ("/_ping/", 404), ("/_PING", 404), ("/v1.41/v1.41/_ping", 404), ("/libpod/_ping", 404),
+    # what is refused is refused in any version
+    ("/v1.12/swarm", 403), ("/v1.41.0/services", 403), ("/v1.99/debug/vars", 403), ("/v1.23/nosuch", 404),
+    ("/swarm/", 404), ("/services/a/b", 404), ("/debug/nosuch", 403), ("/debug", 404),
     ("/swarm", 403), ("/v1.41/services", 403), ("/debug/pprof/heap", 403), ("/tasks", 403), ("/nodes/x", 403),
 ])
 def test_versions_and_unknown_endpoints(gate, path, status):
