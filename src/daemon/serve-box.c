@@ -59,6 +59,7 @@ int serve_box_load(const struct instance *inst, const char id[CONTROL_ID_LEN],
 	    take_path(v, "view", ret->view, sizeof(ret->view)) < 0 ||
 	    take_path(v, "pidFile", ret->pid_file, sizeof(ret->pid_file)) < 0)
 		return err_set(err, -EINVAL, "%s: not the record of a container", path);
+	ret->plain = json_get_bool(v, "plain", false);
 	return 0;
 }
 
@@ -90,6 +91,8 @@ int serve_box_refresh(const struct serve_box *box, struct err *err)
 	struct statx stx;
 	char self[64];
 
+	if (box->plain)
+		return CONTROL_PLAIN;
 	if (!*box->view)
 		return CONTROL_NONE;
 	fd = open(box->view, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -147,8 +150,8 @@ int serve_box_pid(const struct serve_box *box, pid_t *ret, struct err *err)
 	uint32_t pid;
 	int r;
 
-	if (!*box->pid_file)
-		return CONTROL_NONE;
+	if (box->plain || !*box->pid_file)
+		return CONTROL_NONE; /* the engine's own to enter */
 	r = file_read(box->pid_file, &text);
 	if (r == -ENOENT)
 		return CONTROL_NONE;

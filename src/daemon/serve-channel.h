@@ -66,6 +66,7 @@ void serve_grants_done(struct serve *s);
 struct serve_box {
 	uint32_t base;
 	uint32_t size;
+	bool plain;	 /* runs without isolation */
 	char view[4096]; /* "" where there is none */
 	char pid_file[4096];
 };
@@ -74,7 +75,7 @@ struct serve_box {
 int serve_box_load(const struct instance *inst, const char id[CONTROL_ID_LEN],
 		   struct serve_box *ret, struct err *err);
 /* Remounts the view read-only, so that the engine sees files as they are now. 0; CONTROL_NONE:
- * there is no view; -errno. */
+ * there is no view; CONTROL_PLAIN; -errno. */
 int serve_box_refresh(const struct serve_box *box, struct err *err);
 /* The container's first process, if it has this container's ids. 0, CONTROL_NONE, -errno. */
 int serve_box_pid(const struct serve_box *box, pid_t *ret, struct err *err);

@@ -112,12 +112,20 @@ static const struct hostmount_exception *lifted_by(const struct hostmount_policy
 	return NULL;
 }
 
+static bool on_list(const struct hostmount_sharing *list, const struct hostmount_request *req)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (within(&req->place, &list->places[i]))
+			return true;
+	return false;
+}
+
 static bool shared(const struct hostmount_policy *policy, const struct hostmount_request *req)
 {
 	for (size_t i = 0; i < policy->nsharing; i++)
-		if (within(&req->place, &policy->sharing[i]))
-			return true;
-	return false;
+		if (!on_list(&policy->sharing[i], req))
+			return false;
+	return true;
 }
 
 void hostmount_decide(const struct hostmount_policy *policy, const struct hostmount_request *req,
@@ -156,7 +164,7 @@ void hostmount_decide(const struct hostmount_policy *policy, const struct hostmo
 	}
 	if (excepted)
 		return;
-	if (policy->has_sharing && !shared(policy, req)) {
+	if (!shared(policy, req)) {
 		ret->kind = VERDICT_DENY;
 		ret->rule = "hostmount-not-shared";
 		(void)snprintf(ret->message, sizeof(ret->message),

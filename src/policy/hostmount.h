@@ -53,14 +53,20 @@ struct hostmount_request {
 	struct hostmount_place place;
 };
 
+/* One list of filesharingAllowedDirectories. An empty one shares nothing. */
+struct hostmount_sharing {
+	const struct hostmount_place *places;
+	size_t n;
+};
+
 struct hostmount_policy {
 	const struct hostmount_rule *rules;
 	size_t nrules;
 	const struct hostmount_exception *exceptions;
 	size_t nexceptions;
-	const struct hostmount_place *sharing; /* filesharingAllowedDirectories */
+	const struct hostmount_sharing
+		*sharing; /* a folder of each must hold it; none: no such rule */
 	size_t nsharing;
-	bool has_sharing;
 };
 
 /* The table of names that are protected on every host, and of the exceptions: paths that the caller

@@ -47,7 +47,8 @@ struct world {
 	struct arena arena;
 	struct hostmount_rule rules[64];
 	struct hostmount_exception exceptions[64];
-	struct hostmount_place sharing[8];
+	struct hostmount_place shared[8];
+	struct hostmount_sharing sharing[2]; /* the second one is added by hand */
 	struct hostmount_policy policy;
 };
 
@@ -64,14 +65,15 @@ static void add_exception(struct world *w, const char *path, bool writable)
 
 static void share(struct world *w, const char *path)
 {
-	w->policy.has_sharing = true;
-	w->sharing[w->policy.nsharing++] = place(&w->arena, path);
+	w->policy.nsharing = 1;
+	w->shared[w->sharing[0].n++] = place(&w->arena, path);
 }
 
 /* An ordinary host, where /bin, /lib and so on are folders of their own. */
 static void world_init(struct world *w)
 {
 	*w = (struct world){ .arena = ARENA_INIT(CAP) };
+	w->sharing[0].places = w->shared;
 	w->policy = (struct hostmount_policy){ .rules = w->rules,
 					       .exceptions = w->exceptions,
 					       .sharing = w->sharing };
@@ -463,11 +465,38 @@ static void test_sharing(void **state)
 	assert_non_null(strstr(v.message, "filesharingAllowedDirectories"));
 	decide(&w, place(&w.arena, "/home/u/workshop"), "/home/u/workshop", &v);
 	assert_int_equal(v.kind, VERDICT_DENY);
-	w.policy.nsharing = 0; /* an empty list: nothing is shared */
+	w.sharing[0].n = 0; /* an empty list: nothing is shared */
 	decide(&w, place(&w.arena, "/home/u/work"), "/home/u/work", &v);
 	assert_int_equal(v.kind, VERDICT_DENY);
-	w.policy.has_sharing = false;
+	w.policy.nsharing = 0;
 	open_to_all(&w, "/home/u/work");
+	arena_done(&w.arena);
+}
+
+/* gabion.json and each settings file have a list of their own: the narrower wins. */
+static void test_two_lists(void **state)
+{
+	struct hostmount_place other[2];
+	struct verdict v;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	share(&w, "/home/u/work");
+	share(&w, "/srv");
+	other[0] = place(&w.arena, "/home");
+	other[1] = place(&w.arena, "/srv/deep");
+	w.sharing[1] = (struct hostmount_sharing){ .places = other, .n = 2 };
+	w.policy.nsharing = 2;
+	open_to_all(&w, "/home/u/work");
+	open_to_all(&w, "/srv/deep/er");
+	decide(&w, place(&w.arena, "/home/u"), "/home/u", &v);
+	assert_int_equal(v.kind, VERDICT_DENY);
+	decide(&w, place(&w.arena, "/srv"), "/srv", &v);
+	assert_int_equal(v.kind, VERDICT_DENY);
+	w.sharing[1].n = 0;
+	decide(&w, place(&w.arena, "/home/u/work"), "/home/u/work", &v);
+	assert_string_equal(v.rule, "hostmount-not-shared");
 	arena_done(&w.arena);
 }
 
@@ -503,6 +532,7 @@ int main(void)
 		cmocka_unit_test(test_rule_in_exception),
 		cmocka_unit_test(test_yet_to_be_made),
 		cmocka_unit_test(test_sharing),
+		cmocka_unit_test(test_two_lists),
 		cmocka_unit_test(test_long_path),
 	};
 

@@ -60,6 +60,8 @@ static int fill(struct runtime *rt, struct json *o)
 		r = json_set(&rt->arena, o, "size", json_new_uint(&rt->arena, rt->size));
 	if (r == 0)
 		r = json_set(&rt->arena, o, "joined", json_new_bool(&rt->arena, rt->joined));
+	if (r == 0 && rt->plain)
+		r = json_set(&rt->arena, o, "plain", json_new_bool(&rt->arena, true));
 	if (r == 0 && rt->rootfs.overlay && rt->rootfs.layers.overlay->upper)
 		r = add_str(rt, o, "view", rt->rootfs.path);
 	if (r == 0)
@@ -100,10 +102,10 @@ static bool in_use(struct runtime *rt)
 
 	return file_read(record_path(rt), &text) == 0 &&
 	       json_parse(&rt->arena, buf_slice(&text), &limits, &doc, NULL, NULL) == 0 &&
-	       is_alive(doc);
+	       !json_get_bool(doc, "plain", false) && is_alive(doc);
 }
 
-int edit_record(struct runtime *rt, struct err *err)
+static int store(struct runtime *rt, struct err *err)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
 	struct json *o = json_new(&rt->arena, JSON_OBJECT);
@@ -127,9 +129,27 @@ int edit_record(struct runtime *rt, struct err *err)
 	if (r < 0)
 		return err_errno(err, r, "record of the container in %s", dir);
 	rt->recorded = true;
-	return strcmp(rt->args.command, "run") == 0
+	return 0;
+}
+
+int edit_record(struct runtime *rt, struct err *err)
+{
+	int r = store(rt, err);
+
+	return r == 0 && strcmp(rt->args.command, "run") == 0
 		       ? hook_add(rt, "poststop", HOOK_FORGET, record_path(rt), err)
-		       : 0;
+		       : r;
+}
+
+int record_plain(struct runtime *rt, struct err *err)
+{
+	/* Its spec is left alone, so nothing would take the record of a `run` away. */
+	if (strcmp(rt->args.command, "run") == 0)
+		return 0;
+	rt->plain = true;
+	rt->base = 0;
+	rt->size = UINT32_MAX; /* as its uid_map says */
+	return store(rt, err);
 }
 
 void undo_record(struct runtime *rt)
@@ -168,8 +188,9 @@ void record_forget(struct runtime *rt)
 			       rt->args.argv[i]);
 		if (file_read(path, &text) < 0)
 			continue;
+		/* Without isolation any process of the host has those ids: nothing can be told. */
 		if (json_parse(&rt->arena, buf_slice(&text), &limits, &doc, NULL, NULL) < 0 ||
-		    !is_alive(doc) || is_forced(&rt->args))
+		    json_get_bool(doc, "plain", false) || !is_alive(doc) || is_forced(&rt->args))
 			(void)unlink(path);
 	}
 }

@@ -67,6 +67,14 @@ static int load_asker(struct runtime *rt, struct err *err)
 	return 0;
 }
 
+/* Isolation is off: the lower runtime gets what the engine wrote. */
+static int leave_plain(struct runtime *rt, struct err *err)
+{
+	int r = find_bundle(rt, err);
+
+	return r == 0 ? record_plain(rt, err) : r;
+}
+
 static int isolate(struct runtime *rt, struct err *err)
 {
 	int r = geteuid() == 0
@@ -129,27 +137,33 @@ static void report(const struct args *args, const char *text)
 
 static int run(struct runtime *rt, int argc, char **argv, struct err *err)
 {
+	bool plain;
 	int r = args_parse(argc, argv, &rt->args, err);
 
 	if (r == 0)
 		r = instance_find(&rt->inst, NULL, err);
-	if (r == 0 && (rt->args.makes_container || !record_lower(rt, rt->lower))) {
+	if (r == 0 && rt->args.makes_container)
+		r = policy_load(&rt->arena, &rt->inst, &rt->policy, err);
+	plain = rt->args.makes_container && r >= 0 && !rt->policy.isolation;
+	if (r >= 0 && (rt->args.makes_container || !record_lower(rt, rt->lower))) {
 		r = facts_load(&rt->arena, &rt->inst, &rt->facts, err);
 		if (r == 0)
 			r = lower_find(&rt->facts, rt->lower, err);
 	}
 	if (r < 0)
 		return r;
-	if (rt->args.makes_process)
+	if (rt->args.makes_process && !plain)
 		r = stdio_own(err);
 	if (r == 0 && rt->args.makes_container)
-		r = isolate(rt, err);
+		r = plain ? leave_plain(rt, err) : isolate(rt, err);
 	if (r < 0)
 		return r;
 	if (rt->args.command && strcmp(rt->args.command, "delete") == 0)
 		record_forget(rt);
 	r = become_lower(rt, err);
-	if (rt->args.makes_container)
+	if (plain)
+		undo_record(rt);
+	else if (rt->args.makes_container)
 		edits_undo(rt, edits_n);
 	return r;
 }

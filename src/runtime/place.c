@@ -12,6 +12,8 @@
 #include "linux/at.h"
 #include "linux/mountinfo.h"
 #include "runtime/runtime.h"
+#include "settings/entries.h"
+#include "settings/users.h"
 
 #define DEPTH_MAX 256
 
@@ -251,30 +253,80 @@ static int add_exceptions(struct runtime *rt, struct hostmount_policy *ret, stru
 	return r < 0 ? r : 0;
 }
 
+/* A folder of the settings as a path of this host, NULL where it is none: $HOME is the home folder
+ * of who asked for the container. */
+static const char *expand(struct runtime *rt, const char *folder)
+{
+	struct slice rest;
+	const char *home;
+
+	switch (entries_folder_parse(slice_str(folder), &rest)) {
+	case ENTRIES_FOLDER_PATH:
+		return folder;
+	case ENTRIES_FOLDER_HOME:
+		home = users_home(&rt->arena, rt->has_asker ? rt->asker.uid : 0);
+		return home ? arena_must(arena_printf(&rt->arena, "%s%.*s", home, SLICE_ARG(rest)))
+			    : NULL;
+	case ENTRIES_FOLDER_TMP:
+		return arena_must(arena_printf(&rt->arena, "/tmp%.*s", SLICE_ARG(rest)));
+	case ENTRIES_FOLDER_FOREIGN:
+	case ENTRIES_FOLDER_BAD:
+		break;
+	}
+	return NULL;
+}
+
+/* One list more. What is not there shares nothing. */
+static int add_sharing(struct runtime *rt, const char *const *folders, size_t n,
+		       struct hostmount_sharing *ret, struct err *err)
+{
+	struct hostmount_place *places =
+		arena_must(arena_array(&rt->arena, n + 1, sizeof(*places)));
+
+	*ret = (struct hostmount_sharing){ .places = places };
+	for (size_t i = 0; i < n; i++) {
+		const char *path = expand(rt, folders[i]);
+		int r = path ? place_of_path(rt, path, &places[ret->n], err) : 1;
+
+		if (r < 0)
+			return r;
+		if (r == 0)
+			ret->n++;
+	}
+	return 0;
+}
+
+/* gabion.json may narrow, and so may each file of settings. */
+static int add_sharings(struct runtime *rt, struct hostmount_policy *ret, struct err *err)
+{
+	struct hostmount_sharing *lists =
+		arena_must(arena_array(&rt->arena, POLICY_LAYERS_MAX + 1, sizeof(*lists)));
+	int r = 0;
+
+	ret->sharing = lists;
+	if (rt->facts.has_sharing)
+		r = add_sharing(rt, rt->facts.sharing.items, rt->facts.sharing.n,
+				&lists[ret->nsharing++], err);
+	for (size_t i = 0; r == 0 && i < rt->policy.nsharing; i++)
+		r = add_sharing(rt, rt->policy.sharing[i].paths, rt->policy.sharing[i].n,
+				&lists[ret->nsharing++], err);
+	return r;
+}
+
 int place_policy(struct runtime *rt, struct hostmount_policy *ret, struct err *err)
 {
 	size_t most = count_protected() + ARRAY_SIZE(sockets) + ARRAY_SIZE(user_sockets) +
 		      rt->facts.restricted.n + rt->facts.engines.n + 8;
 	struct rule_list l = { .r = arena_must(arena_array(&rt->arena, most, sizeof(*l.r))) };
-	struct hostmount_place *sharing;
 	int r;
 
-	*ret = (struct hostmount_policy){ .has_sharing = rt->facts.has_sharing };
+	*ret = (struct hostmount_policy){ .nsharing = 0 };
 	r = add_rules(rt, &l, err);
 	if (r == 0)
 		r = add_exceptions(rt, ret, err);
-	if (r < 0)
-		return r;
+	if (r == 0)
+		r = add_sharings(rt, ret, err);
 	ret->rules = l.r;
 	ret->nrules = l.n;
-	sharing = arena_must(arena_array(&rt->arena, rt->facts.sharing.n + 1, sizeof(*sharing)));
-	for (size_t i = 0; i < rt->facts.sharing.n; i++) {
-		r = place_of_path(rt, rt->facts.sharing.items[i], &sharing[ret->nsharing], err);
-		if (r < 0)
-			return r;
-		if (r == 0)
-			ret->nsharing++;
-	}
-	ret->sharing = sharing;
-	return 0;
+	return r;
 }

@@ -30,6 +30,7 @@
 #include "settings/facts.h"
 #include "settings/instance.h"
 #include "settings/leases.h"
+#include "settings/policy.h"
 #include "json/json.h"
 
 /* A mount of the spec that gabion-runc makes itself. */
@@ -57,6 +58,7 @@ struct runtime {
 	struct args args;
 	struct instance inst;
 	struct facts facts;
+	struct policy policy;  /* of the instance, or the defaults outside of one */
 	struct json *spec;     /* edited in place */
 	char lower[PATH_MAX];  /* the lower runtime */
 	char bundle[PATH_MAX]; /* resolved */
@@ -78,6 +80,7 @@ struct runtime {
 	struct ask_map ask_maps[8];
 	size_t nask_maps;
 
+	bool plain;    /* isolation is off: the container is left as it is */
 	bool recorded; /* its record is ours to take back */
 	struct rootfs rootfs;
 	struct bind *binds;

@@ -22,6 +22,7 @@
 struct host {
 	char top[TEST_DIR_MAX]; /* a tmpfs of the test's own, not protected */
 	const char *sharing;
+	const char *folder; /* of settings */
 	const char *restricted;
 	const char *engine;
 	bool record;
@@ -52,6 +53,8 @@ static int ask(const struct host *h, const char *path, char text[ERR_TEXT_MAX])
 	rt.asker.uid = ASKER;
 	rt.facts.sharing = (struct facts_list){ (const char **)&h->sharing, h->sharing ? 1 : 0 };
 	rt.facts.has_sharing = h->sharing;
+	rt.policy.sharing[0] = (struct policy_sharing){ (const char **)&h->folder, 1 };
+	rt.policy.nsharing = h->folder ? 1 : 0;
 	rt.facts.restricted =
 		(struct facts_list){ (const char **)&h->restricted, h->restricted ? 1 : 0 };
 	rt.facts.engines = (struct facts_list){ (const char **)&h->engine, h->engine ? 1 : 0 };
@@ -270,6 +273,24 @@ static int settings(void *data)
 	h->sharing = "/nowhere"; /* that shares nothing; it is not as if there were no list */
 	TEST_CHECK(ask_in(h, "free") == REFUSED);
 	h->sharing = NULL;
+	h->folder = sharing; /* the same from admin-settings.json, and both together */
+	CHECK_ASK(h, "free/file", OPEN);
+	TEST_CHECK(ask_in(h, "other") == REFUSED);
+	h->sharing = "/nowhere";
+	TEST_CHECK(ask_in(h, "free") == REFUSED);
+	h->sharing = "/";
+	CHECK_ASK(h, "free/file", OPEN);
+	h->sharing = NULL;
+	h->folder = "$TMP";
+	CHECK_ASK(h, "free/file", OPEN);
+	TEST_CHECK(ask_in(h, "other") == OPEN);
+	h->folder = "$TMP/nowhere";
+	TEST_CHECK(ask_in(h, "free") == REFUSED);
+	h->folder = "$HOME"; /* nobody of that uid has one */
+	TEST_CHECK(ask_in(h, "free") == REFUSED);
+	h->folder = "C:\\Users";
+	TEST_CHECK(ask_in(h, "free") == REFUSED);
+	h->folder = NULL;
 	h->restricted = test_path(restricted, h->top, "free/sub");
 	CHECK_ASK(h, "free/sub", RESTRICTED);
 	CHECK_ASK(h, "free/sub/deep", RESTRICTED);

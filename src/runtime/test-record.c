@@ -177,6 +177,40 @@ static void test_lower(void **state)
 	end(&p);
 }
 
+/* Isolation is off: the record says so, and its ids are the host's, which say nothing. */
+static void test_plain(void **state)
+{
+	struct json *doc;
+	struct place p;
+	char pid[64];
+	uint64_t n = 1;
+
+	(void)state;
+	begin(&p);
+	(void)snprintf(pid, sizeof(pid), "%s/pid", p.dir);
+	p.rt.args.pid_file = pid;
+	assert_int_equal(record_plain(&p.rt, NULL), 0);
+	doc = read_record(&p);
+	assert_true(json_get_bool(doc, "plain", false));
+	assert_int_equal(json_get_u64(doc, "base", &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(json_get_u64(doc, "size", &n), 0);
+	assert_int_equal(n, 4294967295u);
+	assert_string_equal(json_get_str(doc, "lowerRuntime"), "/bin/sh");
+	test_spec_is(&p.rt, "{\"linux\":{}}");
+	/* Any process of the host could be its own. */
+	(void)snprintf(pid, sizeof(pid), "%d", getpid());
+	test_put(p.dir, "pid", pid);
+	assert_int_equal(record_plain(&p.rt, NULL), 0);
+	words(&p, "delete", "c1", NULL, NULL);
+	record_forget(&p.rt);
+	assert_false(is_there(&p, "containers/c1.json"));
+	p.rt.args.command = "run"; /* nobody would take it away */
+	assert_int_equal(record_plain(&p.rt, NULL), 0);
+	assert_false(is_there(&p, "containers/c1.json"));
+	end(&p);
+}
+
 /* A record whose container runs: this very process. */
 static void put_own(struct place *p)
 {
@@ -229,7 +263,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_written), cmocka_unit_test(test_run),
 		cmocka_unit_test(test_ids),	cmocka_unit_test(test_lower),
-		cmocka_unit_test(test_forget),
+		cmocka_unit_test(test_forget),	cmocka_unit_test(test_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

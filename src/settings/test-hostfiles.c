@@ -220,6 +220,12 @@ static int user_names(const char *dir)
 	TEST_CHECK(strcmp(users_name(&a, 4294967294u), "last") == 0);
 	TEST_CHECK(!users_name(&a, 1));
 	TEST_CHECK(!users_name(&a, 100));
+	TEST_CHECK(strcmp(users_home(&a, 0), "/") == 0);
+	TEST_CHECK(strcmp(users_home(&a, 1000), "/home/first") == 0);
+	TEST_CHECK(strcmp(users_home(&a, 4294967294u), "/last") == 0);
+	TEST_CHECK(!users_home(&a, 1002)); /* no path */
+	TEST_CHECK(!users_home(&a, 1003)); /* no field */
+	TEST_CHECK(!users_home(&a, 1));
 	return 0;
 }
 
@@ -227,8 +233,9 @@ static void test_user_names(void **state)
 {
 	(void)state;
 	with_files(user_names,
-		   "root:x:0:0::/:\nbroken\n#:1\nfirst:x:1000:100::/:\nsecond:x:1000:100::/:\n"
-		   "last:x:4294967294:1::/:",
+		   "root:x:0:0::/:\nbroken\n#:1\nfirst:x:1000:100::/home/first:/bin/sh\n"
+		   "second:x:1000:100::/home/second:\nthird:x:1002:1::home:\n"
+		   "fourth:x:1003:1:\nlast:x:4294967294:1::/last",
 		   NULL, NULL, NULL);
 }
 

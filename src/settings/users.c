@@ -14,7 +14,15 @@
 #define PASSWD_MAX (16u << 20)
 #define SET_ASIDE 65536u
 
-const char *users_name(struct arena *a, uint32_t uid)
+/* Fields of passwd(5). */
+enum field {
+	FIELD_NAME = 0,
+	FIELD_UID = 2,
+	FIELD_HOME = 5,
+	FIELDS,
+};
+
+static const char *find_field(struct arena *a, uint32_t uid, enum field wanted)
 {
 	CLEANUP_BUF struct buf b = BUF_INIT(PASSWD_MAX);
 	struct slice text;
@@ -24,15 +32,29 @@ const char *users_name(struct arena *a, uint32_t uid)
 		return NULL;
 	text = buf_slice(&b);
 	while (slice_split(&text, '\n', &line)) {
-		struct slice name;
-		struct slice field;
+		struct slice fields[FIELDS];
+		size_t n = 0;
 		uint32_t id;
 
-		if (slice_split(&line, ':', &name) && slice_split(&line, ':', &field) &&
-		    slice_split(&line, ':', &field) && num_parse_u32(field, &id) == 0 && id == uid)
-			return arena_dup(a, name.p, name.n);
+		while (n < FIELDS && slice_split(&line, ':', &fields[n]))
+			n++;
+		if (n > FIELD_UID && n > (size_t)wanted &&
+		    num_parse_u32(fields[FIELD_UID], &id) == 0 && id == uid)
+			return arena_dup(a, fields[wanted].p, fields[wanted].n);
 	}
 	return NULL;
+}
+
+const char *users_name(struct arena *a, uint32_t uid)
+{
+	return find_field(a, uid, FIELD_NAME);
+}
+
+const char *users_home(struct arena *a, uint32_t uid)
+{
+	const char *home = find_field(a, uid, FIELD_HOME);
+
+	return home && home[0] == '/' ? home : NULL;
 }
 
 /* Line number of "UID\n" in the list of users with a range of their own. */

@@ -13,6 +13,9 @@
  * asked: what can be loaded into a process of root must be little). */
 const char *users_name(struct arena *a, uint32_t uid);
 
+/* Its home folder there; NULL when it has none. */
+const char *users_home(struct arena *a, uint32_t uid);
+
 /* The user's subordinate uids and gids: its first entries in /etc/subuid and /etc/subgid, else the
  * range set aside for it in the leases' folder, now and for good (files on disk bear these ids). */
 int users_subordinate(struct arena *a, const char *ids_dir, uint32_t uid, struct range *ret_uids,
