@@ -187,9 +187,9 @@ class Instance:
 
     def shims(self):
         return [p for p, (line, _) in processes().items()
-                if "containerd-shim" in line and self._is_member(p)]
+                if "containerd-shim" in line and self.is_member(p)]
 
-    def _is_member(self, pid):
+    def is_member(self, pid):
         with contextlib.suppress(OSError):
             return f"/{self.cgroup}/" in read(f"/proc/{pid}/cgroup")
         return False
