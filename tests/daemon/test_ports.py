@@ -16,7 +16,7 @@ import threading
 
 import pytest
 
-from instance import HERE, Instance, processes, program, read, wait_until
+from instance import HERE, Instance, family, free_port, is_free, processes, program, read, wait_until
 
 ANY = ("127.0.0.1", "::1")
 SIZE = 50 << 20
@@ -31,32 +31,6 @@ def addresses():
     """The host's own beside its loopback's."""
     listed = json.loads(run("ip", "-j", "addr", "show", "scope", "global").stdout)
     return [a["local"] for link in listed for a in link.get("addr_info", []) if "local" in a and link["operstate"] == "UP"]
-
-
-def family(ip):
-    return socket.AF_INET6 if ":" in ip else socket.AF_INET
-
-
-def is_free(port, kind=socket.SOCK_STREAM, ip="::"):
-    """Whether nothing has the port: "::" is every address here, IPv4 too."""
-    with socket.socket(family(ip), kind) as s:
-        if kind == socket.SOCK_STREAM:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            s.bind((ip, port))
-            if kind == socket.SOCK_STREAM:
-                s.listen(1)
-        except OSError:
-            return False
-        return True
-
-
-def free_port(low=20000, high=32000):
-    """One that nothing has, outside of those that the kernel gives away."""
-    while True:
-        port = random.randrange(low, high)
-        if is_free(port) and is_free(port, socket.SOCK_DGRAM):
-            return port
 
 
 def dial(ip, port, timeout=20):
@@ -116,51 +90,68 @@ def a_port():
     return free_port()
 
 
+@pytest.fixture(name="one_for_all", scope="module")
+def an_instance_for_all():
+    with Instance("ports") as instance:
+        instance.up()
+        yield instance.load()
+
+
+@pytest.fixture(name="cage")
+def a_clean_instance(one_for_all):
+    """For tests that do it no harm: the instance of all of them, without containers."""
+    yield one_for_all
+    names = one_for_all.docker("ps", "-aq").stdout.split()
+    if names:
+        one_for_all.docker("rm", "-f", *names)
+    one_for_all.docker("network", "prune", "-f")
+
+
 # ── where it is reached ────────────────────────────────────────────────────────────────────────────
 
-def test_everywhere_on_the_host(box, port):
-    box.start("one", options=("-p", f"{port}:80"))
-    with serving(box, "one"):
+def test_everywhere_on_the_host(cage, port):
+    cage.start("one", options=("-p", f"{port}:80"))
+    with serving(cage, "one"):
         for ip in (*ANY, *addresses()):
             assert exchange(ip, port, b"hello") == b"hello", ip
-    assert f"0.0.0.0:{port}->80/tcp" in box.docker("ps", "--format", "{{.Ports}}").stdout
-    box.docker("stop", "-t", "0", "one")
+    assert f"0.0.0.0:{port}->80/tcp" in cage.docker("ps", "--format", "{{.Ports}}").stdout
+    cage.docker("stop", "-t", "0", "one")
     assert is_free(port)
 
 
-def test_clients(box, port):
+def test_clients(cage, port):
     """A server of the image, clients as people have them."""
-    box.start("one", "sh", "-c", "echo page > /tmp/index.html; exec httpd -f -p 80 -h /tmp", options=("-p", f"{port}:80"))
+    cage.start("one", "sh", "-c", "echo page > /tmp/index.html; exec httpd -f -p 80 -h /tmp", options=("-p", f"{port}:80"))
     url = f"http://localhost:{port}/"
     wait_until(lambda: run("curl", "-s", url, check=False).stdout == "page\n", 10, "the page")
     assert run("/usr/bin/busybox", "wget", "-qO-", url).stdout == "page\n"
 
 
-def test_one_address(box, port):
+def test_one_address(cage, port):
     """127.0.0.1 only, or one of the host's addresses only."""
     others = addresses()
-    box.start("one", options=("-p", f"127.0.0.1:{port}:80"))
-    with serving(box, "one"):
+    cage.start("one", options=("-p", f"127.0.0.1:{port}:80"))
+    with serving(cage, "one"):
         assert exchange("127.0.0.1", port) == b"x"
         for ip in ("::1", "127.0.0.2", *others):
             assert exchange(ip, port) is None, ip
-    box.docker("rm", "-f", "one")
+    cage.docker("rm", "-f", "one")
     for ip in others:
-        box.start("one", options=("-p", f"[{ip}]:{port}:80" if ":" in ip else f"{ip}:{port}:80"))
-        with serving(box, "one"):
+        cage.start("one", options=("-p", f"[{ip}]:{port}:80" if ":" in ip else f"{ip}:{port}:80"))
+        with serving(cage, "one"):
             assert exchange(ip, port) == b"x", ip
             for other in {*ANY, *others} - {ip}:
                 assert exchange(other, port) is None, (ip, other)
-        box.docker("rm", "-f", "one")
+        cage.docker("rm", "-f", "one")
 
 
-def test_port_of_the_engines_choice(box):
+def test_port_of_the_engines_choice(cage):
     """-P and an empty host port: another for each, also with two instances beside each other."""
     with Instance("b") as other:
         other.up()
         other.load()
         ports = []
-        for i in (box, other, box, other):
+        for i in (cage, other, cage, other):
             name = f"c{len(ports)}"
             i.start(name, options=("--expose", "80", "-P") if len(ports) % 4 < 2 else ("-p", "127.0.0.1::80"))
             port = int(i.docker("port", name, "80/tcp").stdout.splitlines()[0].rsplit(":", 1)[1])
@@ -170,30 +161,30 @@ def test_port_of_the_engines_choice(box):
         assert len(set(ports)) == 4
 
 
-def test_privileged_port(box):
+def test_privileged_port(cage):
     port = free_port(600, 1023)
-    box.start("one", options=("-p", f"{port}:80"))
-    with serving(box, "one"):
+    cage.start("one", options=("-p", f"{port}:80"))
+    with serving(cage, "one"):
         assert exchange("127.0.0.1", port) == b"x"
 
 
-def test_ipv6_in_the_container(box, port):
-    box.docker("network", "create", "--ipv6", "--subnet", "fd00:6f::/64", "six")
-    box.start("one", options=("--network", "six", "-p", f"{port}:80"))
-    with serving(box, "one", proto="tcp6"):
+def test_ipv6_in_the_container(cage, port):
+    cage.docker("network", "create", "--ipv6", "--subnet", "fd00:6f::/64", "six")
+    cage.start("one", options=("--network", "six", "-p", f"{port}:80"))
+    with serving(cage, "one", proto="tcp6"):
         assert exchange("::1", port) == b"x"
         assert exchange("127.0.0.1", port) == b"x"  # listens on both
 
 
-def test_inside_nothing_changes(box, port):
+def test_inside_nothing_changes(cage, port):
     """Containers reach each other, and the engine itself what is published on its own localhost."""
-    box.docker("network", "create", "net")
-    box.start("one", options=("--network", "net", "-p", f"{port}:80"))
-    with serving(box, "one"):
-        for target in ("one 80", f"{gateway_of_network(box, 'net')} {port}"):
-            assert box.docker("run", "-i", "--rm", "--network", "net", "box", "nc", *target.split(),
+    cage.docker("network", "create", "net")
+    cage.start("one", options=("--network", "net", "-p", f"{port}:80"))
+    with serving(cage, "one"):
+        for target in ("one 80", f"{gateway_of_network(cage, 'net')} {port}"):
+            assert cage.docker("run", "-i", "--rm", "--network", "net", "box", "nc", *target.split(),
                               input=b"hi").stdout == "hi", target
-        inside = run("nsenter", "-n", "-t", box.pid("engine"), sys.executable, "-c",
+        inside = run("nsenter", "-n", "-t", cage.pid("engine"), sys.executable, "-c",
                      f"import socket; s = socket.create_connection(('127.0.0.1', {port})); s.sendall(b'hi'); print(s.recv(9))")
         assert inside.stdout == "b'hi'\n"
 
@@ -202,12 +193,12 @@ def gateway_of_network(box, name):
     return box.docker("network", "inspect", "-f", "{{(index .IPAM.Config 0).Gateway}}", name).stdout
 
 
-def test_who_it_is_for_the_container(box, port):
+def test_who_it_is_for_the_container(cage, port):
     """The gateway, as in rootless engines; documented."""
-    box.start("one", options=("-p", f"{port}:80", "-p", f"{port}:80/udp"))
-    with serving(box, "one", "who"), serving(box, "one", "who", "udp"):
-        assert exchange("127.0.0.1", port) == gateway(box).encode()
-        assert datagram("127.0.0.1", port) == gateway(box).encode()
+    cage.start("one", options=("-p", f"{port}:80", "-p", f"{port}:80/udp"))
+    with serving(cage, "one", "who"), serving(cage, "one", "who", "udp"):
+        assert exchange("127.0.0.1", port) == gateway(cage).encode()
+        assert datagram("127.0.0.1", port) == gateway(cage).encode()
 
 
 @pytest.fixture(name="remote")
@@ -240,16 +231,16 @@ print(s.recv(99).decode(), end="")
 """
 
 
-def test_remote_peer(box, port, remote):
+def test_remote_peer(cage, port, remote):
     prefix, ips = remote
-    box.start("one", options=("-p", f"{port}:80", "-p", f"{port}:80/udp"))
-    with serving(box, "one"), serving(box, "one", "echo", "udp"):
+    cage.start("one", options=("-p", f"{port}:80", "-p", f"{port}:80/udp"))
+    with serving(cage, "one"), serving(cage, "one", "echo", "udp"):
         for ip in ips:
             for kind in ("tcp", "udp"):
                 assert run(*prefix, sys.executable, "-c", ASK, ip, port, kind).stdout == "from afar", (ip, kind)
-    box.docker("rm", "-f", "one")
-    box.start("one", options=("-p", f"127.0.0.1:{port}:80"))
-    with serving(box, "one"):
+    cage.docker("rm", "-f", "one")
+    cage.start("one", options=("-p", f"127.0.0.1:{port}:80"))
+    with serving(cage, "one"):
         refused = run(*prefix, sys.executable, "-c", ASK, ips[0], port, "tcp", check=False)
         assert "ConnectionRefusedError" in refused.stderr
         assert exchange("127.0.0.1", port) == b"x"
@@ -257,11 +248,11 @@ def test_remote_peer(box, port, remote):
 
 # ── what gets through ──────────────────────────────────────────────────────────────────────────────
 
-def test_much_in_both_directions(box, port):
+def test_much_in_both_directions(cage, port):
     """50 MiB there and back at the same time, every byte as it was."""
-    box.start("one", options=("-p", f"127.0.0.1:{port}:80"))
+    cage.start("one", options=("-p", f"127.0.0.1:{port}:80"))
     data = random.Random(1).randbytes(1 << 20) * (SIZE >> 20)
-    with serving(box, "one"), dial("127.0.0.1", port) as s:
+    with serving(cage, "one"), dial("127.0.0.1", port) as s:
         def send():
             s.sendall(data)
             s.shutdown(socket.SHUT_WR)
@@ -279,34 +270,34 @@ def test_much_in_both_directions(box, port):
     assert n == SIZE and h.hexdigest() == hashlib.sha256(data).hexdigest()
 
 
-def test_half_close(box, port):
+def test_half_close(cage, port):
     """An answer that comes only after the end of the question."""
-    box.start("one", options=("-p", f"127.0.0.1:{port}:80"))
+    cage.start("one", options=("-p", f"127.0.0.1:{port}:80"))
     data = random.Random(2).randbytes(SIZE)
-    with serving(box, "one", "digest"):
+    with serving(cage, "one", "digest"):
         assert exchange("127.0.0.1", port, data) == hashlib.sha256(data).hexdigest().encode()
 
 
-def test_reset_is_a_reset(box, port):
+def test_reset_is_a_reset(cage, port):
     """A server that breaks off: not the end of an answer."""
-    box.start("one", options=("-p", f"127.0.0.1:{port}:80"))
-    with serving(box, "one", "reset"), dial("127.0.0.1", port) as s:
+    cage.start("one", options=("-p", f"127.0.0.1:{port}:80"))
+    with serving(cage, "one", "reset"), dial("127.0.0.1", port) as s:
         s.sendall(b"x")
         assert s.recv(99) == b"half"
         with pytest.raises(ConnectionResetError):
             s.recv(99)
 
 
-def test_nobody_listens(box, port):
+def test_nobody_listens(cage, port):
     """A container without a server: an error, and neither silence nor an empty answer."""
-    box.start("one", options=("-p", f"127.0.0.1:{port}:80"))
+    cage.start("one", options=("-p", f"127.0.0.1:{port}:80"))
     with pytest.raises(ConnectionResetError), dial("127.0.0.1", port) as s:
         s.recv(1)
 
 
-def test_many_at_once(box, port):
-    box.start("one", options=("-p", f"127.0.0.1:{port}:80"))
-    with serving(box, "one"), contextlib.ExitStack() as stack, selectors.DefaultSelector() as ready:
+def test_many_at_once(cage, port):
+    cage.start("one", options=("-p", f"127.0.0.1:{port}:80"))
+    with serving(cage, "one"), contextlib.ExitStack() as stack, selectors.DefaultSelector() as ready:
         left = {}
         for i in range(PEERS):
             s = stack.enter_context(dial("127.0.0.1", port))
@@ -324,15 +315,15 @@ def test_many_at_once(box, port):
                 if not left[s]:
                     del left[s]
                     ready.unregister(s)
-        pid = proxies(box)[0]
+        pid = proxies(cage)[0]
         sockets = [fd for fd in os.listdir(f"/proc/{pid}/fd") if os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket")]
         assert len(sockets) >= 2 * PEERS
     wait_until(lambda: len(os.listdir(f"/proc/{pid}/fd")) < 50, 20, "the end of all connections")
 
 
-def test_datagrams(box, port):
-    box.start("one", options=("-p", f"{port}:80/udp",))
-    with serving(box, "one", "echo", "udp"):
+def test_datagrams(cage, port):
+    cage.start("one", options=("-p", f"{port}:80/udp",))
+    with serving(cage, "one", "echo", "udp"):
         for ip in (*ANY, *addresses()):
             assert datagram(ip, port, b"hello") == b"hello", ip
         for size in (0, 1, 1472, 9000, 60000):
@@ -348,13 +339,13 @@ def test_datagrams(box, port):
                 clients.append(s)
             for i, s in enumerate(clients):
                 assert s.recv(99) == b"%d" % i
-    box.docker("rm", "-f", "one")
+    cage.docker("rm", "-f", "one")
     assert is_free(port, socket.SOCK_DGRAM)
 
 
-def test_datagrams_of_one_address(box, port):
-    box.start("one", options=("-p", f"127.0.0.1:{port}:80/udp",))
-    with serving(box, "one", "echo", "udp"):
+def test_datagrams_of_one_address(cage, port):
+    cage.start("one", options=("-p", f"127.0.0.1:{port}:80/udp",))
+    with serving(cage, "one", "echo", "udp"):
         assert datagram("127.0.0.1", port) == b"x"
         for ip in ("::1", *addresses()):
             assert datagram(ip, port, timeout=0.3) is None, ip
@@ -363,52 +354,52 @@ def test_datagrams_of_one_address(box, port):
 # ── errors ─────────────────────────────────────────────────────────────────────────────────────────
 
 @pytest.mark.parametrize("kind, word", [(socket.SOCK_STREAM, "tcp"), (socket.SOCK_DGRAM, "udp")])
-def test_port_in_use_on_the_host(box, port, kind, word):
+def test_port_in_use_on_the_host(cage, port, kind, word):
     with socket.socket(socket.AF_INET, kind) as taken:
         taken.bind(("127.0.0.1", port))
         if kind == socket.SOCK_STREAM:
             taken.listen()
-        done = box.docker("run", "-d", "--name", "one", "-p", f"{port}:80/{word}", "box", "sleep", "1000", check=False)
+        done = cage.docker("run", "-d", "--name", "one", "-p", f"{port}:80/{word}", "box", "sleep", "1000", check=False)
         assert done.returncode == 125
         assert f"listen {word}4 0.0.0.0:{port}: bind: address already in use" in done.stderr
-    assert not proxies(box)
-    box.docker("start", "one")
-    with serving(box, "one", "echo", word):
+    assert not proxies(cage)
+    cage.docker("start", "one")
+    with serving(cage, "one", "echo", word):
         assert (exchange if word == "tcp" else datagram)("127.0.0.1", port) == b"x"
 
 
-def test_address_that_is_not_the_hosts(box, port):
+def test_address_that_is_not_the_hosts(cage, port):
     for ip, text in (("203.0.113.7", f"tcp4 203.0.113.7:{port}"), ("[2001:db8::7]", f"tcp6 [2001:db8::7]:{port}")):
-        done = box.docker("run", "--rm", "-p", f"{ip}:{port}:80", "box", "true", check=False)
+        done = cage.docker("run", "--rm", "-p", f"{ip}:{port}:80", "box", "true", check=False)
         assert done.returncode == 125
         assert f"listen {text}: bind: cannot assign requested address" in done.stderr
 
 
-def test_same_port_in_two_instances(box, port):
-    box.start("one", options=("-p", f"{port}:80"))
-    with Instance("b") as other, serving(box, "one"):
+def test_same_port_in_two_instances(cage, port):
+    cage.start("one", options=("-p", f"{port}:80"))
+    with Instance("b") as other, serving(cage, "one"):
         other.up()
         other.load()
         done = other.docker("run", "-d", "--name", "two", "-p", f"{port}:80", "box", "sleep", "1000", check=False)
         assert done.returncode == 125
         assert f"listen tcp4 0.0.0.0:{port}: bind: address already in use" in done.stderr
         assert exchange("127.0.0.1", port) == b"x"
-        box.docker("stop", "-t", "0", "one")
+        cage.docker("stop", "-t", "0", "one")
         other.docker("start", "two")
         with serving(other, "two"):
             assert exchange("127.0.0.1", port) == b"x"
 
 
-def test_same_port_twice_in_one_instance(box, port):
+def test_same_port_twice_in_one_instance(cage, port):
     """The engine's own answer, which comes before ours."""
-    box.start("one", options=("-p", f"{port}:80"))
-    done = box.docker("run", "--rm", "-p", f"{port}:80", "box", "true", check=False)
+    cage.start("one", options=("-p", f"{port}:80"))
+    done = cage.docker("run", "--rm", "-p", f"{port}:80", "box", "true", check=False)
     assert f"Bind for 0.0.0.0:{port} failed: port is already allocated" in done.stderr
 
 
-def test_sctp(box, port):
+def test_sctp(cage, port):
     """Where the kernel has it, it works; else the user hears why."""
-    done = box.docker("run", "-d", "--name", "one", "-p", f"127.0.0.1:{port}:80/sctp", "box", "sleep", "1000", check=False)
+    done = cage.docker("run", "-d", "--name", "one", "-p", f"127.0.0.1:{port}:80/sctp", "box", "sleep", "1000", check=False)
     try:
         socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP).close()
     except OSError:
@@ -416,7 +407,7 @@ def test_sctp(box, port):
         assert f"listen sctp4 127.0.0.1:{port}: socket: protocol not supported" in done.stderr
         return
     assert done.returncode == 0, done
-    assert len(proxies(box)) == 1
+    assert len(proxies(cage)) == 1
 
 
 def test_without_the_way_to_the_host(box, port):
@@ -482,20 +473,20 @@ def test_live_restore(box, port, victim):
     assert box.pid_of("one") == pid
 
 
-def test_restart_of_the_container(box, port):
+def test_restart_of_the_container(cage, port):
     """Also after its gabion-port was killed."""
-    box.start("one", options=("-p", f"{port}:80"))
+    cage.start("one", options=("-p", f"{port}:80"))
     for killed in (False, True):
-        old = proxies(box)
+        old = proxies(cage)
         if killed:
             for pid in old:
                 os.kill(pid, signal.SIGKILL)
             wait_until(lambda: is_free(port), 5, "a free port")
-        box.docker("restart", "-t", "0", "one")
-        with serving(box, "one"):
+        cage.docker("restart", "-t", "0", "one")
+        with serving(cage, "one"):
             for ip in ANY:
                 assert exchange(ip, port) == b"x"
-        assert not set(old) & set(proxies(box))
+        assert not set(old) & set(proxies(cage))
 
 
 def test_restart_policy_across_down(fresh, port):
@@ -511,35 +502,35 @@ def test_restart_policy_across_down(fresh, port):
 
 # ── what the process is ────────────────────────────────────────────────────────────────────────────
 
-def test_it_has_no_rights(box, port):
-    box.start("one", options=("-p", f"127.0.0.1:{port}:80"))
-    (pid,) = proxies(box)
+def test_it_has_no_rights(cage, port):
+    cage.start("one", options=("-p", f"127.0.0.1:{port}:80"))
+    (pid,) = proxies(cage)
     status = dict(line.split(":\t", 1) for line in read(f"/proc/{pid}/status").splitlines() if ":\t" in line)
     assert status["Uid"].split() == ["1610612734"] * 4 and status["Gid"].split() == ["1610612734"] * 4
     assert status["Groups"].strip() == ""
     for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
         assert int(status[name], 16) == 0, name
     assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
-    assert os.stat(f"/proc/{pid}/ns/net").st_ino == os.stat(f"/proc/{box.pid('engine')}/ns/net").st_ino
+    assert os.stat(f"/proc/{pid}/ns/net").st_ino == os.stat(f"/proc/{cage.pid('engine')}/ns/net").st_ino
     held = {fd: os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
     for fd, target in held.items():
         assert re.match(r"socket:|anon_inode:\[(eventpoll|signalfd|pidfd)\]", target) or \
             (int(fd) < 3 and target == "/dev/null"), held
 
 
-def test_the_way_is_not_seen_on_the_host(box):
+def test_the_way_is_not_seen_on_the_host(cage):
     """The mount of the host's network namespace is in the instance's mount namespace only, and not in
     containers."""
-    point = f"{box.dir}/run/host-net"
-    assert point in read(f"/proc/{box.pid('engine')}/mountinfo")
+    point = f"{cage.dir}/run/host-net"
+    assert point in read(f"/proc/{cage.pid('engine')}/mountinfo")
     assert point not in read("/proc/self/mountinfo")
-    box.start("one", options=("--privileged",))
-    assert "host-net" not in read(f"/proc/{box.pid_of('one')}/mountinfo")
-    refused = box.docker("run", "--rm", "-v", f"{point}:/net", "box", "true", check=False)
+    cage.start("one", options=("--privileged",))
+    assert "host-net" not in read(f"/proc/{cage.pid_of('one')}/mountinfo")
+    refused = cage.docker("run", "--rm", "-v", f"{point}:/net", "box", "true", check=False)
     assert "restricted host mount" in refused.stderr
 
 
-def test_by_hand(box):
+def test_by_hand(cage):
     """Without dockerd it says what it is for."""
     done = run(program("gabion-port"), "-proto", "tcp", "-host-ip", "127.0.0.1", "-host-port", "1", "-container-ip",
                "127.0.0.1", "-container-port", "1", check=False, env={})
