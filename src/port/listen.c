@@ -52,17 +52,25 @@ static int on(int fd, int level, int option)
 	return setsockopt(fd, level, option, &one, sizeof(one)) < 0 ? -errno : 0;
 }
 
+/* Which of its addresses a datagram came to is where the answer has to come from. */
+static int want_destination(int fd, const struct args *a)
+{
+	if (a->proto != ARGS_UDP)
+		return 0;
+	return a->host.any.sa_family == AF_INET6 ? on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO)
+						 : on(fd, IPPROTO_IP, IP_PKTINFO);
+}
+
+/* Before it is bound. */
 static int set_options(int fd, const struct args *a)
 {
-	bool v6 = a->host.any.sa_family == AF_INET6;
-	int r = v6 ? on(fd, IPPROTO_IPV6, IPV6_V6ONLY) : 0;
+	int r = 0;
 
+	if (a->host.any.sa_family == AF_INET6)
+		r = on(fd, IPPROTO_IPV6, IPV6_V6ONLY);
 	if (r == 0 && a->proto == ARGS_TCP)
 		r = on(fd, SOL_SOCKET, SO_REUSEADDR);
-	/* Which of its addresses a datagram came to is where the answer has to come from. */
-	if (r == 0 && a->proto == ARGS_UDP)
-		r = v6 ? on(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO) : on(fd, IPPROTO_IP, IP_PKTINFO);
-	return r;
+	return r == 0 ? want_destination(fd, a) : r;
 }
 
 enum make_flags {
@@ -116,8 +124,8 @@ static int take_engine_fd(const struct args *a, int *ret, struct err *err)
 	r = fd_cloexec(fd, true);
 	if (r == 0)
 		r = fd_nonblock(fd, true);
-	if (r == 0 && a->proto == ARGS_UDP)
-		r = set_options(fd, a);
+	if (r == 0)
+		r = want_destination(fd, a);
 	if (r < 0)
 		return err_errno(err, r, "the engine's socket");
 	*ret = TAKE_FD(fd);

@@ -500,6 +500,42 @@ def test_restart_policy_across_down(fresh, port):
         assert exchange("127.0.0.1", port) == b"x"
 
 
+@contextlib.contextmanager
+def engine28(box, *args):
+    """What a newer engine does, played by a process inside; gives what gabion-port told it."""
+    argv = ["nsenter", "-n", "-m", "-t", str(box.pid("engine")), sys.executable, f"{HERE}/engine28.py",
+            program("gabion-port"), *map(str, args)]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=dict(os.environ, GABION_STATE_DIR=box.dir))
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.mark.parametrize("proto", ["tcp", "udp"])
+@pytest.mark.parametrize("host, ip", [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("127.0.0.1", "127.0.0.1")])
+def test_socket_of_the_engine(cage, port, proto, host, ip):
+    """-use-listen-fd: the engine's socket is served beside the host's, and both end with the engine."""
+    cage.start("one")
+    to = cage.docker("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "one").stdout
+    kind = socket.SOCK_DGRAM if proto == "udp" else socket.SOCK_STREAM
+    ask = datagram if proto == "udp" else exchange
+    with serving(cage, "one", "echo", proto), engine28(cage, proto, host, port, to, 80) as said:
+        assert said == r"'0\n'"
+        assert ask(ip, port) == b"x"
+        inside = run("nsenter", "-n", "-t", cage.pid("engine"), sys.executable, "-c", ASK, ip, port, proto)
+        assert inside.stdout == "from afar"
+    wait_until(lambda: is_free(port, kind), 10, "the end of gabion-port")
+
+
+def test_wrong_socket_of_the_engine(cage, port):
+    with engine28(cage, "udp", "127.0.0.1", port, "127.0.0.1", 80, "tcp") as said:
+        assert said == r"'1\ndescriptor 4 is no udp socket that listens'"
+        assert is_free(port, socket.SOCK_DGRAM)
+
+
 # ── what the process is ────────────────────────────────────────────────────────────────────────────
 
 def test_it_has_no_rights(cage, port):
