@@ -16,7 +16,7 @@ static const struct {
 	const char *folder;
 } built[] = {
 	{ "gabion", "cli" },	   { "gabiond", "daemon" }, { "gabion-runc", "runtime" },
-	{ "gabion-gate", "gate" }, { "gabion-cp", "cp" },
+	{ "gabion-gate", "gate" }, { "gabion-cp", "cp" },   { "gabion-port", "port" },
 };
 
 static bool is_program(const char *path)

@@ -204,6 +204,10 @@ static int take_over(struct daemon *d, struct err *err)
 	if (r == 0 && strcmp(old.cgroup, d->cgroups.name) == 0)
 		(void)cgroups_each(&d->cgroups, find_member, &m);
 	if (m.pid > 0 && space_join(&d->space, m.pid, old.mnt, old.net, err) == 0) {
+		/* What an earlier version made does not have these. */
+		hostnet_tune(&d->inst, d->space.host_ports);
+		if (hostnet_mount(&d->inst, d->space.host_net, err) < 0)
+			daemon_say("%s: no port can be published", err->text);
 		daemon_say("taking over the instance that was started at %s", old.started);
 		d->record = old;
 		memcpy(d->left, old.services, sizeof(d->left));

@@ -9,7 +9,7 @@
  *   engine.c    what each service is: arguments, environment, configuration
  *   keeper.c    the policy in force: settings files, snapshot    watch.c   files that change
  *   record.c    run/instance.json        layout.c   folders, lock, left-overs
- *   cgroup.c, space.c, process.c, probe.c, tail.c: tools
+ *   cgroup.c, space.c, hostnet.c, process.c, probe.c, tail.c: tools
  *
  * Crash-only: whatever is killed, at whatever instant, `gabion up` continues and `gabion down`
  * cleans. What belongs to the instance is known by its cgroup, never by a pid alone.
@@ -32,7 +32,8 @@
 /*
  * The gate's user and group: a number without an account. Just below 0x60000000, where the ranges
  * begin that are set aside for users' subordinate ids (to 0x6FFFFFFF) and containers (0x70000000 to
- * 0x7FFDFFFF), and far above accounts, so no container and no user ever has it.
+ * 0x7FFDFFFF), and far above accounts, so no container and no user ever has it. gabion-port has the
+ * number below it.
  */
 #define DAEMON_GATE_ID 1610612735u /* 0x5FFFFFFF */
 

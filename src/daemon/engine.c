@@ -41,6 +41,8 @@ static const struct {
 	{ "iptables", "iptables" },
 };
 
+static const char *const ours[] = { "gabion-runc", "gabion-gate", "gabion-port" };
+
 static const char *const programs[] = {
 	[SERVICE_CONTAINERD] = "containerd",
 	[SERVICE_WAY_OUT] = "slirp4netns",
@@ -93,9 +95,9 @@ static int check_programs(struct daemon *d, const struct facts *facts, struct er
 	    process_find("runc", path) < 0)
 		return err_set(err, -ENOENT,
 			       "neither crun nor runc is installed: `apt install crun` brings one");
-	r = program_find("gabion-runc", path, err);
-	if (r == 0)
-		r = program_find("gabion-gate", path, err);
+	r = 0;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(ours); i++)
+		r = program_find(ours[i], path, err);
 	d->way_out = process_find("slirp4netns", path) == 0;
 	return r;
 }
@@ -378,10 +380,14 @@ static char **make_env(const struct daemon *d, struct arena *a)
 	return l.failed ? NULL : l.v;
 }
 
-static void add_engine_args(struct daemon *d, struct list *l)
+static int add_engine_args(struct daemon *d, struct list *l, struct err *err)
 {
 	const char *run = d->inst.run;
+	char port[PATH_MAX];
+	int r = program_find("gabion-port", port, err);
 
+	if (r < 0)
+		return r;
 	list_add(l, "--config-file=%s/daemon.json", run);
 	list_add(l, "--data-root=%s/engine", d->inst.lib);
 	list_add(l, "--exec-root=/run/docker");
@@ -391,8 +397,10 @@ static void add_engine_args(struct daemon *d, struct list *l)
 	list_add(l, "--containerd=" CONTAINERD_SOCKET);
 	list_add(l, "--exec-opt=native.cgroupdriver=cgroupfs");
 	list_add(l, "--cgroup-parent=/%s", d->cgroups.name);
+	list_add(l, "--userland-proxy-path=%s", port);
 	for (char **a = d->engine_args; *a; a++)
 		list_add(l, "%s", *a);
+	return 0;
 }
 
 /* Started where we came from; it enters the network namespace by the descriptor. */
@@ -496,7 +504,7 @@ int engine_launch(struct daemon *d, enum service_id id, struct arena *a, struct 
 		r = add_way_out_args(d, &l, ret, err);
 		break;
 	case SERVICE_ENGINE:
-		add_engine_args(d, &l);
+		r = add_engine_args(d, &l, err);
 		break;
 	case SERVICE_GATE:
 		r = add_gate_args(d, &l, ret, err);

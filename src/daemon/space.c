@@ -49,6 +49,7 @@ int space_open(struct space *s, struct err *err)
 	if (s->host_mnt < 0 || s->host_net < 0 || s->host_root < 0)
 		return err_errno(err, -errno,
 				 "opening this process's namespaces (is /proc there?)");
+	s->host_ports = hostnet_ports();
 	return 0;
 }
 
@@ -302,7 +303,7 @@ static int own_resolv_conf(const struct instance *inst, struct err *err)
 	return 0;
 }
 
-static int arrange(const struct instance *inst, bool resolv, struct err *err)
+static int arrange(const struct space *s, const struct instance *inst, bool resolv, struct err *err)
 {
 	int r = own_root(err);
 
@@ -315,6 +316,8 @@ static int arrange(const struct instance *inst, bool resolv, struct err *err)
 		r = own_run_folders(inst, err);
 	if (r == 0 && resolv)
 		r = own_resolv_conf(inst, err);
+	if (r == 0)
+		r = hostnet_mount(inst, s->host_net, err);
 	if (r < 0)
 		return r;
 	if (mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0)
@@ -327,6 +330,7 @@ static int arrange(const struct instance *inst, bool resolv, struct err *err)
 		if (mount(NULL, point, NULL, MS_PRIVATE, NULL) < 0)
 			return err_errno(err, -errno, "making %s private", point);
 	}
+	hostnet_tune(inst, s->host_ports);
 	return loopback_up(err);
 }
 
@@ -337,7 +341,7 @@ int space_new(struct space *s, const struct instance *inst, bool resolv, struct 
 	s->inside = true;
 	s->mnt = inode_of("/proc/self/ns/mnt");
 	s->net = inode_of("/proc/self/ns/net");
-	return arrange(inst, resolv, err);
+	return arrange(s, inst, resolv, err);
 }
 
 bool space_has(pid_t pid, uint64_t mnt, uint64_t net)

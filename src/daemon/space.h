@@ -11,6 +11,7 @@
  *   /run/containerd  is DIR/run/containerd  (the shims' sockets; the name is compiled in)
  *   /run/docker.sock is DIR/run/docker.sock (what `-v /var/run/docker.sock:…` means here)
  *   /etc/resolv.conf is DIR/run/resolv.conf (when there is a way out through slirp4netns)
+ *   DIR/run/host-net is the host's network namespace (hostnet.h)
  * and not the cgroup2 of a hybrid host, which crun refuses.
  *
  * The process may be in a chroot: then the chroot becomes the root of the namespace, because
@@ -23,12 +24,14 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "daemon/hostnet.h"
 #include "settings/instance.h"
 
 struct space {
 	int host_mnt; /* namespaces and root directory that we came from */
 	int host_net;
 	int host_root;
+	struct hostnet_ports host_ports;
 	bool inside;  /* this process is in the instance's namespaces */
 	uint64_t mnt; /* inode numbers of the instance's namespaces; 0: none */
 	uint64_t net;

@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/sock.h"
 #include "daemon/deaf.h"
+#include "daemon/hostnet.h"
 #include "daemon/layout.h"
 #include "daemon/probe.h"
 #include "daemon/process.h"
@@ -346,14 +347,45 @@ static void test_names(void **state)
 	free(d);
 }
 
+/* Nobody begins where an engine of the host does, and half of the range is left to everybody. */
+static void test_ports_share(void **state)
+{
+	static const struct hostnet_ports hosts[] = {
+		{ 32768, 60999 }, { 1024, 65535 }, { 15000, 15999 }, { 40000, 40001 }, { 5, 5 }
+	};
+	uint32_t seen[64] = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
+		uint32_t n = hosts[i].last - hosts[i].first + 1;
+
+		for (uint64_t number = 0; number < 200; number++) {
+			struct hostnet_ports p = hostnet_share(hosts[i], number);
+
+			assert_int_equal(p.last, hosts[i].last);
+			assert_int_equal(p.first % 2, hosts[i].first % 2);
+			assert_in_range(p.first, hosts[i].first, hosts[i].last);
+			assert_true(p.last - p.first + 1 >= n / 2);
+			assert_true(n < 64 || p.first > hosts[i].first);
+		}
+	}
+	for (size_t i = 0; i < 27; i++) {
+		seen[i] = hostnet_share(hosts[0], i).first;
+		for (size_t j = 0; j < i; j++)
+			assert_true(seen[i] >= seen[j] + 500);
+	}
+	assert_true(hostnet_ports().last > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_subnet),	     cmocka_unit_test(test_tail),
-		cmocka_unit_test(test_deaf_signal),  cmocka_unit_test(test_deaf_status),
-		cmocka_unit_test(test_record),	     cmocka_unit_test(test_process),
-		cmocka_unit_test(test_process_dead), cmocka_unit_test(test_probe),
-		cmocka_unit_test(test_lock),	     cmocka_unit_test(test_names),
+		cmocka_unit_test(test_subnet),	    cmocka_unit_test(test_ports_share),
+		cmocka_unit_test(test_tail),	    cmocka_unit_test(test_deaf_signal),
+		cmocka_unit_test(test_deaf_status), cmocka_unit_test(test_record),
+		cmocka_unit_test(test_process),	    cmocka_unit_test(test_process_dead),
+		cmocka_unit_test(test_probe),	    cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
  * sysbox-runc run/containers/ID.json     written by gabion-runc at create: what gabiond and `gabion
  * ps` need run/instance.json          written by gabiond: pids, network namespace, cgroup of a
  * private instance lib/askers/ID              who asked for container ID (settings/asker.h)
+ *   run/host-net               the host's network namespace (daemon/hostnet.h)
  *   lib/engine, lib/containerd engine data of a private instance
  */
 #pragma once

@@ -6,8 +6,10 @@ import glob
 import io
 import json
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import tarfile
 import tempfile
@@ -42,6 +44,32 @@ def wait_until(condition, seconds=20, what="condition"):
 def read(path):
     with open(path, encoding="utf-8", errors="replace") as f:
         return f.read()
+
+
+def family(ip):
+    return socket.AF_INET6 if ":" in ip else socket.AF_INET
+
+
+def is_free(port, kind=socket.SOCK_STREAM, ip="::"):
+    """Whether nothing has the port: "::" is every address here, IPv4 too."""
+    with socket.socket(family(ip), kind) as s:
+        if kind == socket.SOCK_STREAM:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind((ip, port))
+            if kind == socket.SOCK_STREAM:
+                s.listen(1)
+        except OSError:
+            return False
+        return True
+
+
+def free_port(low=20000, high=32000):
+    """One that nothing has, outside of those that the kernel gives away."""
+    while True:
+        port = random.randrange(low, high)
+        if is_free(port) and is_free(port, socket.SOCK_DGRAM):
+            return port
 
 
 def processes():
@@ -187,9 +215,9 @@ class Instance:
 
     def shims(self):
         return [p for p, (line, _) in processes().items()
-                if "containerd-shim" in line and self._is_member(p)]
+                if "containerd-shim" in line and self.is_member(p)]
 
-    def _is_member(self, pid):
+    def is_member(self, pid):
         with contextlib.suppress(OSError):
             return f"/{self.cgroup}/" in read(f"/proc/{pid}/cgroup")
         return False

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from instance import DOCKER, SERVICES, Instance, image, processes, program, read, wait_until
+from instance import DOCKER, SERVICES, Instance, free_port, image, processes, program, read, wait_until
 
 
 def test_up_down(box):
@@ -230,14 +230,14 @@ def test_second_up(box):
 
 
 def test_two_instances():
-    """Beside each other, with the same ports and networks."""
+    """Beside each other, with the same networks."""
     with Instance("a") as a, Instance("b") as b:
         for i in (a, b):
             i.up()
             i.load()
             i.docker("network", "create", "--subnet", "172.30.5.0/24", "mine")
             i.start("web", "sh", "-c", f"echo {i.dir} > /tmp/index.html; httpd -f -p 80 -h /tmp",
-                    options=("-p", "8099:80", "--network", "mine"))
+                    options=("-p", f"{free_port()}:80", "--network", "mine"))
         for i in (a, b):
             wait_until(lambda i=i: i.docker("run", "--rm", "--network", "mine", "box", "wget", "-qO-", "http://web/",
                                             check=False).stdout == i.dir, 10, "the answer of web")

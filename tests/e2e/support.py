@@ -14,6 +14,7 @@ import json
 import os
 import pty
 import pwd
+import random
 import re
 import select
 import shutil
@@ -196,6 +197,18 @@ def processes_of(folder):
         except OSError:
             pass
     return found
+
+
+def free_port():
+    """One that nothing on the host has, outside of those that the kernel gives away."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket(socket.AF_INET6) as s:
+            try:
+                s.bind(("::", port))
+                return port
+            except OSError:
+                continue
 
 
 class HostUser:
@@ -442,9 +455,9 @@ class Engine:
         assert pid, "no dockerd of this engine"
         os.kill(pid, signal.SIGKILL)
 
-    def in_netns(self, *argv, **how):
+    def beside_ports(self, *argv, **how):
         """Runs a command of the host where the engine's published ports are."""
-        return run("nsenter", "-n", "-t", self.dockerd(), *argv, **how)
+        return run(*argv, **how)
 
     def mounts(self):
         """The mount table that the engine sees."""
@@ -511,6 +524,9 @@ class BareEngine(Engine):
 
     def log(self):
         return read(f"{self.dir}/dockerd.log")
+
+    def beside_ports(self, *argv, **how):
+        return run("nsenter", "-n", "-t", self.dockerd(), *argv, **how)
 
     def restart_dockerd(self):
         """Called after dockerd was killed: brings it back."""

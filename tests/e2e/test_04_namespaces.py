@@ -6,7 +6,7 @@ import os
 import pytest
 
 import support
-from support import RANGE, map_of, wait_until
+from support import RANGE, free_port, map_of, wait_until
 
 SHARED = "sysbox containers can't share namespaces [{}] with the host (because they use the linux user-namespace for isolation)"
 NETWORK = ("sysbox containers can't share a network namespace with the host "
@@ -170,9 +170,11 @@ def test_names_on_a_network(same):
 
 
 def test_published_port(same):
+    port = free_port()
+
     def go(engine):
-        engine.start("-p", "127.0.0.1:18080:80", "-h", "h", cmd="httpd -f -p 80 -h /etc")
-        return wait_until(lambda: engine.in_netns("curl", "-s", "http://127.0.0.1:18080/hostname", check=False).out)
+        engine.start("-p", f"127.0.0.1:{port}:80", "-h", "h", cmd="httpd -f -p 80 -h /etc")
+        return wait_until(lambda: engine.beside_ports("curl", "-s", f"http://127.0.0.1:{port}/hostname", check=False).out)
 
     assert same(go) == "h"
 

@@ -324,7 +324,7 @@ def test_descriptors_of_the_caller_do_not_reach_the_container(box, folder):
 
 def runtime_files():
     names = {"/usr/bin/crun", "/usr/sbin/runc", "/usr/bin/runc", "/usr/bin/containerd-shim-runc-v2"}
-    for name in ("gabion-runc", "gabion-cp", "gabiond", "gabion-gate"):
+    for name in ("gabion-runc", "gabion-cp", "gabiond", "gabion-gate", "gabion-port"):
         try:
             names.add(support.program(name))
         except AssertionError:
