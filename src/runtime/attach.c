@@ -114,9 +114,11 @@ int attach_binds(struct runtime *rt, int root, struct err *err)
 {
 	/* Judged before any entry is taken out: a bind on a bind is not on the lower runtime's. */
 	bool *covered = arena_must(arena_array(&rt->arena, rt->nbinds + 1, sizeof(*covered)));
+	struct target_covers covers;
 
+	target_find_covers(rt, root, &covers);
 	for (size_t i = 0; i < rt->nbinds; i++)
-		covered[i] = target_covered(rt, rt->binds[i].mount);
+		covered[i] = target_covered(rt, root, &covers, rt->binds[i].mount);
 	for (size_t i = 0; i < rt->nbinds; i++) {
 		struct bind *b = &rt->binds[i];
 		CLEANUP_FD int mnt = -EBADF;

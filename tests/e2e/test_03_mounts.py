@@ -255,6 +255,25 @@ def test_bind_over_a_path_of_the_image(same, folder):
                          cmd="ls /etc/new/deep/folder; cat /home/dev/file").lines)
 
 
+@pytest.mark.parametrize("options", [[], ["--tmpfs", "/run"], ["--read-only"]], ids=" ".join)
+def test_bind_over_links_of_the_image(same, folder, options):
+    """/var/run is a link in most images; some lead nowhere before the container runs."""
+    os.mkdir(f"{folder}/image")
+    support.run("tar", "-C", f"{folder}/image", "-xf", f"{support.CACHE}/images/probe.tar")
+    os.rmdir(f"{folder}/image/run")
+    os.symlink("../run/deep/er/config", f"{folder}/image/etc/config")
+    os.symlink("/run", f"{folder}/image/var/run")
+    os.mkdir(f"{folder}/b")
+    write(f"{folder}/b/f", "x\n")
+
+    def go(engine):
+        engine.image_from(f"{folder}/image", "links", "CMD sh")
+        return engine.run(*options, "-v", f"{folder}/b:/var/run/x/y:ro", "-v", f"{folder}/b/f:/etc/config", image="links",
+                          cmd="cat /run/x/y/f /etc/config; readlink /etc/config; find /run | sort; ! touch /run/x/y/f 2>&1").lines
+
+    assert same(go)[:3] == ["x", "x", "../run/deep/er/config"]
+
+
 def test_binds_inside_binds(same, folder):
     os.mkdir(f"{folder}/a")
     os.mkdir(f"{folder}/a/sub")
