@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "linux/at.h"
 #include "linux/mnt.h"
+#include "runtime/hold.h"
 #include "runtime/runtime.h"
 #include "runtime/target.h"
 
@@ -85,7 +86,10 @@ static int attach_on_stage(struct runtime *rt, const struct bind *b, int mnt, si
 	if (r == 0)
 		r = json_set(&rt->arena, b->mount, "source",
 			     json_new_str(&rt->arena, stage_path(rt, name)));
-	return r < 0 ? err_errno(err, r, "attaching %s", b->asked) : 0;
+	if (r < 0)
+		return err_errno(err, r, "attaching %s", b->asked);
+	/* A node is one of ours, and read-only says nothing about a device. */
+	return b->node ? 0 : hold_lock(rt, b, mnt, stage_path(rt, name), err);
 }
 
 static int attach_in_root(struct runtime *rt, const struct bind *b, int mnt, int root,

@@ -2,8 +2,8 @@
 /*
  * Where mounts go inside the root file system. Binds are attached there in the private namespace,
  * so that the container's namespace copies them locked: they cannot be remounted, moved or
- * unmounted from inside. (crun would attach its own, unlocked copies.) Only what lies on a file
- * system that the lower runtime mounts (/dev, /proc, a tmpfs) must be left to it.
+ * unmounted from inside. Only what lies on a file system that the lower runtime mounts (/dev,
+ * /proc, a tmpfs) must be left to it: hold.h.
  */
 #pragma once
 
