@@ -34,6 +34,16 @@ char *mountinfo_unescape(struct arena *a, struct slice s)
 	return out;
 }
 
+static bool has_option(struct slice options, const char *option)
+{
+	struct slice o;
+
+	while (slice_split(&options, ',', &o))
+		if (slice_eq_str(o, option))
+			return true;
+	return false;
+}
+
 static int parse_dev(struct slice s, struct mountinfo_entry *ret)
 {
 	size_t colon = slice_find(s, ':');
@@ -60,6 +70,7 @@ int mountinfo_parse_line(struct arena *a, struct slice line, struct mountinfo_en
 	if (num_parse_u64(f[0], UINT64_MAX, &ret->id) < 0 ||
 	    num_parse_u64(f[1], UINT64_MAX, &ret->parent) < 0 || parse_dev(f[2], ret) < 0)
 		return -EINVAL;
+	ret->read_only = has_option(f[5], "ro");
 	ret->root = mountinfo_unescape(a, f[3]);
 	ret->point = mountinfo_unescape(a, f[4]);
 	if (!slice_split(&rest, ' ', &tag))

@@ -2,6 +2,7 @@
 /* /proc/PID/mountinfo (proc_pid_mountinfo(5)), parsed into an arena. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct mountinfo_entry {
 	const char *point;  /* mount point relative to the reader's root, unescaped */
 	const char *type;   /* file system type */
 	const char *source; /* unescaped */
+	bool read_only;	    /* the mount, whatever its super block is */
 	struct slice
 		super; /* super block options as printed: still escaped (\054 is part of a value) */
 };

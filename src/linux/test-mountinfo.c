@@ -51,6 +51,35 @@ static void test_line(void **state)
 	assert_string_equal(m.type, "ext3");
 	assert_string_equal(m.source, "/dev/root");
 	assert_super(&m, "rw,errors=continue");
+	assert_false(m.read_only);
+}
+
+/* The mount's own options, not the super block's; a word of its own. */
+static void test_read_only(void **state)
+{
+	static const struct {
+		const char *options;
+		const char *super;
+		bool want;
+	} cases[] = {
+		{ "ro", "rw", true },
+		{ "rw", "ro", false },
+		{ "nosuid,ro,noatime", "rw", true },
+		{ "rw,nosuid", "rw,errors=remount-ro", false },
+		{ "rw,noro", "rw", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEANUP_ARENA struct arena a = ARENA_INIT(CAP);
+		struct mountinfo_entry m;
+		char line[128];
+
+		(void)snprintf(line, sizeof(line), "36 35 98:0 / /mnt %s - ext3 /dev/root %s",
+			       cases[i].options, cases[i].super);
+		must_parse(&a, line, &m);
+		assert_int_equal(m.read_only, cases[i].want);
+	}
 }
 
 static void test_optional_fields(void **state)
@@ -308,11 +337,17 @@ static void test_odd_mount(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_line),	      cmocka_unit_test(test_optional_fields),
-		cmocka_unit_test(test_escapes),	      cmocka_unit_test(test_unescape),
-		cmocka_unit_test(test_odd_lines),     cmocka_unit_test(test_bad_lines),
-		cmocka_unit_test(test_out_of_memory), cmocka_unit_test(test_find),
-		cmocka_unit_test(test_each),	      cmocka_unit_test(test_own),
+		cmocka_unit_test(test_line),
+		cmocka_unit_test(test_read_only),
+		cmocka_unit_test(test_optional_fields),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_unescape),
+		cmocka_unit_test(test_odd_lines),
+		cmocka_unit_test(test_bad_lines),
+		cmocka_unit_test(test_out_of_memory),
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_each),
+		cmocka_unit_test(test_own),
 		cmocka_unit_test(test_odd_mount),
 	};
 

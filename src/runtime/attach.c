@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "linux/at.h"
 #include "linux/mnt.h"
+#include "runtime/hold.h"
 #include "runtime/runtime.h"
 #include "runtime/target.h"
 
@@ -85,7 +86,10 @@ static int attach_on_stage(struct runtime *rt, const struct bind *b, int mnt, si
 	if (r == 0)
 		r = json_set(&rt->arena, b->mount, "source",
 			     json_new_str(&rt->arena, stage_path(rt, name)));
-	return r < 0 ? err_errno(err, r, "attaching %s", b->asked) : 0;
+	if (r < 0)
+		return err_errno(err, r, "attaching %s", b->asked);
+	/* A node is one of ours, and read-only says nothing about a device. */
+	return b->node ? 0 : hold_lock(rt, b, mnt, stage_path(rt, name), err);
 }
 
 static int attach_in_root(struct runtime *rt, const struct bind *b, int mnt, int root,
@@ -114,9 +118,11 @@ int attach_binds(struct runtime *rt, int root, struct err *err)
 {
 	/* Judged before any entry is taken out: a bind on a bind is not on the lower runtime's. */
 	bool *covered = arena_must(arena_array(&rt->arena, rt->nbinds + 1, sizeof(*covered)));
+	struct target_covers covers;
 
+	target_find_covers(rt, root, &covers);
 	for (size_t i = 0; i < rt->nbinds; i++)
-		covered[i] = target_covered(rt, rt->binds[i].mount);
+		covered[i] = target_covered(rt, root, &covers, rt->binds[i].mount);
 	for (size_t i = 0; i < rt->nbinds; i++) {
 		struct bind *b = &rt->binds[i];
 		CLEANUP_FD int mnt = -EBADF;

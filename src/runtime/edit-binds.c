@@ -155,9 +155,9 @@ static int clone_source(struct runtime *rt, struct bind *b, int fd, const struct
 	char fs[32];
 	int r;
 
-	attr.propagation = o->propagation && strstr(o->propagation, "slave")	? MS_SLAVE
-			   : o->propagation && strstr(o->propagation, "shared") ? MS_SLAVE
-										: MS_PRIVATE;
+	b->follows = o->propagation &&
+		     (strstr(o->propagation, "slave") || strstr(o->propagation, "shared"));
+	attr.propagation = b->follows ? MS_SLAVE : MS_PRIVATE;
 	b->mnt = mnt_clone(fd, o->recursive);
 	if (b->mnt < 0)
 		return err_errno(err, b->mnt, "can't mount %s: open_tree", b->asked);

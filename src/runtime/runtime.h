@@ -39,6 +39,7 @@ struct bind {
 	const char *asked;     /* source as the spec had it, for messages */
 	int mnt;	       /* detached, ID-mapped, with its attributes; -EBADF once attached */
 	bool dir;	       /* a directory, else a file, socket or device node */
+	bool follows;	       /* a slave: mounts that the host makes in the source come in */
 	struct layers *layers; /* instead of mnt: an overlay to be put together again, of which … */
 	const char *part;      /* … this part is mounted: "/", or a path below it */
 	uint64_t attr;	       /* MOUNT_ATTR_* for it */

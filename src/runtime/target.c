@@ -16,6 +16,8 @@
 #include "oci/spec.h"
 #include "runtime/runtime.h"
 
+#define LINKS_MAX 40 /* as many as the kernel follows */
+
 /* Cuts "/a/b" into "/a" and returns "b"; NULL when there is nothing to cut. */
 static const char *cut_last(char *path)
 {
@@ -73,6 +75,61 @@ static int make_file(int root, const char *path)
 	return at_open_in_root(root, path, O_PATH, 0);
 }
 
+/* The path of fd, which is in the root, and more after it; NULL when that is unknown. */
+static const char *path_in_root(struct runtime *rt, int root, int fd, const char *rest)
+{
+	char path[PATH_MAX];
+	char top[PATH_MAX];
+
+	if (at_path_of(fd, path, sizeof(path)) < 0 || at_path_of(root, top, sizeof(top)) < 0 ||
+	    strncmp(path, top, strlen(top)) != 0)
+		return NULL;
+	return arena_must(arena_printf(&rt->arena, "%s%s", path + strlen(top), rest));
+}
+
+/* `head` and `rest` with what a symlink `head` says in its place; NULL when it is none. */
+static const char *follow(struct runtime *rt, int root, const char *head, const char *rest)
+{
+	CLEANUP_FD int link = at_open_in_root(root, head, O_PATH | O_NOFOLLOW, 0);
+	const char *slash = strrchr(head, '/');
+	char to[PATH_MAX];
+	ssize_t n = link < 0 ? -1 : readlinkat(link, "", to, sizeof(to));
+
+	if (n <= 0 || (size_t)n >= sizeof(to))
+		return NULL;
+	to[n] = '\0';
+	if (to[0] == '/' || !slash)
+		return arena_must(arena_printf(&rt->arena, "%s%s", to, rest));
+	return arena_must(
+		arena_printf(&rt->arena, "%.*s/%s%s", (int)(slash - head), head, to, rest));
+}
+
+/* Where `dest` leads in the root: without symlinks as far as it is there, also those that lead to
+ * what is not there yet (/etc/resolv.conf of systems with systemd-resolved). */
+static const char *real_path(struct runtime *rt, int root, const char *dest)
+{
+	const char *path = dest;
+	char head[PATH_MAX];
+
+	for (int links = 0; path && links < LINKS_MAX && strlen(path) < sizeof(head); links++) {
+		const char *to = NULL;
+
+		memcpy(head, path, strlen(path) + 1);
+		do {
+			const char *rest = path + strlen(head);
+			CLEANUP_FD int fd = at_open_in_root(root, head[0] ? head : "/", O_PATH, 0);
+
+			if (fd >= 0) {
+				to = path_in_root(rt, root, fd, rest);
+				return to ? to : dest;
+			}
+			to = follow(rt, root, head, rest);
+		} while (!to && cut_last(head));
+		path = to;
+	}
+	return dest;
+}
+
 int target_open(struct runtime *rt, int root, const char *dest, bool dir)
 {
 	int fd = at_open_in_root(root, dest, O_PATH | (dir ? O_DIRECTORY : 0), 0);
@@ -81,6 +138,7 @@ int target_open(struct runtime *rt, int root, const char *dest, bool dir)
 
 	if (fd != -ENOENT)
 		return fd;
+	dest = real_path(rt, root, dest);
 	if (strlen(dest) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	token = creds_fs_begin(rt->base);
@@ -113,31 +171,47 @@ static bool lies_on(const char *dest, const char *other)
 	return n > 1 && strncmp(dest, other, n) == 0 && (dest[n] == '/' || dest[n] == '\0');
 }
 
-bool target_covered(const struct runtime *rt, const struct json *mount)
+void target_find_covers(struct runtime *rt, int root, struct target_covers *ret)
 {
-	const char *dest = json_get_str(mount, "destination");
+	size_t n = oci_mount_count(rt->spec);
 
-	for (size_t i = 0; i < oci_mount_count(rt->spec); i++) {
+	*ret = (struct target_covers){ .n = 0 };
+	ret->c = arena_must(arena_array(&rt->arena, n + 1, sizeof(*ret->c)));
+	for (size_t i = 0; i < n; i++) {
 		const struct json *m = oci_mount_get(rt->spec, i);
-		const char *other = json_get_str(m, "destination");
+		const char *dest = json_get_str(m, "destination");
 
-		if (m != mount && other && !bind_of(rt, m) && lies_on(dest, other))
-			return true;
+		if (dest && !bind_of(rt, m))
+			ret->c[ret->n++] =
+				(struct target_cover){ .mount = m,
+						       .path = real_path(rt, root, dest) };
 	}
+}
+
+bool target_covered(struct runtime *rt, int root, const struct target_covers *covers,
+		    const struct json *mount)
+{
+	const char *path = real_path(rt, root, json_get_str(mount, "destination"));
+
+	for (size_t i = 0; i < covers->n; i++)
+		if (covers->c[i].mount != mount && lies_on(path, covers->c[i].path))
+			return true;
 	return false;
 }
 
 int target_lock_root(struct runtime *rt, int root, struct err *err)
 {
 	struct mnt_attr attr = { .userns = -EBADF, .set = MOUNT_ATTR_RDONLY };
+	struct target_covers covers;
 	int r;
 
+	target_find_covers(rt, root, &covers);
 	for (size_t i = 0; i < oci_mount_count(rt->spec); i++) {
 		const struct json *m = oci_mount_get(rt->spec, i);
 		const char *dest = json_get_str(m, "destination");
 		CLEANUP_FD int fd = -EBADF;
 
-		if (!dest || target_covered(rt, m))
+		if (!dest || target_covered(rt, root, &covers, m))
 			continue;
 		fd = target_open(rt, root, dest, true);
 		if (fd < 0)

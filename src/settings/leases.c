@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -17,6 +18,7 @@
 #define TABLE_MAGIC 0x326c6267u /* "gbl2" */
 #define RECORDS_MAX 8192u
 #define RECLAIM_AT 1024u  /* live-looking records before the first look at /proc */
+#define ADOPT_STEPS 500	  /* of 10 ms: how long a start of another version is waited for */
 #define LOCK_TABLE 0	  /* byte locked while the table is changed */
 #define LOCK_RECORDS 4096 /* byte LOCK_RECORDS + index is locked while a container is made */
 
@@ -43,8 +45,9 @@ _Static_assert(sizeof(struct header) == 128 && sizeof(struct record) == 128,
 
 struct table {
 	int fd;
+	bool foreign; /* another version of gabion wrote it: what it says is unknown */
 	struct header h;
-	struct record *r; /* h.records of them, room for one more */
+	struct record *r; /* h.records of them, room for RECORDS_MAX */
 };
 
 static off_t record_at(uint32_t index)
@@ -52,15 +55,24 @@ static off_t record_at(uint32_t index)
 	return (off_t)sizeof(struct header) + (off_t)index * (off_t)sizeof(struct record);
 }
 
-static int lock_byte(int fd, int cmd, short type, off_t at)
+#define LOCK_BUSY 1 /* somebody else has it */
+
+static int lock_bytes(int fd, int cmd, short type, off_t at, off_t n)
 {
-	struct flock l = { .l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+	struct flock l = { .l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = n };
 
 	while (fcntl(fd, cmd, &l) < 0) {
+		if (errno == EAGAIN || errno == EACCES)
+			return LOCK_BUSY;
 		if (errno != EINTR)
 			return -errno;
 	}
-	return cmd == F_OFD_GETLK ? l.l_type != F_UNLCK : 0;
+	return cmd == F_OFD_GETLK && l.l_type != F_UNLCK ? LOCK_BUSY : 0;
+}
+
+static int lock_byte(int fd, int cmd, short type, off_t at)
+{
+	return lock_bytes(fd, cmd, type, at, 1);
 }
 
 static int read_boot_id(char ret[40])
@@ -114,10 +126,11 @@ static int table_read(struct table *t)
 	n = pread(t->fd, &t->h, sizeof(t->h), 0);
 	if (n < 0)
 		return -errno;
-	if ((size_t)n != sizeof(t->h) || t->h.magic != TABLE_MAGIC || t->h.records > RECORDS_MAX ||
-	    memcmp(t->h.boot, boot, sizeof(boot)) != 0)
+	t->foreign = n > 0 && ((size_t)n != sizeof(t->h) || t->h.magic != TABLE_MAGIC ||
+			       t->h.records > RECORDS_MAX);
+	if (n == 0 || t->foreign || memcmp(t->h.boot, boot, sizeof(boot)) != 0)
 		table_reset(t, boot);
-	t->r = calloc(t->h.records + 1, sizeof(*t->r));
+	t->r = calloc(RECORDS_MAX, sizeof(*t->r)); /* memory is what is touched of it */
 	if (!t->r)
 		return -ENOMEM;
 	want = t->h.records * sizeof(*t->r);
@@ -140,8 +153,11 @@ static int table_open(const char *dir, int flags, struct table *t, struct err *e
 			return err_errno(err, r, "folder of id leases %s", dir);
 	}
 	(void)snprintf(path, sizeof(path), "%s/table", dir);
-	t->fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0644);
+	t->fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (t->fd < 0)
+		return err_errno(err, -errno, "id leases %s", path);
+	/* Who may read it can lock it, and hold up every start. */
+	if ((flags & O_CREAT) && fchmod(t->fd, 0600) < 0)
 		return err_errno(err, -errno, "id leases %s", path);
 	return 0;
 }
@@ -155,18 +171,18 @@ static int write_at(int fd, const void *p, size_t n, off_t at)
 	return (size_t)w == n ? 0 : -ENOSPC;
 }
 
-/* The first outer id of a process, NO_ID for a process that is gone, or -errno: a process that
- * cannot be looked at may be using any range. */
-#define NO_ID INT64_MAX
+/* The ids of the host that a process has, those of the first line of its map; 0, or NO_IDS for one
+ * that is gone, or -errno: a process that cannot be looked at may be using any range. */
+#define NO_IDS 1
 
-static int64_t outer_id(int proc, const char *pid)
+static int outer_ids(int proc, const char *pid, struct range *ret)
 {
 	char path[NAME_MAX + sizeof("/uid_map")];
 	char text[64];
 	CLEANUP_FD int fd = -EBADF;
 	struct slice rest;
 	struct slice word;
-	uint32_t v[2];
+	uint32_t v[3];
 	size_t got = 0;
 	ssize_t n;
 
@@ -174,22 +190,56 @@ static int64_t outer_id(int proc, const char *pid)
 	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -errno : fd_read_full(fd, text, sizeof(text));
 	if (n < 0)
-		return n == -ENOENT || n == -ESRCH ? NO_ID : n;
+		return n == -ENOENT || n == -ESRCH ? NO_IDS : (int)n;
 	if (n == 0) /* a user namespace without a map: it has no ids */
-		return NO_ID;
+		return NO_IDS;
 	rest = (struct slice){ text, slice_find((struct slice){ text, (size_t)n }, '\n') };
-	while (got < 2 && slice_split(&rest, ' ', &word)) {
+	while (got < 3 && slice_split(&rest, ' ', &word)) {
 		if (word.n > 0 && num_parse_u32(word, &v[got++]) < 0)
 			return -EUCLEAN;
 	}
-	return got == 2 ? (int64_t)v[1] : -EUCLEAN;
+	if (got < 3)
+		return -EUCLEAN;
+	*ret = (struct range){ .start = v[1], .count = v[2] };
+	return 0;
 }
 
-static void mark_live(const struct table *t, bool *live, int64_t id)
+/* Calls fn with the ids of every process; what it returns ends it. */
+static int each_process(int (*fn)(const struct range *ids, void *data), void *data)
 {
-	for (uint32_t i = 0; i < t->h.records; i++)
-		if (id >= t->r[i].base && id < (int64_t)t->r[i].base + t->r[i].size)
-			live[i] = true;
+	CLEANUP_DIR DIR *proc = opendir("/proc");
+	struct dirent *e;
+
+	if (!proc)
+		return -errno;
+	while ((e = readdir(proc))) {
+		struct range ids;
+		int r = isdigit((unsigned char)e->d_name[0])
+				? outer_ids(dirfd(proc), e->d_name, &ids)
+				: NO_IDS;
+
+		if (r == 0)
+			r = fn(&ids, data);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+struct marks {
+	const struct table *t;
+	bool *live;
+};
+
+static int mark_live(const struct range *ids, void *data)
+{
+	const struct marks *m = data;
+
+	for (uint32_t i = 0; i < m->t->h.records; i++)
+		if (ids->start >= m->t->r[i].base &&
+		    ids->start < (uint64_t)m->t->r[i].base + m->t->r[i].size)
+			m->live[i] = true;
+	return 0;
 }
 
 /* Frees every record that nobody is making and no process uses. The locks are looked at first: a
@@ -197,8 +247,7 @@ static void mark_live(const struct table *t, bool *live, int64_t id)
 static int reclaim(struct table *t)
 {
 	CLEANUP_FREE bool *live = calloc(t->h.records + 1, sizeof(*live));
-	CLEANUP_DIR DIR *proc = NULL;
-	struct dirent *e;
+	struct marks marks = { .t = t, .live = live };
 	int r;
 
 	if (!live)
@@ -209,19 +258,11 @@ static int reclaim(struct table *t)
 		r = t->r[i].size ? lock_byte(t->fd, F_OFD_GETLK, F_WRLCK, LOCK_RECORDS + i) : 0;
 		if (r < 0)
 			return r;
-		live[i] = r > 0;
+		live[i] = r == LOCK_BUSY;
 	}
-	proc = opendir("/proc");
-	if (!proc)
-		return -errno;
-	while ((e = readdir(proc))) {
-		int64_t id = isdigit((unsigned char)e->d_name[0]) ? outer_id(dirfd(proc), e->d_name)
-								  : NO_ID;
-
-		if (id < 0)
-			return (int)id;
-		mark_live(t, live, id);
-	}
+	r = each_process(mark_live, &marks);
+	if (r < 0)
+		return r;
 	t->h.used = 0;
 	for (uint32_t i = 0; i < t->h.records; i++) {
 		if (t->r[i].size && !live[i]) {
@@ -280,13 +321,83 @@ static bool find_free(const struct table *t, const struct ranges *pool, const st
 	return false;
 }
 
-static uint32_t free_record(const struct table *t)
+/* Puts a record in a place at or behind the end. Those between may hold what another version wrote.
+ */
+static int put_record(struct table *t, const struct record *rec, uint32_t at)
 {
-	if (t->h.used < t->h.records)
-		for (uint32_t i = 0; i < t->h.records; i++)
-			if (t->r[i].size == 0)
-				return i;
-	return t->h.records;
+	int r = 0;
+
+	for (uint32_t i = t->h.records; r == 0 && i < at; i++)
+		r = write_at(t->fd, &t->r[i], sizeof(t->r[i]), record_at(i));
+	if (r == 0)
+		r = write_at(t->fd, rec, sizeof(*rec), record_at(at));
+	if (r < 0)
+		return r;
+	t->r[at] = *rec;
+	t->h.records = MAX(t->h.records, at + 1);
+	t->h.used++;
+	return 0;
+}
+
+/* A free record whose lock is ours now. A byte can be locked though its record is free, by whoever
+ * inherited the descriptor of a lease that was given back, or by another version: then the next
+ * one. LOCK_BUSY when there is none. */
+static int lock_free_record(const struct table *t, uint32_t *ret)
+{
+	for (uint32_t i = t->h.used < t->h.records ? 0 : t->h.records; i < RECORDS_MAX; i++) {
+		int r = t->r[i].size ? LOCK_BUSY
+				     : lock_byte(t->fd, F_OFD_SETLK, F_WRLCK, LOCK_RECORDS + i);
+
+		if (r == LOCK_BUSY)
+			continue;
+		*ret = i;
+		return r;
+	}
+	return LOCK_BUSY;
+}
+
+struct adoption {
+	struct table *t;
+	const struct ranges *pool;
+};
+
+static int adopt_one(const struct range *ids, void *data)
+{
+	struct adoption *a = data;
+	struct table *t = a->t;
+	struct record rec = { .base = ids->start, .size = ids->count, .id = "another version's" };
+	uint64_t end;
+
+	if (ids->count > INT32_MAX || !ranges_hit(a->pool, ids->start, ids->count, &end))
+		return 0;
+	for (uint32_t i = 0; i < t->h.records; i++)
+		if (t->r[i].base <= ids->start &&
+		    (uint64_t)ids->start + ids->count <= (uint64_t)t->r[i].base + t->r[i].size)
+			return 0;
+	return t->h.records < RECORDS_MAX ? put_record(t, &rec, t->h.records) : -ENOSPC;
+}
+
+/*
+ * The table was written by another version: no word of it can be relied on, but its containers run.
+ * Whose process has ids of the pool gets a record. One that is only being started has no process
+ * yet, and shows by the lock that all versions hold meanwhile: that is waited for, with an end,
+ * since whoever holds it for long has its processes.
+ */
+static int adopt(struct table *t, const struct ranges *pool)
+{
+	static const struct timespec step = { .tv_nsec = 10000000 };
+	struct adoption a = { .t = t, .pool = pool };
+
+	for (int i = 0; i < ADOPT_STEPS; i++) {
+		int r = lock_bytes(t->fd, F_OFD_GETLK, F_WRLCK, LOCK_RECORDS, RECORDS_MAX);
+
+		if (r < 0)
+			return r;
+		if (r == 0)
+			break;
+		(void)nanosleep(&step, NULL);
+	}
+	return each_process(adopt_one, &a);
 }
 
 static int used_up(const struct table *t, const struct ranges *pool, uint32_t size, struct err *err)
@@ -313,6 +424,8 @@ static int take_locked(struct table *t, const struct ranges *pool, const struct 
 	int r;
 
 	r = table_read(t);
+	if (r == 0 && t->foreign)
+		r = adopt(t, pool);
 	if (r == 0 && t->h.used >= t->h.reclaim)
 		r = reclaim(t);
 	if (r == 0 && !find_free(t, pool, taken, size, &base)) {
@@ -322,17 +435,17 @@ static int take_locked(struct table *t, const struct ranges *pool, const struct 
 	}
 	if (r < 0)
 		return err_errno(err, r, "id leases");
-	i = free_record(t);
-	if (i >= RECORDS_MAX)
+	if (t->h.used >= RECORDS_MAX)
 		return used_up(t, pool, size, err);
 	rec.base = (uint32_t)base;
 	(void)snprintf(rec.id, sizeof(rec.id), "%s", id);
-	r = lock_byte(t->fd, F_OFD_SETLK, F_WRLCK, LOCK_RECORDS + i);
+	r = lock_free_record(t, &i);
+	if (r == LOCK_BUSY)
+		return err_set(err, -EBUSY,
+			       "id leases: every free record is locked by other processes (lslocks "
+			       "shows by which)");
 	if (r == 0)
-		r = write_at(t->fd, &rec, sizeof(rec), record_at(i));
-	if (i == t->h.records)
-		t->h.records++;
-	t->h.used++;
+		r = put_record(t, &rec, i);
 	t->h.next = base + size;
 	if (r == 0)
 		r = write_at(t->fd, &t->h, sizeof(t->h), 0);
@@ -379,6 +492,8 @@ void lease_drop(struct lease *l)
 		if (write_at(t.fd, &empty, sizeof(empty), record_at(l->index)) == 0)
 			(void)write_at(t.fd, &t.h, sizeof(t.h), 0);
 	}
+	/* Not by its end: a child may have inherited the descriptor. */
+	(void)lock_byte(t.fd, F_OFD_SETLK, F_UNLCK, LOCK_TABLE);
 	table_done(&t);
 	l->fd = -EBADF;
 }

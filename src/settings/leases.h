@@ -13,6 +13,11 @@
  * until records have piled up or the range is used up; then one pass over /proc frees all dead
  * ones. So a start costs the same however many containers run, a range is handed out again as late
  * as can be, and there is nothing to release: a crash leaves no lease behind.
+ *
+ * A free record whose byte is locked all the same (by whoever inherited a lease that was given
+ * back) is stepped over. A table that another version of gabion wrote says nothing: whose process
+ * has ids of the pool gets a record, after the starts that are under way. Only root may open the
+ * table, since who can read it can lock it.
  */
 #pragma once
 

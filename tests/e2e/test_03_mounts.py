@@ -207,6 +207,86 @@ def test_read_only_and_writable_views_of_one_volume(instance):
     assert c.exec("/probe", "remount", "/ro").out != "OK"
 
 
+# Where only the lower runtime can put a bind, because it makes what the place lies on: a tmpfs, /dev, /proc, /sys.
+# Such a bind can be moved and unmounted (what it covers is the container's own), but never written through.
+COVERED = {
+    "tmpfs": (["--tmpfs", "/data"], "/data/sub"),
+    "a tmpfs on a tmpfs": (["--tmpfs", "/data", "--tmpfs", "/data/sub"], "/data/sub/deep/er"),
+    "/run": (["--tmpfs", "/run"], "/run/secrets/x"),
+    "/run by its other name": (["--tmpfs", "/run"], "/var/run/secrets/x"),
+    "/dev": ([], "/dev/foo"),
+    "/dev/shm": ([], "/dev/shm/x"),
+    "a shared /dev/shm": (["--ipc", "shareable"], "/dev/shm/x"),
+    "/sys": ([], "/sys/module"),
+}
+
+
+def covered_probes(path):
+    """Every way known to write through a read-only mount, also where it was moved to."""
+    def tries(where):
+        return [p for p in locked_probes(where) if "umount" not in p and "move" not in p]
+
+    return [*tries(path), ["move", path, "/mnt"], ["write", "/mnt"], *tries("/mnt")]
+
+
+@pytest.fixture
+def with_var_run(instance):
+    """The image probe with /var/run as distributions have it."""
+    c = instance.create(image="probe", cmd="ln -s /run /var/run")
+    instance.docker("start", "-a", c.id)
+    instance.docker("commit", c.id, "probe-with-run")
+    c.remove()
+    yield "probe-with-run"
+    instance.docker("rmi", "-f", "probe-with-run")
+
+
+@pytest.mark.parametrize("rights", [["--privileged"], ADMIN], ids=["privileged", "SYS_ADMIN"])
+@pytest.mark.parametrize("place", COVERED)
+def test_read_only_mount_on_what_the_container_gets_is_locked(instance, folder, with_var_run, place, rights):
+    options, path = COVERED[place]
+    os.mkdir(f"{folder}/part")
+    write(f"{folder}/file", "")
+    c = instance.start(*options, "-v", f"{folder}:{path}:ro", *rights, image=with_var_run)
+    assert sorted(c.exec("ls", path).lines) == ["file", "part"]
+    found = run_probes(c, covered_probes(path))
+    assert [f for f in found if f[1] == "OK" and not f[0].startswith("move")] == []
+    assert sorted(tree(folder)) == ["file", "part"]
+
+
+def test_read_only_file_on_proc_is_locked(instance, folder):
+    write(f"{folder}/file", "as it was")
+    c = instance.start("-v", f"{folder}/file:/proc/uptime:ro", "--privileged", image="probe")
+    assert c.exec("cat", "/proc/uptime").out == "as it was"
+    c.exec("touch", "/target")
+    found = run_probes(c, [["write", "/proc/uptime"], ["remount", "/proc/uptime"], ["setattr", "/proc/uptime"],
+                           ["bind", "/proc/uptime", "/target"], ["clone", "/proc/uptime", "/target"]])
+    assert [f for f in found if f[1] == "OK"] == []
+    assert read(f"{folder}/file") == "as it was"
+
+
+def test_a_tmpfs_with_a_bind_on_it_is_the_containers_own(same, folder):
+    """Its root writes to it and remounts it as it could before."""
+    write(f"{folder}/f", "x\n")
+
+    def go(engine):
+        c = engine.start("--tmpfs", "/t:size=4m,exec", "-v", f"{folder}:/t/b:ro", "-v", "data:/t/w", *ADMIN)
+        return c.exec("sh", "-c", "cp /bin/busybox /t/busybox && /t/busybox true && cat /t/b/f && touch /t/w/f && "
+                      "mount -o remount,size=8m t /t && df -m /t | tail -1 | awk '{print $2}' && "
+                      "mount -o remount,ro t /t && ! touch /t/x 2>/dev/null && mount -o remount,rw t /t && touch /t/x && "
+                      "mount -o remount,noexec t /t && ! /t/busybox true 2>/dev/null && ls /t").lines
+
+    assert same(go) == ["x", "8", "b", "busybox", "w", "x"]
+
+
+def test_nested_mounts_of_a_source_on_a_tmpfs(instance, folder):
+    """The whole tree of a source comes with it, and read-only means all of it."""
+    os.mkdir(f"{folder}/below")
+    with mount_where([instance.dockerd()], "-t", "tmpfs", "-o", "mode=777", "tmpfs", f"{folder}/below"):
+        write(f"/proc/{instance.dockerd()}/root{folder}/below/f", "deep")
+        c = instance.start("--tmpfs", "/t", "-v", f"{folder}:/t/b:ro", "--privileged", image="probe")
+        assert c.exec("cat", "/t/b/below/f").out == "deep"
+
+
 # ── binds of root ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -253,6 +333,25 @@ def test_bind_over_a_path_of_the_image(same, folder):
     write(f"{folder}/f", "x")
     same(lambda e: e.run("-v", f"{folder}:/etc/new/deep/folder", "-v", f"{folder}/f:/home/dev/file", image="probe",
                          cmd="ls /etc/new/deep/folder; cat /home/dev/file").lines)
+
+
+@pytest.mark.parametrize("options", [[], ["--tmpfs", "/run"], ["--read-only"]], ids=" ".join)
+def test_bind_over_links_of_the_image(same, folder, options):
+    """/var/run is a link in most images; some lead nowhere before the container runs."""
+    os.mkdir(f"{folder}/image")
+    support.run("tar", "-C", f"{folder}/image", "-xf", f"{support.CACHE}/images/probe.tar")
+    os.rmdir(f"{folder}/image/run")
+    os.symlink("../run/deep/er/config", f"{folder}/image/etc/config")
+    os.symlink("/run", f"{folder}/image/var/run")
+    os.mkdir(f"{folder}/b")
+    write(f"{folder}/b/f", "x\n")
+
+    def go(engine):
+        engine.image_from(f"{folder}/image", "links", "CMD sh")
+        return engine.run(*options, "-v", f"{folder}/b:/var/run/x/y:ro", "-v", f"{folder}/b/f:/etc/config", image="links",
+                          cmd="cat /run/x/y/f /etc/config; readlink /etc/config; find /run | sort; ! touch /run/x/y/f 2>&1").lines
+
+    assert same(go)[:3] == ["x", "x", "../run/deep/er/config"]
 
 
 def test_binds_inside_binds(same, folder):
@@ -733,3 +832,57 @@ def test_read_only_of_a_bundle_is_locked(box_of, folder, options):
     done = box.run(box.bundle("/probe write /b -- remount /b -- setattr /b -- bind /b /mnt -- umount /b", edit=edit), check=False)
     assert "OK" not in done.lines, done
     assert os.listdir(folder) == []
+
+
+LOWERS = ["/usr/bin/crun", "/usr/sbin/runc"]
+
+
+def with_admin(*edits):
+    def edit(spec):
+        for e in edits:
+            e(spec)
+        caps = spec["process"]["capabilities"]
+        for kind in caps:
+            caps[kind] = caps[kind] + ["CAP_SYS_ADMIN"]
+    return edit
+
+
+def add_tmpfs(target):
+    def edit(spec):
+        spec["mounts"].append({"destination": target, "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]})
+    return edit
+
+
+@pytest.mark.parametrize("lower", LOWERS, ids=os.path.basename)
+def test_read_only_is_locked_whatever_the_lower_runtime(box_of, folder, lower):
+    box = box_of({"bindsWithoutRecord": "root", "lowerRuntime": lower})
+    os.mkdir(f"{folder}/part")
+    for path, *edits in (["/b"], ["/dev/foo"], ["/dev/shm/foo"], ["/t/b", add_tmpfs("/t")],
+                         ["/t/b", add_tmpfs("/t"), lambda spec: spec["linux"].update(rootfsPropagation="rprivate")]):
+        for options in (["rbind", "ro"], ["bind", "ro"]):
+            probes = [" ".join(p) for p in locked_probes(path) if "umount" not in p and "move" not in p]
+            made = box.bundle(f"ls {path}; /probe " + " -- ".join(probes), edit=with_admin(*edits, add_bind(folder, path, options)))
+            done = box.run(made, check=False)
+            assert done.lines[0] == "part" and len(done.lines) == len(probes) + 1 and "OK" not in done.lines, (path, options, done)
+            assert os.listdir(folder) == ["part"]
+
+
+@pytest.mark.parametrize("options,propagation", [(["rbind", "ro", "rslave"], None), (["rbind", "ro"], "rslave"), (["rbind"], "rslave")],
+                         ids=["follows", "another follows", "a read-only mount in it"])
+def test_read_only_that_cannot_be_locked_is_refused(box_of, folder, options, propagation):
+    """What is to follow mounts of the host, or is beside something that is, cannot be locked on a tmpfs."""
+    box = box_of({"bindsWithoutRecord": "root"})
+    os.mkdir(f"{folder}/below")
+
+    def propagate(spec):
+        if propagation:
+            spec["linux"]["rootfsPropagation"] = propagation
+
+    edits = [add_tmpfs("/t"), propagate]
+    with mount_where([box.holder.pid], "-t", "tmpfs", "-o", "ro" if options == ["rbind"] else "rw", "tmpfs", f"{folder}/below"):
+        done = box.run(box.bundle("ls /t/b", edit=with_admin(*edits, add_bind(folder, "/t/b", options))), check=False)
+        assert done.rc != 0 and "below" not in done.out, done
+        assert folder in done.err and "/t/b" in done.err and "read-only" in done.err, done
+    writable = [o for o in options if o != "ro"]
+    assert box.run(box.bundle("ls /t/b", edit=with_admin(*edits, add_bind(folder, "/t/b", writable)))).out == "below"
+    assert box.run(box.bundle("ls /b", edit=with_admin(*edits, add_bind(folder, "/b", options)))).out == "below"

@@ -102,6 +102,30 @@ static void locked_when_bound_again(void)
 	as_container(BASE, bind_within_body);
 }
 
+/* Nobody can clone an unbindable mount, so no unlocked copy of it gets into the container's
+ * namespace. There, once private (6.1 still keeps the namespace's copy unbindable), it can be
+ * bound, and what is bound is locked. */
+static void unbindable_body(void)
+{
+	if (!kernel_is(6, 2))
+		CHECK_ERR(mount("vol", "at", NULL, MS_BIND | MS_REC, NULL), EINVAL);
+	CHECK_OK(mount(NULL, "vol", NULL, MS_REC | MS_PRIVATE, NULL));
+	bind_within_body();
+	CHECK_OK(umount2("at", 0));
+	CHECK_ERR(write_file("vol/file", "new"), EROFS);
+}
+
+static void unbindable(void)
+{
+	make_volume();
+	CHECK_OK(mount(NULL, "vol", NULL, MS_UNBINDABLE, NULL));
+	CHECK_ERR(open_tree(AT_FDCWD, "vol", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), EINVAL);
+	CHECK_ERR(open_tree(AT_FDCWD, "vol", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE),
+		  EINVAL);
+	CHECK_ERR(mount("vol", "at", NULL, MS_BIND | MS_REC, NULL), EINVAL);
+	as_container(BASE, unbindable_body);
+}
+
 /* The price: a tree with a locked mount in it cannot be bound without that mount. */
 static void locked_children_body(void)
 {
@@ -155,6 +179,7 @@ static void writable(void)
 TEST(locked)
 TEST(locked_further_down)
 TEST(locked_when_bound_again)
+TEST(unbindable)
 TEST(locked_children)
 TEST(own_mounts)
 TEST(writable)
@@ -163,6 +188,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_locked),
 	cmocka_unit_test(test_locked_further_down),
 	cmocka_unit_test(test_locked_when_bound_again),
+	cmocka_unit_test(test_unbindable),
 	cmocka_unit_test(test_locked_children),
 	cmocka_unit_test(test_own_mounts),
 	cmocka_unit_test(test_writable),

@@ -63,6 +63,18 @@ bind_of_user() {
 }
 t "root's bind makes root's files" bind_of_user
 
+mkdir -p /var/tmp/locked && touch /var/tmp/locked/there
+locked_on() { # PLACE OPTION…: a bind that the lower runtime puts in its place
+	place=$1
+	shift
+	docker run --rm --privileged "$@" -v "/var/tmp/locked:$place:ro" test sh -c \
+		"[ -e $place/there ] && ! mount -o remount,bind,rw x $place && ! touch $place/made" &&
+		[ "$(ls /var/tmp/locked)" = there ]
+}
+t "a read-only bind is locked" locked_on /b
+t "a read-only bind on a tmpfs is locked" locked_on /t/b --tmpfs /t
+t "a read-only bind on /dev is locked" locked_on /dev/b
+
 # kill -9 of each part: the container goes on.
 base=$(map_of stays 2)
 for program in gabion-gate dockerd containerd gabiond; do
