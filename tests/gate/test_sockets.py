@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine's socket in containers: real engine, real registry (also docker.io's mirror), real docker CLI."""
+
+import json
+import os
+import sys
+
+import pytest
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+
+import registry as registries  # noqa: E402
+import support  # noqa: E402
+
+SOCKET = "/var/run/docker.sock:/var/run/docker.sock"
+DENIED = ('enhanced container isolation: docker socket mount denied for container with image "docker.io/library/%s"; image '
+          'is not in the allowed list; if you wish to allow it, configure the docker socket image list in the Docker '
+          'Desktop settings.')
+BLOCKED = ('enhanced container isolation: docker command "%s" is blocked; if you wish to allow it, configure the docker '
+           'socket command list in the Docker Desktop settings or admin-settings.')
+
+
+def settings(images=(), commands=(), kind="deny", **more):
+    return {"configurationFileVersion": 2, "enhancedContainerIsolation": {
+        "locked": True, "value": True, "dockerSocketMount": {
+            "imageList": {"images": list(images), **more},
+            "commandList": {"type": kind, "commands": list(commands)}}}}
+
+
+def write_settings(folder, document):
+    os.makedirs(f"{folder}/etc", exist_ok=True)
+    support.write(f"{folder}/etc/.new", json.dumps(document))
+    os.rename(f"{folder}/etc/.new", f"{folder}/etc/admin-settings.json")
+
+
+@pytest.fixture(scope="module")
+def cage():
+    """An engine with a registry beside it, which has docker:cli, and the local image pulled from there."""
+    if os.geteuid() != 0:
+        pytest.skip("not root: no engine can be started")
+    engine = support.GabionInstance("--registry-mirror", f"http://127.0.0.1:{registries.PORT}",
+                                    prepare=lambda d: write_settings(d, settings(["docker:cli"], ["push"])))
+    engine.settings = settings(["docker:cli"], ["push"])
+    try:
+        engine.registry = registries.Registry(engine.dockerd())
+        try:
+            engine.need("alpine", "docker")
+            engine.docker("tag", "docker", "docker:cli")
+            engine.digest = registries.push(engine, engine.registry, "docker", "docker", "cli")
+            engine.docker("rmi", "docker:cli", "docker:latest")
+            engine.docker("pull", "docker:cli")
+            engine.loaded.add("docker:cli")  # it is there, and from the registry
+            yield engine
+            engine.sweep()
+        finally:
+            engine.registry.close()
+    finally:
+        engine.down()
+        engine.remove_folder()
+
+
+@pytest.fixture
+def policy(cage):
+    """Puts settings in force."""
+
+    def put(*args, **how):
+        document = settings(*args, **how)
+        if document == cage.settings:
+            return
+        before = generation(cage)
+        write_settings(cage.dir, document)
+        support.wait_until(lambda: generation(cage) != before, 10, "a new policy")
+        cage.settings = document
+
+    put(["docker:cli"], ["push"])
+    yield put
+    cage.sweep()
+
+
+def generation(cage):
+    return json.loads(support.read(f"{cage.dir}/run/policy.json"))["generation"]
+
+
+def run(cage, *cmd, image="docker:cli", args=("-v", SOCKET), **how):
+    return cage.docker("run", "--rm", *args, image, *cmd, **how)
+
+
+def test_an_image_outside_of_the_list(cage, policy):
+    for args in (("-v", SOCKET), ("-v", "/run/docker.sock:/x:ro"), ("--mount", "type=bind,src=/var/run/docker.sock,dst=/x")):
+        done = run(cage, "true", image="alpine", args=args, check=False)
+        assert done.rc == 125 and DENIED % "alpine" in done.err, args
+    assert not cage.docker("ps", "-aq").out
+
+
+def test_a_listed_image(cage, policy):
+    done = run(cage, "sh", "-c", "docker ps -q --no-trunc; docker version -f '{{.Server.Version}}'; cat /etc/hostname")
+    ident, version, name = done.lines
+    assert ident.startswith(name) and version.startswith("20.10")
+
+
+def test_a_denied_command(cage, policy):
+    done = run(cage, "docker", "push", "myimage", check=False)
+    assert done.rc != 0 and BLOCKED % "/v1.41/images/myimage/push?tag=latest" in done.err
+    done = run(cage, "curl", "-s", "--unix-socket", "/var/run/docker.sock", "-XPOST",
+               "http://localhost/v1.43/images/myimage/push?tag=latest")
+    assert json.loads(done.out)["message"] == BLOCKED % "/v1.43/images/myimage/push?tag=latest"
+
+
+def test_a_retagged_image(cage, policy):
+    cage.docker("rmi", "docker:cli")
+    cage.docker("tag", "alpine", "docker:cli")
+    try:
+        done = run(cage, "true", check=False)
+        assert done.rc == 125 and DENIED % "docker" in done.err
+    finally:
+        cage.docker("rmi", "docker:cli")
+        cage.docker("pull", "docker:cli")
+    assert run(cage, "true").rc == 0
+
+
+def test_what_it_makes_is_isolated(cage, policy):
+    done = run(cage, "docker", "run", "--rm", "--privileged", "alpine", "cat", "/proc/self/uid_map")
+    assert int(done.out.split()[1]) >= 100000
+    done = run(cage, "docker", "run", "--rm", "--pid=host", "alpine", "true", check=False)
+    assert "can't share namespaces [pid] with the host" in done.err
+    done = run(cage, "docker", "run", "--rm", "-v", SOCKET, "alpine", "true", check=False)
+    assert DENIED % "alpine" in done.err
+    done = run(cage, "docker", "run", "--rm", "-v", "/etc:/x", "alpine", "true", check=False)
+    assert "restricted host mount" in done.err
+
+
+def test_a_new_policy_holds_for_what_runs(cage, policy):
+    container = cage.start("-v", SOCKET, image="docker:cli")
+    assert container.exec("docker", "ps", "-q").rc == 0
+    policy(["docker:cli"], ["ps"])
+    done = support.wait_until(lambda: not (r := container.exec("docker", "ps", "-q", check=False)).rc == 0 and r, 10)
+    assert "is blocked" in done.err
+    policy([], [])
+    done = support.wait_until(lambda: "mount denied" in (r := container.exec("docker", "images", check=False)).err and r, 10)
+    cage.docker("stop", "-t", "0", container.id)
+    done = cage.docker("start", container.id, check=False)
+    assert done.rc != 0 and "docker socket mount denied" in done.err
+
+
+def test_the_registry_moves_on(cage, policy):
+    """A container of the old image starts no more, until it is pulled again; offline the last word counts."""
+    container = cage.start("-v", SOCKET, image="docker:cli")
+    cage.docker("stop", "-t", "0", container.id)
+    cage.registry.stop()
+    try:
+        cage.docker("start", container.id)  # nobody can be asked: the last known good digests
+        cage.docker("stop", "-t", "0", container.id)
+    finally:
+        cage.registry.start()
+    assert run(cage, "true").rc == 0
+
+
+def test_a_gate_that_dies(cage, policy):
+    """The container's socket works again with the next one."""
+    container = cage.start("-v", SOCKET, image="docker:cli")
+    gate = next(pid for pid, line in support.processes_of(cage.dir).items() if "gabion-gate" in line.split(" ")[0])
+    os.kill(gate, 9)
+    support.wait_until(lambda: container.exec("docker", "ps", "-q", check=False).rc == 0, 30)
+
+
+def test_runs_again_after_the_engine(cage, policy):
+    """A restart policy starts it without anybody's request: gabion-runc decides alone."""
+    container = cage.start("-v", SOCKET, "--restart", "always", image="docker:cli")
+    cage.docker("exec", container.id, "docker", "ps", "-q")
+    os.kill(container.pid, 9)
+    support.wait_until(lambda: container.exec("docker", "ps", "-q", check=False).rc == 0, 30)
+
+
+def test_it_is_audited(cage, policy):
+    run(cage, "docker", "push", "audited", check=False)
+    lines = [json.loads(line) for line in cage.cli("events", "--json").lines]
+    deny = [line for line in lines if line["verdict"] == "deny" and "audited" in line.get("target", "")][-1]
+    grant = [line for line in lines if line["verdict"] == "grant"][-1]
+    assert deny["container"] == grant["subject"] and grant["image"] == "docker:cli"
