@@ -131,6 +131,15 @@ static void lost(struct ask *a)
 	loop_stop(&g->loop);
 }
 
+/* gabiond says something of its own. */
+static void told(struct ask *a, enum control_op op)
+{
+	struct gate *g = CONTAINER_OF(a, struct gate, ask);
+
+	if (op == CONTROL_POLICY)
+		rules_load(&g->rules);
+}
+
 /* A path that is too long for a socket address is reached through its directory's descriptor. */
 static int engine_address(struct gate *g, const char *path, struct err *err)
 {
@@ -210,7 +219,11 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 	if (r < 0)
 		return err_errno(err, r, "inherited descriptors");
 	audit_init(&g->audit, g);
+	r = rules_init(&g->rules, g);
+	if (r < 0)
+		return err_errno(err, r, "policy");
 	r = ask_init(&g->ask, &g->loop, o->take_control, lost);
+	g->ask.told = told;
 	if (r == 0 && o->take_control >= 0) {
 		g->janitor = calloc(1, sizeof(*g->janitor));
 		g->doorman = calloc(1, sizeof(*g->doorman));
@@ -236,6 +249,8 @@ int gate_run(struct gate *g, struct err *err)
 {
 	int r = door_open(g, TAKE_FD(g->clients), NULL);
 
+	if (r == 0 && g->ask.fd >= 0)
+		rules_load(&g->rules);
 	if (r == 0 && g->janitor)
 		janitor_start(g->janitor);
 	if (r == 0 && g->doorman)
@@ -258,6 +273,7 @@ void gate_done(struct gate *g)
 	if (g->doorman)
 		doorman_done(g->doorman);
 	free(g->doorman);
+	rules_done(&g->rules);
 	ask_done(&g->ask);
 	g->clients = fd_close(g->clients);
 	g->engine_dir = fd_close(g->engine_dir);

@@ -16,6 +16,7 @@
  *   edit.c       pure: what a JSON body asks for, and how it is written afresh
  *   route.c      pure: method and path to a row of the table
  *   side.c, ask.c, answer.c, fetch.c   a socket; a question to gabiond; answers of our own; a GET
+ *   rules.c      the policy in force
  *   audit.c      what was denied and what was granted, for lib/audit.log
  *   janitor.c    records of containers that are gone are forgotten
  *
@@ -34,6 +35,7 @@
 #include "base/loop.h"
 #include "gate/ask.h"
 #include "gate/audit.h"
+#include "gate/rules.h"
 
 #define GATE_BODY_MAX (8u * 1024u * 1024u) /* a JSON body, an answer that is read whole */
 
@@ -83,6 +85,7 @@ struct gate {
 	struct door *doors;
 	struct ask ask;
 	struct audit audit;
+	struct rules rules;
 	struct janitor *janitor;   /* NULL without gabiond */
 	struct doorman *doorman;   /* the same */
 	struct sockaddr_un engine; /* where the engine listens, resolved at start */

@@ -43,6 +43,7 @@ struct request {
 	struct buf whole;	/* the body, as it will be sent */
 	bool body_read;		/* nothing of the body is left on the client's connection */
 
+	struct edit_how how; /* as the policy was when the head was read */
 	struct edit edit;
 	size_t nsubjects;
 	size_t at;     /* the subject in question */
@@ -50,6 +51,7 @@ struct request {
 	struct subject *subjects;
 	bool path_subject;   /* subjects[0] is what the path or the query names */
 	bool refresh;	     /* its view has to be fresh */
+	bool plain;	     /* it runs without isolation: copies are the engine's own */
 	const char *exec_id; /* ROUTE_EXEC_ID: its container is not known yet */
 	const char *created; /* ROUTE_CREATE: id in the engine's answer */
 	const char *trouble; /* ROUTE_CREATE: why it could not be recorded */
