@@ -195,32 +195,49 @@ static const char *default_runtime(const struct daemon *d)
 	return d->keeper.policy.isolation ? d->runtime_name : "runc";
 }
 
-/* In the file too: the engine looks there alone for a default runtime that is named there. */
-static void add_runtimes(const struct daemon *d, struct buf *b)
+/* In the configuration file they can be changed while the engine runs. */
+static bool runtimes_in_file(const struct daemon *d)
+{
+	return !has_own(d, "--add-runtime") && !has_own(d, "--default-runtime");
+}
+
+/* The names besides runtime_name and the engine's own, "runc". */
+static bool is_further_name(const struct daemon *d, const char *name)
+{
+	return strcmp(name, d->runtime_name) != 0 && strcmp(name, "runc") != 0;
+}
+
+/* 20.10 checks the file by itself: the default has to be one of those in it. */
+static void print_runtimes(const struct daemon *d, struct buf *b)
 {
 	buf_printf(b, "\"runtimes\":{\"%s\":{\"path\":\"%s/bin/%s\"}", d->runtime_name, d->inst.run,
 		   d->runtime_name);
 	for (size_t i = 0; i < ARRAY_SIZE(runtime_links); i++)
-		if (strcmp(runtime_links[i], d->runtime_name) != 0 &&
-		    strcmp(runtime_links[i], "runc") != 0) /* the engine's own name */
+		if (is_further_name(d, runtime_links[i]))
 			buf_printf(b, ",\"%s\":{\"path\":\"%s/bin/%s\"}", runtime_links[i],
 				   d->inst.run, runtime_links[i]);
-	buf_add_str(b, "}");
+	buf_printf(b, "},\"default-runtime\":\"%s\"", default_runtime(d));
 }
 
 static int write_daemon_json(struct daemon *d, bool live_restore, struct err *err)
 {
 	CLEANUP_BUF struct buf b = BUF_INIT(OUTPUT_MAX);
+	const char *comma = "";
 
 	buf_add_str(&b, "{");
-	add_runtimes(d, &b);
-	if (!has_own(d, "--live-restore"))
-		buf_printf(&b, ",\"live-restore\":%s", live_restore ? "true" : "false");
-	if (!has_own(d, "--default-runtime"))
-		buf_printf(&b, ",\"default-runtime\":\"%s\"", default_runtime(d));
+	if (!has_own(d, "--live-restore")) {
+		buf_printf(&b, "\"live-restore\":%s", live_restore ? "true" : "false");
+		comma = ",";
+	}
+	if (runtimes_in_file(d)) {
+		buf_add_str(&b, comma);
+		print_runtimes(d, &b);
+		comma = ",";
+	}
 	d->written_runtime = default_runtime(d);
 	if (strtoul(d->engine_version, NULL, 10) < KEY_FILE_BEFORE)
-		buf_printf(&b, ",\"deprecated-key-path\":\"%s/engine/key.json\"", d->inst.lib);
+		buf_printf(&b, "%s\"deprecated-key-path\":\"%s/engine/key.json\"", comma,
+			   d->inst.lib);
 	buf_add_str(&b, "}\n");
 	return write_file(d, "daemon.json", &b, err);
 }
@@ -237,7 +254,8 @@ void engine_obey(struct daemon *d)
 	struct err err = ERR_INIT;
 
 	/* Before it is up, it would die of the signal; then it will be asked again. */
-	if (s->state != SERVICE_UP || d->phase == DAEMON_STOPPING || d->told_runtime == runtime)
+	if (s->state != SERVICE_UP || d->phase == DAEMON_STOPPING || d->told_runtime == runtime ||
+	    !runtimes_in_file(d))
 		return;
 	if (write_daemon_json(d, true, &err) < 0) {
 		log_error("the engine does not learn of the policy: %s", err.text);
@@ -380,6 +398,19 @@ static char **make_env(const struct daemon *d, struct arena *a)
 	return l.failed ? NULL : l.v;
 }
 
+/* Where the caller has runtimes of its own: dockerd takes them in one way only. */
+static void add_runtimes(const struct daemon *d, struct list *l)
+{
+	const char *run = d->inst.run;
+
+	list_add(l, "--add-runtime=%s=%s/bin/%s", d->runtime_name, run, d->runtime_name);
+	for (size_t i = 0; i < ARRAY_SIZE(runtime_links); i++)
+		if (is_further_name(d, runtime_links[i]))
+			list_add(l, "--add-runtime=%s=%s/bin/%s", runtime_links[i], run,
+				 runtime_links[i]);
+	list_add(l, "--default-runtime=%s", d->runtime_name);
+}
+
 static int add_engine_args(struct daemon *d, struct list *l, struct err *err)
 {
 	const char *run = d->inst.run;
@@ -398,6 +429,8 @@ static int add_engine_args(struct daemon *d, struct list *l, struct err *err)
 	list_add(l, "--exec-opt=native.cgroupdriver=cgroupfs");
 	list_add(l, "--cgroup-parent=/%s", d->cgroups.name);
 	list_add(l, "--userland-proxy-path=%s", port);
+	if (!runtimes_in_file(d))
+		add_runtimes(d, l);
 	for (char **a = d->engine_args; *a; a++)
 		list_add(l, "%s", *a);
 	return 0;

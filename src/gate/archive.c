@@ -343,7 +343,7 @@ static int open_stream(struct conn *c, int *ret_other)
 	return r;
 }
 
-static bool path_ok(struct conn *c)
+bool archive_path_ok(struct conn *c)
 {
 	const struct slice *path = path_of(c);
 
@@ -365,8 +365,6 @@ void archive_begin(struct conn *c)
 	int other;
 	int r;
 
-	if (!path_ok(c))
-		return;
 	if (h->minor == 0 && !is_put(c)) {
 		answer_text(c, &(struct answer){ .status = 505 }, "archives need HTTP/1.1");
 		return;

@@ -5,7 +5,9 @@
 
 #include "gate/conn.h"
 
-/* The request's subject is resolved and runs. */
+/* Whether the path is one; otherwise the client has been told. */
+bool archive_path_ok(struct conn *c);
+/* The request's subject is resolved, runs and is isolated; its path is one. */
 void archive_begin(struct conn *c);
 void archive_pump(struct conn *c);
 void archive_timed_out(struct conn *c);

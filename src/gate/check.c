@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "gate/answer.h"
+#include "gate/archive.h"
 #include "gate/exchange.h"
 #include "gate/request.h"
 #include "gate/socket.h"
@@ -197,15 +198,21 @@ static void on_refreshed(struct ask_call *call, int result, struct slice body)
 		answer_text(c, &(struct answer){ .status = 500 },
 			    "the engine's view of container %.12s could not be refreshed: %.*s",
 			    c->req->subjects[0].id, SLICE_ARG(body));
-	else
+	else {
+		c->req->plain = result == CONTROL_PLAIN;
 		go(c);
+	}
 	conn_update(c);
 }
 
+/* Also before a copy: whether the container is isolated, so that the copy is gabion-cp's work. */
 static void refresh(struct conn *c)
 {
-	struct control_request *q = ask_new(CONTROL_REFRESH);
+	struct control_request *q;
 
+	if (c->req->match.route->kind == ROUTE_ARCHIVE && !archive_path_ok(c))
+		return;
+	q = ask_new(CONTROL_REFRESH);
 	if (q) {
 		q->size = sizeof(q->id);
 		memcpy(q->id.id, c->req->subjects[0].id, CONTROL_ID_LEN);
@@ -318,7 +325,8 @@ void check_begin(struct conn *c)
 	const struct route *route = r->match.route;
 	bool owner = (route->flags & ROUTE_OWNER) && c->uid != 0;
 
-	r->refresh = (route->flags & ROUTE_REFRESH) || r->edit.names_user;
+	r->refresh = (route->flags & ROUTE_REFRESH) || route->kind == ROUTE_ARCHIVE ||
+		     r->edit.names_user;
 	r->subjects = arena_array(&c->arena, 1 + r->edit.nothers, sizeof(*r->subjects));
 	if (!r->subjects) {
 		conn_kill(c);

@@ -177,7 +177,7 @@ static bool is_socket(struct slice path)
 	return slice_eq_str(path, "/var/run/docker.sock") || slice_eq_str(path, "/run/docker.sock");
 }
 
-static int check_mounts(const struct json *hc, struct edit *e, struct err *err)
+static void look_at_mounts(const struct json *hc, struct edit *e)
 {
 	const struct json *list = json_get(hc, "Mounts");
 
@@ -187,6 +187,12 @@ static int check_mounts(const struct json *hc, struct edit *e, struct err *err)
 		e->binds = true;
 		e->sockets += is_socket(slice_str(text_of(list->items[i], "Source")));
 	}
+}
+
+static int check_mounts(const struct json *hc, struct edit *e, struct err *err)
+{
+	const struct json *list = json_get(hc, "Mounts");
+
 	for (size_t i = 0; list && i < list->n; i++) {
 		const struct json *d = json_at(list->items[i], "VolumeOptions.DriverConfig");
 		int r = check_volume_options(text_of(d, "Name"), json_get(d, "Options"), e, err);
@@ -207,20 +213,20 @@ static int add_other(struct edit *e, struct slice name, struct err *err)
 	return EDIT_OK;
 }
 
-static struct slice id_of(const struct edit_ids *ids, struct slice name)
+static struct slice id_of(const struct edit_how *how, struct slice name)
 {
-	for (size_t i = 0; ids && i < ids->n; i++)
-		if (slice_eq(ids->names[i], name))
-			return ids->ids[i];
+	for (size_t i = 0; i < how->n; i++)
+		if (slice_eq(how->names[i], name))
+			return how->ids[i];
 	return name;
 }
 
 /* Notes the container in prefix NAME rest, and writes its id there when that is known. */
 static int take_other(struct arena *a, struct json *v, size_t at, size_t n,
-		      const struct edit_ids *ids, struct edit *e, struct err *err)
+		      const struct edit_how *how, struct edit *e, struct err *err)
 {
 	struct slice name = { v->text.p + at, n };
-	struct slice id = id_of(ids, name);
+	struct slice id = id_of(how, name);
 	struct slice rest = slice_from(v->text, at + n);
 	char *s;
 
@@ -234,7 +240,7 @@ static int take_other(struct arena *a, struct json *v, size_t at, size_t n,
 	return add_other(e, name, err);
 }
 
-static int take_others(struct arena *a, const struct json *hc, const struct edit_ids *ids,
+static int take_others(struct arena *a, const struct json *hc, const struct edit_how *how,
 		       struct edit *e, struct err *err)
 {
 	static const char *const modes[] = { "PidMode", "IpcMode", "NetworkMode" };
@@ -244,13 +250,13 @@ static int take_others(struct arena *a, const struct json *hc, const struct edit
 
 	e->binds |= from && from->n > 0; /* not known; so it is as if */
 	for (size_t i = 0; from && i < from->n && r == EDIT_OK; i++)
-		r = take_other(a, from->items[i], 0, slice_find(from->items[i]->text, ':'), ids, e,
+		r = take_other(a, from->items[i], 0, slice_find(from->items[i]->text, ':'), how, e,
 			       err);
 	for (size_t i = 0; i < ARRAY_SIZE(modes) && r == EDIT_OK; i++) {
 		struct json *mode = json_get(hc, modes[i]);
 
 		if (mode && slice_starts(mode->text, prefix))
-			r = take_other(a, mode, prefix.n, mode->text.n - prefix.n, ids, e, err);
+			r = take_other(a, mode, prefix.n, mode->text.n - prefix.n, how, e, err);
 	}
 	return r;
 }
@@ -291,7 +297,7 @@ static int take_folders(const struct json *hc, struct edit *e, struct err *err)
 	return EDIT_OK;
 }
 
-static int edit_create(struct arena *a, struct json *doc, const struct edit_ids *ids,
+static int edit_create(struct arena *a, struct json *doc, const struct edit_how *how,
 		       struct edit *e, struct err *err)
 {
 	struct json *hc = json_get(doc, "HostConfig");
@@ -300,13 +306,19 @@ static int edit_create(struct arena *a, struct json *doc, const struct edit_ids 
 	e->image = slice_str(text_of(doc, "Image"));
 	if (r != EDIT_OK || !hc)
 		return r;
-	r = check_host_namespaces(hc, e, err);
-	if (r == EDIT_OK)
+	look_at_mounts(hc, e);
+	if (!how->plain)
+		r = check_host_namespaces(hc, e, err);
+	if (r == EDIT_OK && !how->plain)
 		r = check_mounts(hc, e, err);
 	if (r == EDIT_OK)
-		r = take_others(a, hc, ids, e, err);
+		r = take_others(a, hc, how, e, err);
 	if (r == EDIT_OK)
 		r = take_folders(hc, e, err);
+	if (how->plain) {
+		e->nfolders = 0; /* the engine makes what is missing, as root */
+		e->sockets = 0;
+	}
 	/* The engine's default is the one runtime that there is; every container gets a user
 	 * namespace of its own. */
 	(void)json_del(hc, "Runtime");
@@ -342,7 +354,7 @@ static const struct shape *shape_of(enum route_kind kind)
 	return &shape_any;
 }
 
-int edit_body(enum route_kind kind, struct arena *a, struct slice text, const struct edit_ids *ids,
+int edit_body(enum route_kind kind, struct arena *a, struct slice text, const struct edit_how *how,
 	      struct edit *ret, struct buf *out, struct err *err)
 {
 	static const struct json_limits limits = {
@@ -358,10 +370,10 @@ int edit_body(enum route_kind kind, struct arena *a, struct slice text, const st
 	    json_canon(a, raw, shape_of(kind), &keep, &doc, err) < 0)
 		return EDIT_BAD;
 	if (kind == ROUTE_CREATE)
-		r = edit_create(a, doc, ids, ret, err);
+		r = edit_create(a, doc, how, ret, err);
 	else if (kind == ROUTE_EXEC)
 		look_at_exec(doc, ret);
-	else if (kind == ROUTE_VOLUME)
+	else if (kind == ROUTE_VOLUME && !how->plain)
 		r = check_volume_options(text_of(doc, "Driver"), json_get(doc, "DriverOpts"), ret,
 					 err);
 	if (r == EDIT_OK && out) {
@@ -372,7 +384,8 @@ int edit_body(enum route_kind kind, struct arena *a, struct slice text, const st
 	return r;
 }
 
-int edit_query(enum route_kind kind, const struct http_target *t, struct edit *ret, struct err *err)
+int edit_query(enum route_kind kind, const struct http_target *t, const struct edit_how *how,
+	       struct edit *ret, struct err *err)
 {
 	const struct slice *mode;
 	size_t n;
@@ -385,7 +398,7 @@ int edit_query(enum route_kind kind, const struct http_target *t, struct edit *r
 		return bad(err, "networkmode is repeated");
 	if (!mode)
 		return EDIT_OK;
-	if (slice_eq_str(*mode, "host")) {
+	if (!how->plain && slice_eq_str(*mode, "host")) {
 		(void)err_set(err, -EPERM, "%s", edit_network_text);
 		return deny(ret, "host-network", NULL);
 	}

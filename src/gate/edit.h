@@ -36,20 +36,22 @@ struct edit {
 	struct slice folders[EDIT_FOLDERS_MAX];
 };
 
-/* Ids that stand for names in the body that is written; n 0: the names stay. */
-struct edit_ids {
+/* How a body is judged and written. All zero: by every rule, names stay. */
+struct edit_how {
+	bool plain; /* isolation is off: namespaces and mounts are not judged */
+	/* Ids that stand for names in the body that is written. */
 	size_t n;
 	const struct slice *names;
 	const struct slice *ids;
 };
 
-/* text: the body as it came. out: as it is sent. Either of ids and out may be NULL. */
-int edit_body(enum route_kind kind, struct arena *a, struct slice text, const struct edit_ids *ids,
+/* text: the body as it came. out: as it is sent; may be NULL. */
+int edit_body(enum route_kind kind, struct arena *a, struct slice text, const struct edit_how *how,
 	      struct edit *ret, struct buf *out, struct err *err);
 
 /* Parameters that decide: POST /build. */
-int edit_query(enum route_kind kind, const struct http_target *t, struct edit *ret,
-	       struct err *err);
+int edit_query(enum route_kind kind, const struct http_target *t, const struct edit_how *how,
+	       struct edit *ret, struct err *err);
 
 /* The text about shared namespaces (design: "Texts that are part of the interface"). */
 extern const char edit_network_text[];

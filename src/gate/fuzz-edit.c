@@ -35,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct arena a = ARENA_INIT(16u << 20);
 	struct buf out = BUF_INIT(4u << 20);
 	struct buf again = BUF_INIT(4u << 20);
+	struct edit_how how = { .plain = false };
 	enum route_kind kind;
 	struct edit e;
 	struct edit f;
@@ -42,9 +43,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (n == 0 || n > 65536)
 		return 0;
 	kind = kinds[data[0] % ARRAY_SIZE(kinds)];
-	if (edit_body(kind, &a, (struct slice){ (const char *)data + 1, n - 1 }, NULL, &e, &out,
+	how.plain = data[0] & 0x80;
+	if (edit_body(kind, &a, (struct slice){ (const char *)data + 1, n - 1 }, &how, &e, &out,
 		      NULL) == EDIT_OK) {
-		int r = edit_body(kind, &a, buf_slice(&out), NULL, &f, &again, NULL);
+		int r = edit_body(kind, &a, buf_slice(&out), &how, &f, &again, NULL);
 
 		assert(r == EDIT_OK);
 		assert(slice_eq(buf_slice(&out), buf_slice(&again)));

@@ -60,7 +60,7 @@ static int rewrite_others(struct conn *c)
 	struct request *r = c->req;
 	struct slice names[EDIT_OTHERS_MAX];
 	struct slice ids[EDIT_OTHERS_MAX];
-	struct edit_ids with = { .names = names, .ids = ids };
+	struct edit_how with = { .plain = r->how.plain, .names = names, .ids = ids };
 	struct edit ignored;
 
 	if (r->match.route->kind != ROUTE_CREATE || r->nsubjects == 0)
@@ -136,7 +136,7 @@ void go(struct conn *c)
 	struct request *r = c->req;
 	struct exchange_head h;
 
-	if (r->match.route->kind == ROUTE_ARCHIVE && r->subjects[0].running) {
+	if (r->match.route->kind == ROUTE_ARCHIVE && r->subjects[0].running && !r->plain) {
 		archive_begin(c);
 		return;
 	}

@@ -59,6 +59,12 @@ void images_reload(struct images *m);
 /* Asks about every entry now. */
 void images_refresh(struct images *m);
 
+/* Isolation is off: rules about namespaces and mounts do not apply. (design: "The runtime") */
+static inline bool images_plain(const struct images *m)
+{
+	return !m->policy.isolation;
+}
+
 /* Seconds since 1970. */
 uint64_t images_now(void);
 

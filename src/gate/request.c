@@ -86,8 +86,8 @@ static void body_complete(struct conn *c)
 	conn_timer_stop(c);
 	r->holding = false;
 	r->body_read = true;
-	switch (edit_body(r->match.route->kind, &tree, buf_slice(&r->body), NULL, &found, &r->whole,
-			  &err)) {
+	switch (edit_body(r->match.route->kind, &tree, buf_slice(&r->body), &r->how, &found,
+			  &r->whole, &err)) {
 	case EDIT_OK:
 		break;
 	case EDIT_DENIED:
@@ -268,7 +268,8 @@ static bool refused(struct conn *c)
 		}
 		drop_content_type(&r->head);
 	}
-	switch (edit_query(r->match.route->kind, &r->target, &found, &err)) {
+	r->how.plain = images_plain(c->gate->images);
+	switch (edit_query(r->match.route->kind, &r->target, &r->how, &found, &err)) {
 	case EDIT_OK:
 		r->edit = found;
 		return false;

@@ -45,6 +45,7 @@ struct request {
 	struct buf whole;	/* the body, as it will be sent */
 	bool body_read;		/* nothing of the body is left on the client's connection */
 
+	struct edit_how how; /* as the policy was when the head was read */
 	struct edit edit;
 	size_t nsubjects;
 	size_t at;     /* the subject in question */
@@ -57,6 +58,7 @@ struct request {
 	struct socket_work *socket; /* it asks for the engine's socket (socket.h) */
 	bool judged;		    /* it may have it */
 	const char *trouble;	    /* ROUTE_CREATE: why it could not be recorded */
+	bool plain;		    /* it runs without isolation: copies are the engine's own */
 };
 
 /* Copies and parses a head. HTTP_OK: request_proceed() comes next; HTTP_REFUSED. */

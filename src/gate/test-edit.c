@@ -35,12 +35,15 @@ static int teardown(void **state)
 	return 0;
 }
 
+static const struct edit_how usual = { .plain = false };
+
 static int run(struct fixture *f, enum route_kind kind, const char *text,
-	       const struct edit_ids *ids)
+	       const struct edit_how *how)
 {
 	buf_reset(&f->out);
 	arena_done(&f->arena);
-	return edit_body(kind, &f->arena, slice_str(text), ids, &f->edit, &f->out, &f->err);
+	return edit_body(kind, &f->arena, slice_str(text), how ? how : &usual, &f->edit, &f->out,
+			 &f->err);
 }
 
 /* From body to body. */
@@ -76,7 +79,7 @@ static void test_others(void **state)
 {
 	static const struct slice names[] = { { "web", 3 }, { "db", 2 } };
 	static const struct slice ids[] = { { "ID1", 3 }, { "ID2", 3 } };
-	static const struct edit_ids with = { 2, names, ids };
+	static const struct edit_how with = { .n = 2, .names = names, .ids = ids };
 	static const char body[] = "{\"HostConfig\":{\"VolumesFrom\":[\"web:ro\",\"db\",\"etc\"],"
 				   "\"PidMode\":\"container:db\",\"IpcMode\":\"private\","
 				   "\"NetworkMode\":\"container:\"}}";
@@ -188,19 +191,53 @@ static void test_query(void **state)
 
 		assert_int_equal(http_target_parse(&f->arena, slice_str(cases[i].target), &t, &why),
 				 HTTP_OK);
-		assert_int_equal(edit_query(ROUTE_BUILD, &t, &f->edit, &f->err), cases[i].want);
+		assert_int_equal(edit_query(ROUTE_BUILD, &t, &usual, &f->edit, &f->err),
+				 cases[i].want);
 		assert_int_equal(f->edit.nothers, cases[i].others);
-		assert_int_equal(edit_query(ROUTE_RELAY, &t, &f->edit, &f->err), EDIT_OK);
+		assert_int_equal(edit_query(ROUTE_RELAY, &t, &usual, &f->edit, &f->err), EDIT_OK);
 	}
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* Isolation is off: the rules about namespaces and mounts do not apply, the others do. */
+static void test_plain(void **state)
+{
+	static const struct edit_how plain = { .plain = true };
+	struct fixture *f = *state;
+	struct http_refusal why;
+	struct http_target t;
+
+	assert_int_equal(
+		run(f, ROUTE_CREATE,
+		    "{\"HostConfig\":{\"PidMode\":\"host\",\"NetworkMode\":\"host\","
+		    "\"Runtime\":\"x\",\"Binds\":[\"/srv/new:/x\"],\"VolumesFrom\":[\"c\"],"
+		    "\"Mounts\":[{\"Type\":\"volume\",\"VolumeOptions\":{\"DriverConfig\":{"
+		    "\"Options\":{\"type\":\"none\",\"o\":\"bind\",\"device\":\"/etc\"}}}}]}}",
+		    &plain),
+		EDIT_OK);
+	assert_non_null(strstr(f->out.p, "\"PidMode\":\"host\""));
+	assert_null(strstr(f->out.p, "Runtime"));
+	assert_true(f->edit.binds);
+	assert_int_equal(f->edit.nfolders, 0); /* the engine makes it, as ever */
+	assert_int_equal(f->edit.nothers, 1);
+	assert_int_equal(run(f, ROUTE_VOLUME,
+			     "{\"DriverOpts\":{\"type\":\"none\",\"o\":\"bind\",\"device\":\"/\"}}",
+			     &plain),
+			 EDIT_OK);
+	assert_int_equal(run(f, ROUTE_CREATE, "{\"HostConfig\":{},\"hostconfig\":{}}", &plain),
+			 EDIT_BAD);
+	assert_int_equal(http_target_parse(&f->arena, SLICE_LIT("/build?networkmode=host"), &t,
+					   &why),
+			 HTTP_OK);
+	assert_int_equal(edit_query(ROUTE_BUILD, &t, &plain, &f->edit, &f->err), EDIT_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_create), T(test_others), T(test_too_many_others),
-		T(test_denied), T(test_exec),	T(test_query),
+		T(test_create), T(test_others), T(test_too_many_others), T(test_denied),
+		T(test_exec),	T(test_query),	T(test_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,7 +182,7 @@ static void test_plain(void **state)
 {
 	struct json *doc;
 	struct place p;
-	char pid[64];
+	char pid[TEST_DIR_MAX + 8];
 	uint64_t n = 1;
 
 	(void)state;

@@ -232,7 +232,7 @@ OPS = ("PING", "STATUS", "DOWN", "RECORD", "FORGET", "ASKER", "REFRESH", "COPY",
        "GRANT", "GRANTS", "SOCKET", "OPEN", "KEEP", "AUDIT", "POLICY")
 SIZES = {"RECORD": 4176, "FORGET": 64, "ASKER": 64, "REFRESH": 64, "COPY": 4424, "LIST": 64, "FOLDER": 8272,
          "GRANTS": 64, "SOCKET": 64, "OPEN": 68, "KEEP": 68}
-DONE, NONE, MORE, FAILED, DENIED = range(5)
+DONE, NONE, MORE, FAILED, DENIED, PLAIN = range(6)
 
 
 class Request:
@@ -295,6 +295,10 @@ class Gabiond:
     def answer(self, q, result, body=b"", fd=None):
         head = struct.pack("=IHHQiI", MAGIC, 1, 1 + OPS.index(q.op), q.serial, result, len(body))
         socket.send_fds(self.sock, [head + body], [] if fd is None else [fd])
+
+    def tell_policy(self, generation):
+        """gabiond's own word: an answer to nobody."""
+        self.answer(Request("POLICY", 0, b"0" * 64, None), DONE, struct.pack("=Q", generation))
 
     def serve(self):
         while True:

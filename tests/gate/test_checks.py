@@ -6,13 +6,14 @@ import io
 import json
 import os
 import socket
+import struct
 import tarfile
 import threading
 import time
 
 import pytest
 
-from fakes import DONE, FAILED, MORE, NONE, NOW, OK, answer, read_answer, wait_until
+from fakes import DONE, FAILED, MORE, NONE, NOW, OK, PLAIN, ROOT, answer, read_answer, wait_until
 
 A = "a" * 64
 B = "b" * 64
@@ -528,12 +529,19 @@ def in_background(f):
     threading.Thread(target=f, daemon=True).start()
 
 
+def copy_of(box):
+    """The question for the first copy, which comes after the one whether the container is isolated."""
+    ops = [q.op for q in box.gabiond.asked]
+    assert ops[:2] == ["REFRESH", "COPY"]
+    return box.gabiond.asked[1]
+
+
 def test_head_of_an_archive(box):
     box.gabiond.replies["COPY"] = lambda q: (DONE, FACTS + b"\n")
     got = box.get("/v1.41/containers/box/archive?path=/etc%2Fpass%20wd", "HEAD")
     assert got.status == 200
     assert stat_of(got) == json.loads(FACTS)
-    q = box.gabiond.asked[0]
+    q = copy_of(box)
     assert (q.id, q.copy(), q.fd) == (A, (0, 0, b"/etc/pass wd", b"bob"), None)
 
 
@@ -560,7 +568,7 @@ def test_getting_an_archive(box, size):
         assert (got.status, got.get("Content-Type")) == (200, "application/x-tar")
         assert stat_of(got) == json.loads(FACTS)
         assert got.body == data
-    assert box.gabiond.asked[0].copy()[0] == 1
+    assert copy_of(box).copy()[0] == 1
 
 
 @pytest.mark.parametrize("size", [0, 5, 20 << 20])
@@ -591,7 +599,7 @@ def test_putting_an_archive(box, size, chunked):
             stream.send(head + b"Content-Length: %d\r\n\r\n" % len(data) + data)
         assert read_answer(stream).status == 200
     assert got == [data, data]
-    assert box.gabiond.asked[0].copy() == (2, 3, b"/tmp", b"bob")
+    assert copy_of(box).copy() == (2, 3, b"/tmp", b"bob")
 
 
 @pytest.mark.parametrize("word,method,status,text", [
@@ -676,6 +684,15 @@ def test_archives_of_stopped_containers_are_the_engines(gate, docker):
     assert gate.post("/containers/box/archive?path=/etc", tar(), method="PUT", kind="application/x-tar").status == 200
     assert gate.engine.requests[-1].body == tar()
     assert gate.gabiond.asked == []
+
+
+def test_archives_of_plain_containers_are_the_engines(box):
+    """Made while isolation was off: the engine's own copy is right, whatever the policy is by now."""
+    box.gabiond.replies["REFRESH"] = lambda q: (PLAIN, b"")
+    assert box.get("/containers/box/archive?path=/etc").body == b"ok"
+    assert box.post("/containers/box/archive?path=/etc", tar(), method="PUT", kind="application/x-tar").status == 200
+    assert box.engine.requests[-1].body == tar()
+    assert [q.op for q in box.gabiond.asked] == ["REFRESH", "REFRESH"]
 
 
 @pytest.mark.parametrize("query", ["", "?path=", "?path=%00", "?path=" + "a" * 5000])
@@ -815,3 +832,66 @@ def test_lost_lines_are_counted(gate):
     assert gate.get("/debug/pprof/").status == 403
     assert wait_until(lambda: len(audited(gate)) == 4 and audited(gate)[-1]["lost"]) >= 1
     assert gate.log().count("No space left") == 1
+
+
+# ── the policy ─────────────────────────────────────────────────────────────────────────────────
+
+
+def policy(generation, isolation):
+    """A snapshot as gabiond would write it (src/settings/policy.h)."""
+    with open(f"{ROOT}/src/settings/corpus/fuzz-policy/defaults", encoding="utf-8") as f:
+        doc = json.load(f)
+    doc["generation"] = generation
+    for row in doc["settings"]:
+        if row["key"] == "enhancedContainerIsolation.value":
+            row["value"] = isolation
+    return json.dumps(doc).encode()
+
+
+class Snapshot:
+    """run/policy.json as OPEN hands it out."""
+
+    def __init__(self, gate, text):
+        self.gate, self.text, self.opened = gate, text, 0
+        gate.gabiond.replies["OPEN"] = self.open
+
+    def open(self, q):
+        assert q.body == b"0" * 64 + struct.pack("=I", 0)
+        fd = os.memfd_create("policy")
+        os.write(fd, self.text)
+        os.lseek(fd, 0, os.SEEK_SET)
+        threading.Thread(target=self.answer, args=(q, fd), daemon=True).start()
+
+    def answer(self, q, fd):
+        self.gate.gabiond.answer(q, DONE, fd=fd)
+        os.close(fd)
+        self.opened += 1
+
+    def tell(self, generation, text):
+        self.text, before = text, self.opened
+        self.gate.gabiond.tell_policy(generation)
+        wait_until(lambda: self.opened > before, what="the gate's question for the policy")
+
+
+HOSTS = [("/containers/create", {"Image": "x", "HostConfig": {"PidMode": "host"}}),
+         ("/containers/create", {"Image": "x", "HostConfig": {"NetworkMode": "host"}}),
+         ("/volumes/create", {"Name": "v", "DriverOpts": {"type": "none", "o": "bind", "device": "/etc"}}),
+         ("/build?networkmode=host", None)]
+
+
+def statuses(gate):
+    return [gate.post(target, json.dumps(body).encode() if body else b"").status for target, body in HOSTS]
+
+
+def test_rules_follow_the_policy(gate, docker):
+    """Isolation off, on again, and a snapshot that cannot be read: the last one stays."""
+    del docker
+    assert statuses(gate) == [403] * 4
+    snapshot = Snapshot(gate, b"")
+    snapshot.tell(2, policy(2, False))
+    wait_until(lambda: 403 not in statuses(gate), what="isolation off")
+    snapshot.tell(3, b"{}")
+    wait_until(lambda: "generation 2 stays in force" in gate.log(), what="the gate's complaint")
+    assert 403 not in statuses(gate)
+    snapshot.tell(3, policy(3, True))
+    wait_until(lambda: statuses(gate) == [403] * 4, what="isolation on")

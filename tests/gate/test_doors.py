@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from fakes import DONE, NONE, Gabiond, Request, Stream, read_answer, wait_until
+from fakes import DONE, NONE, Gabiond, Stream, read_answer, wait_until
 from test_checks import A, B, C, Docker, message
 
 OWNER, OTHER = 54321, 54322
@@ -61,9 +61,7 @@ class Doors(Gabiond):
         return (DONE, b"", as_file(GRANT)) if which == 2 else (NONE, b"")
 
     def told(self):
-        """Tells the gate that there is another policy."""
-        q = Request("POLICY", 0, b"0" * 64, None)
-        self.answer(q, DONE, struct.pack("=Q", self.policy.get("generation", 0)))
+        self.tell_policy(self.policy.get("generation", 0))
 
     def grants(self, q):
         return DONE, "".join(sorted(i for i in self.listeners if i > q.id)).encode()
