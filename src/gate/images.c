@@ -73,7 +73,8 @@ static int take_policy(struct images *m, struct slice text)
 	for (size_t i = 0; r == 0 && i < p.nsockets; i++)
 		r = commands_make(&m->arena, &p, i, &commands[i]);
 	if (r < 0) {
-		log_error("the policy cannot be read, the last one stays in force: %s", err.text);
+		log_error("the policy of generation %llu stays in force: %s",
+			  (unsigned long long)m->policy.generation, err.text);
 		arena_done(&m->arena);
 		m->arena = old;
 		return r;
