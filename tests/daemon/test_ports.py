@@ -169,8 +169,12 @@ def test_privileged_port(cage):
 
 
 def test_ipv6_in_the_container(cage, port):
+    """Once the kernel has found that nobody else has the bridge's address; it takes a second or two."""
     cage.docker("network", "create", "--ipv6", "--subnet", "fd00:6f::/64", "six")
     cage.start("one", options=("--network", "six", "-p", f"{port}:80"))
+    inside = proxies(cage)[0]
+    wait_until(lambda: not subprocess.run(["nsenter", "-n", "-t", str(inside), "ip", "-6", "addr", "show", "tentative"],
+                                          capture_output=True, text=True, check=True).stdout, 20)
     with serving(cage, "one", proto="tcp6"):
         assert exchange("::1", port) == b"x"
         assert exchange("127.0.0.1", port) == b"x"  # listens on both
