@@ -17,17 +17,16 @@ static char *text_new(struct slice s)
 {
 	char *p = malloc(s.n + 1);
 
-	if (p) {
+	if (!p)
+		return NULL;
+	if (s.n)
 		memcpy(p, s.p, s.n);
-		p[s.n] = '\0';
-	}
+	p[s.n] = '\0';
 	return p;
 }
 
 static void tag_done(struct digests_tag *t)
 {
-	for (size_t i = 0; i < t->ngoods; i++)
-		free(t->goods[i].digest);
 	free(t->goods);
 	free(t->reference);
 }
@@ -115,7 +114,6 @@ static struct digests_claim *claim_need(struct digests *d, struct slice reposito
 
 static void good_drop(struct digests_tag *t, size_t at)
 {
-	free(t->goods[at].digest);
 	memmove(t->goods + at, t->goods + at + 1, (--t->ngoods - at) * sizeof(*t->goods));
 }
 
@@ -134,9 +132,10 @@ static void good_make_room(struct digests_tag *t)
 
 static int good_add(struct digests_tag *t, struct slice digest, uint64_t seen, bool current)
 {
-	struct digests_good *more;
-	char *text;
+	struct digests_good *g;
 
+	if (!digest.p || digest.n >= DIGESTS_DIGEST_SIZE)
+		return -EINVAL;
 	for (size_t i = 0; i < t->ngoods; i++) {
 		if (!slice_eq_str(digest, t->goods[i].digest))
 			continue;
@@ -145,14 +144,15 @@ static int good_add(struct digests_tag *t, struct slice digest, uint64_t seen, b
 		return 0;
 	}
 	good_make_room(t);
-	text = text_new(digest);
-	more = text ? reallocarray(t->goods, t->ngoods + 1, sizeof(*t->goods)) : NULL;
-	if (!more) {
-		free(text);
+	if (!t->goods)
+		t->goods = calloc(DIGESTS_GOODS_MAX, sizeof(*t->goods));
+	if (!t->goods)
 		return -ENOMEM;
-	}
-	t->goods = more;
-	t->goods[t->ngoods++] = (struct digests_good){ text, seen, current };
+	g = &t->goods[t->ngoods++];
+	memcpy(g->digest, digest.p, digest.n);
+	g->digest[digest.n] = '\0';
+	g->seen = seen;
+	g->current = current;
 	return 0;
 }
 
@@ -262,11 +262,22 @@ static struct slice name_in(const struct json *o, const char *key)
 	return slice_str(s);
 }
 
+static int parse_good(struct digests_tag *t, const struct json *o)
+{
+	struct slice digest = name_in(o, "digest");
+	uint64_t seen;
+
+	if (!reference_is_digest(digest) || json_get_u64(o, "seen", &seen) != 0)
+		return -EINVAL;
+	return good_add(t, digest, seen, json_get_bool(o, "current", false));
+}
+
 static int parse_tag(struct digests *d, const struct json *o)
 {
 	const struct json *goods = json_get(o, "goods");
 	struct slice name = name_in(o, "reference");
 	struct digests_tag *t = name.p ? tag_need(d, name) : NULL;
+	int r = 0;
 
 	if (!name.p || !json_is(goods, JSON_ARRAY))
 		return -EINVAL;
@@ -274,19 +285,9 @@ static int parse_tag(struct digests *d, const struct json *o)
 		return -ENOMEM;
 	if (json_get_u64(o, "asked", &t->asked) != 0 || t->asked == 0)
 		return -EINVAL;
-	for (size_t i = 0; i < goods->n; i++) {
-		struct slice digest = name_in(goods->items[i], "digest");
-		uint64_t seen;
-		int r;
-
-		if (!reference_is_digest(digest) ||
-		    json_get_u64(goods->items[i], "seen", &seen) != 0)
-			return -EINVAL;
-		r = good_add(t, digest, seen, json_get_bool(goods->items[i], "current", false));
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < goods->n; i++)
+		r = parse_good(t, goods->items[i]);
+	return r;
 }
 
 static int parse_claim(struct digests *d, const struct json *o)

@@ -28,8 +28,10 @@
 #define DIGESTS_GOODS_MAX 64 /* of one tag */
 #define DIGESTS_CLAIMS_MAX 8192
 
+#define DIGESTS_DIGEST_SIZE 136 /* sha512:…, and a NUL */
+
 struct digests_good {
-	char *digest;
+	char digest[DIGESTS_DIGEST_SIZE];
 	uint64_t seen; /* when the registry last said so */
 	bool current;
 };

@@ -10,8 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+
+#define LIST_MAX (64u << 20)
 
 bool records_id_ok(const char *id)
 {
@@ -72,33 +75,23 @@ static int by_id(const void *a, const void *b)
 int records_list(const char *lib, const char *folder, const char *after,
 		 char (**ret)[RECORDS_ID_LEN], size_t *ret_n)
 {
-	CLEANUP_FREE char(*ids)[RECORDS_ID_LEN] = NULL;
+	CLEANUP_BUF struct buf ids = BUF_INIT(LIST_MAX);
 	CLEANUP_DIR DIR *d = NULL;
 	char path[PATH_MAX];
-	size_t size = 0;
-	size_t n = 0;
 	struct dirent *e;
 
 	(void)snprintf(path, sizeof(path), "%s/%s", lib, folder);
 	d = opendir(path);
-	while (d && (e = readdir(d)) != NULL) {
-		if (strlen(e->d_name) != RECORDS_ID_LEN || !records_id_ok(e->d_name) ||
-		    memcmp(e->d_name, after, RECORDS_ID_LEN) <= 0)
-			continue;
-		if (n == size) {
-			char(*more)[RECORDS_ID_LEN];
-
-			size = size ? size * 2 : 64;
-			more = reallocarray(ids, size, sizeof(*ids));
-			if (!more)
-				return -ENOMEM;
-			ids = more;
-		}
-		memcpy(ids[n++], e->d_name, RECORDS_ID_LEN);
-	}
-	if (n)
-		qsort(ids, n, sizeof(*ids), by_id);
-	*ret = TAKE_PTR(ids);
-	*ret_n = n;
+	while (d && (e = readdir(d)) != NULL)
+		if (strlen(e->d_name) == RECORDS_ID_LEN && records_id_ok(e->d_name) &&
+		    memcmp(e->d_name, after, RECORDS_ID_LEN) > 0)
+			buf_add(&ids, e->d_name, RECORDS_ID_LEN);
+	if (!buf_ok(&ids))
+		return -ENOMEM;
+	*ret_n = ids.n / RECORDS_ID_LEN;
+	if (*ret_n)
+		qsort(ids.p, *ret_n, RECORDS_ID_LEN, by_id);
+	*ret = (void *)ids.p;
+	ids = BUF_INIT(LIST_MAX); /* the caller's now */
 	return 0;
 }
