@@ -120,9 +120,14 @@ int attach_binds(struct runtime *rt, int root, struct err *err)
 	bool *covered = arena_must(arena_array(&rt->arena, rt->nbinds + 1, sizeof(*covered)));
 	struct target_covers covers;
 
-	target_find_covers(rt, root, &covers);
-	for (size_t i = 0; i < rt->nbinds; i++)
-		covered[i] = target_covered(rt, root, &covers, rt->binds[i].mount);
+	int found = target_find_covers(rt, root, &covers);
+
+	for (size_t i = 0; found >= 0 && i < rt->nbinds; i++) {
+		found = target_covered(rt, root, &covers, rt->binds[i].mount);
+		covered[i] = found > 0;
+	}
+	if (found < 0)
+		return err_errno(err, found, "places of mounts in the root file system");
 	for (size_t i = 0; i < rt->nbinds; i++) {
 		struct bind *b = &rt->binds[i];
 		CLEANUP_FD int mnt = -EBADF;

@@ -6,6 +6,7 @@
  * that there is, gets all.
  */
 #include <assert.h>
+#include <errno.h>
 #include <linux/capability.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -108,8 +109,10 @@ int edit_capabilities(struct runtime *rt, struct err *err)
 	for (; n < ARRAY_SIZE(names); n++) {
 		int r = prctl(PR_CAPBSET_READ, (unsigned long)n);
 
-		if (r < 0) /* a kernel that does not know it */
+		if (r < 0 && errno == EINVAL) /* a kernel that does not know it */
 			break;
+		if (r < 0)
+			return err_errno(err, -errno, "bounding set of capabilities");
 		all |= (uint64_t)1 << n;
 		host |= r ? (uint64_t)1 << n : 0;
 	}

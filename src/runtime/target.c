@@ -87,14 +87,25 @@ static const char *path_in_root(struct runtime *rt, int root, int fd, const char
 	return arena_must(arena_printf(&rt->arena, "%s%s", path + strlen(top), rest));
 }
 
+/* Not there, or nothing that leads on; anything else is a failure, which must not pass for that. */
+static bool leads_nowhere(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EXDEV || r == -ENAMETOOLONG;
+}
+
 /* `head` and `rest` with what a symlink `head` says in its place; NULL when it is none. */
-static const char *follow(struct runtime *rt, int root, const char *head, const char *rest)
+static const char *follow(struct runtime *rt, int root, const char *head, const char *rest,
+			  int *failed)
 {
 	CLEANUP_FD int link = at_open_in_root(root, head, O_PATH | O_NOFOLLOW, 0);
 	const char *slash = strrchr(head, '/');
 	char to[PATH_MAX];
 	ssize_t n = link < 0 ? -1 : readlinkat(link, "", to, sizeof(to));
 
+	if (link < 0 && !leads_nowhere(link))
+		*failed = link;
+	else if (link >= 0 && n < 0 && errno != EINVAL && errno != ENOENT)
+		*failed = -errno;
 	if (n <= 0 || (size_t)n >= sizeof(to))
 		return NULL;
 	to[n] = '\0';
@@ -106,7 +117,7 @@ static const char *follow(struct runtime *rt, int root, const char *head, const 
 
 /* Where `dest` leads in the root: without symlinks as far as it is there, also those that lead to
  * what is not there yet (/etc/resolv.conf of systems with systemd-resolved). */
-static const char *real_path(struct runtime *rt, int root, const char *dest)
+static const char *real_path(struct runtime *rt, int root, const char *dest, int *failed)
 {
 	const char *path = dest;
 	char head[PATH_MAX];
@@ -123,8 +134,10 @@ static const char *real_path(struct runtime *rt, int root, const char *dest)
 				to = path_in_root(rt, root, fd, rest);
 				return to ? to : dest;
 			}
-			to = follow(rt, root, head, rest);
-		} while (!to && cut_last(head));
+			if (!leads_nowhere(fd))
+				*failed = fd;
+			to = *failed ? NULL : follow(rt, root, head, rest, failed);
+		} while (!to && !*failed && cut_last(head));
 		path = to;
 	}
 	return dest;
@@ -133,12 +146,15 @@ static const char *real_path(struct runtime *rt, int root, const char *dest)
 int target_open(struct runtime *rt, int root, const char *dest, bool dir)
 {
 	int fd = at_open_in_root(root, dest, O_PATH | (dir ? O_DIRECTORY : 0), 0);
+	int failed = 0;
 	int token;
 	int end;
 
 	if (fd != -ENOENT)
 		return fd;
-	dest = real_path(rt, root, dest);
+	dest = real_path(rt, root, dest, &failed);
+	if (failed)
+		return failed;
 	if (strlen(dest) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	token = creds_fs_begin(rt->base);
@@ -171,9 +187,10 @@ static bool lies_on(const char *dest, const char *other)
 	return n > 1 && strncmp(dest, other, n) == 0 && (dest[n] == '/' || dest[n] == '\0');
 }
 
-void target_find_covers(struct runtime *rt, int root, struct target_covers *ret)
+int target_find_covers(struct runtime *rt, int root, struct target_covers *ret)
 {
 	size_t n = oci_mount_count(rt->spec);
+	int failed = 0;
 
 	*ret = (struct target_covers){ .n = 0 };
 	ret->c = arena_must(arena_array(&rt->arena, n + 1, sizeof(*ret->c)));
@@ -184,15 +201,19 @@ void target_find_covers(struct runtime *rt, int root, struct target_covers *ret)
 		if (dest && !bind_of(rt, m))
 			ret->c[ret->n++] =
 				(struct target_cover){ .mount = m,
-						       .path = real_path(rt, root, dest) };
+						       .path = real_path(rt, root, dest, &failed) };
 	}
+	return failed;
 }
 
-bool target_covered(struct runtime *rt, int root, const struct target_covers *covers,
-		    const struct json *mount)
+int target_covered(struct runtime *rt, int root, const struct target_covers *covers,
+		   const struct json *mount)
 {
-	const char *path = real_path(rt, root, json_get_str(mount, "destination"));
+	int failed = 0;
+	const char *path = real_path(rt, root, json_get_str(mount, "destination"), &failed);
 
+	if (failed)
+		return failed;
 	for (size_t i = 0; i < covers->n; i++)
 		if (covers->c[i].mount != mount && lies_on(path, covers->c[i].path))
 			return true;
@@ -205,13 +226,18 @@ int target_lock_root(struct runtime *rt, int root, struct err *err)
 	struct target_covers covers;
 	int r;
 
-	target_find_covers(rt, root, &covers);
+	r = target_find_covers(rt, root, &covers);
+	if (r < 0)
+		return err_errno(err, r, "places of mounts in the root file system");
 	for (size_t i = 0; i < oci_mount_count(rt->spec); i++) {
 		const struct json *m = oci_mount_get(rt->spec, i);
 		const char *dest = json_get_str(m, "destination");
 		CLEANUP_FD int fd = -EBADF;
 
-		if (!dest || target_covered(rt, root, &covers, m))
+		r = dest ? target_covered(rt, root, &covers, m) : 1;
+		if (r < 0)
+			return err_errno(err, r, "place of the mount on %s", dest);
+		if (r > 0)
 			continue;
 		fd = target_open(rt, root, dest, true);
 		if (fd < 0)

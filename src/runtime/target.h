@@ -28,11 +28,12 @@ struct target_covers {
 		const char *path;
 	} * c;
 };
-void target_find_covers(struct runtime *rt, int root, struct target_covers *ret);
+/* Returns 0 or -errno. */
+int target_find_covers(struct runtime *rt, int root, struct target_covers *ret);
 
-/* Whether the spec's mount lies on one of those (itself aside). */
-bool target_covered(struct runtime *rt, int root, const struct target_covers *covers,
-		    const struct json *mount);
+/* Whether the spec's mount lies on one of those (itself aside): 1 or 0, or -errno. */
+int target_covered(struct runtime *rt, int root, const struct target_covers *covers,
+		   const struct json *mount);
 
 /* --read-only: makes the place of every mount that is left to the lower runtime, since it cannot
  * any more, then makes the root's mount read-only. */

@@ -15,8 +15,8 @@
 
 /* What is there when a gabiond runs, or ever ran, for an instance: its lock and its record are
  * there as long as the instance is up, the last good policy for good. Without all of them this is
- * an engine that only uses gabion-runc. */
-static bool has_daemon(const struct instance *inst)
+ * an engine that only uses gabion-runc. 1, 0 or -errno. */
+static int has_daemon(const struct instance *inst)
 {
 	const struct {
 		const char *dir;
@@ -31,8 +31,10 @@ static bool has_daemon(const struct instance *inst)
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", marks[i].dir, marks[i].name);
-		if (lstat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
+		if (lstat(path, &st) == 0)
 			return true;
+		if (errno != ENOENT && errno != ENOTDIR)
+			return -errno;
 	}
 	return false;
 }
@@ -80,7 +82,10 @@ int policy_load(struct arena *a, const struct instance *inst, struct policy *ret
 	r = load(a, path, ret, err);
 	if (r != POLICY_NONE)
 		return r;
-	if (has_daemon(inst))
+	r = has_daemon(inst);
+	if (r < 0)
+		return err_errno(err, r, "%s", path);
+	if (r > 0)
 		return err_set(err, -ENOENT,
 			       "there is no policy: %s is missing, which gabiond of this instance "
 			       "writes (`gabion status` says what is wrong)",
