@@ -53,7 +53,7 @@ def test_the_text_of_the_document(instance):
                    ["--mount", "type=bind,src=/etc/docker/daemon.json,dst=/mnt/daemon.json"]):
         done = instance.run(*option, cmd="true", check=False)
         assert done.rc != 0
-        if option[0] == "-v" or existed:
+        if option[0] == "-v" or os.path.exists("/etc/docker/daemon.json"):
             refused(done, "/etc/docker/daemon.json")
     assert os.path.exists("/etc/docker") == existed
 
@@ -67,10 +67,24 @@ def test_missing_restricted_sources_are_not_made(instance):
         assert not os.path.exists(path)
 
 
-@pytest.mark.parametrize("path", ["", "/lib", "/lib/engine", "/lib/engine/overlay2", "/run", "/run/docker.sock", "/etc",
+@pytest.mark.parametrize("path", ["", "/lib", "/lib/engine", "/lib/engine/overlay2", "/run", "/run/engine.sock", "/etc",
                                   "/lib/engine/containers"])
 def test_folders_of_this_instance(instance, path):
     refused(instance.run("-v", f"{instance.dir}{path}:/mnt", cmd="ls /mnt", check=False))
+
+
+def test_socket_of_this_instance(instance):
+    """By whatever name: the image list decides, and it is empty."""
+    with support.host_folder() as folder:
+        os.symlink(f"{instance.dir}/run/docker.sock", f"{folder}/link")
+        os.link(f"{instance.dir}/run/docker.sock", f"{os.path.dirname(instance.dir)}/.gabion-hard-link")
+        try:
+            for path in (f"{instance.dir}/run/docker.sock", f"{folder}/link",
+                         f"{os.path.dirname(instance.dir)}/.gabion-hard-link", "/var/run/docker.sock"):
+                done = instance.run("-v", f"{path}:/mnt", cmd="true", check=False)
+                assert done.rc != 0 and "docker socket mount denied" in done.err, (path, done)
+        finally:
+            os.unlink(f"{os.path.dirname(instance.dir)}/.gabion-hard-link")
 
 
 def test_what_lies_above_a_state_folder(instance):
