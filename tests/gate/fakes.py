@@ -294,7 +294,8 @@ class Gabiond:
 
     def answer(self, q, result, body=b"", fd=None):
         head = struct.pack("=IHHQiI", MAGIC, 1, 1 + OPS.index(q.op), q.serial, result, len(body))
-        socket.send_fds(self.sock, [head + body], [] if fd is None else [fd])
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # a gate that has gone asks nothing
+            socket.send_fds(self.sock, [head + body], [] if fd is None else [fd])
 
     def tell_policy(self, generation):
         """gabiond's own word: an answer to nobody."""
