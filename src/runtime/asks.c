@@ -48,19 +48,76 @@ int asks_open(struct runtime *rt, const char *path, struct err *err)
 	return fd;
 }
 
-/* One side of the map: root of the container to `own`, its further ids to the subordinate range. */
-static int build_map(struct runtime *rt, uint32_t own, const struct range *sub, struct idmap *ret)
+#define NOBODY UINT32_MAX
+
+/* Whom of the host's a container acts for, users or groups; NOBODY: for none. */
+struct stand_in {
+	uint32_t root;	     /* its root */
+	uint32_t process;    /* its first process, when that is not root */
+	uint32_t process_id; /* and that one's id in the container */
+};
+
+/*
+ * One side of the map: who stands for somebody to that one, the container's further ids to the
+ * subordinate range, in order. The subordinate id that the process has no need of is root's, where
+ * root stands for nobody.
+ */
+static int build_map(struct runtime *rt, struct stand_in in, const struct range *sub,
+		     struct idmap *ret)
 {
 	uint32_t n = MIN(sub->count, rt->size - 1);
-	int r;
+	uint32_t spare = in.process == NOBODY ? 0 : in.process_id; /* 0: none */
+	int r = 0;
 
+	if (spare > n)
+		spare = in.root == NOBODY ? n : 0;
 	ret->n = 0;
-	r = idmap_add(ret, own, rt->base, 1);
+	if (in.root != NOBODY)
+		r = idmap_add(ret, in.root, rt->base, 1);
+	else if (spare > 0)
+		r = idmap_add(ret, sub->start + spare - 1, rt->base, 1);
+	if (r == 0 && in.process != NOBODY)
+		r = idmap_add(ret, in.process, rt->base + in.process_id, 1);
+	if (r == 0 && spare > 0)
+		r = idmap_add(ret, sub->start, rt->base + 1, spare - 1);
 	if (r == 0)
-		r = idmap_add(ret, sub->start, rt->base + 1, n);
+		r = idmap_add(ret, sub->start + spare, rt->base + 1 + spare, n - spare);
 	if (r == 0)
 		r = idmap_fill_ghost(ret, RANGES_GHOST_LIMIT, RANGES_GHOST);
 	return r;
+}
+
+/* The first process's id of the container, 0 where the container has no such id. */
+static uint32_t process_id(const struct runtime *rt, const char *key)
+{
+	const struct json *user = json_get(json_get(rt->spec, "process"), "user");
+	uint64_t id;
+
+	if (!user || json_get_u64(user, key, &id) < 0 || id >= rt->size)
+		return 0;
+	return (uint32_t)id;
+}
+
+/* `docker run -u "$(id -u)"`, and images for user 1000: the process is its asker. Else root is. */
+static struct stand_in stand_in_uid(const struct runtime *rt)
+{
+	uint32_t id = process_id(rt, "uid");
+
+	if (id == rt->asker.uid)
+		return (struct stand_in){ NOBODY, rt->asker.uid, id };
+	return (struct stand_in){ rt->asker.uid, NOBODY, 0 };
+}
+
+/* `group`: of the source, or the asker's own. */
+static struct stand_in stand_in_gid(const struct runtime *rt, gid_t group)
+{
+	uint32_t id = process_id(rt, "gid");
+
+	if (id == 0)
+		return (struct stand_in){ group, NOBODY, 0 };
+	if (id == group)
+		return (struct stand_in){ NOBODY, group, id };
+	return (struct stand_in){ group, id == rt->asker.gid ? id : NOBODY, id };
 }
 
 static int make_userns(struct runtime *rt, gid_t group, struct err *err)
@@ -77,9 +134,9 @@ static int make_userns(struct runtime *rt, gid_t group, struct err *err)
 			      err);
 	if (r < 0)
 		return r;
-	r = build_map(rt, rt->asker.uid, &subuids, uids);
+	r = build_map(rt, stand_in_uid(rt), &subuids, uids);
 	if (r == 0)
-		r = build_map(rt, group, &subgids, gids);
+		r = build_map(rt, stand_in_gid(rt, group), &subgids, gids);
 	if (r < 0)
 		return err_errno(err, r,
 				 "mapping the ids of user %u (subordinate ids from %u and %u)",

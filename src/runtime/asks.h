@@ -3,7 +3,8 @@
  * The rights of whoever asked for the container, as an ID-map for a bind of a host path (design
  * section 5). On the host's disk the container's root is that user, the container's other ids are
  * the user's subordinate ids, and every other id of the host is a ghost: outside of the container's
- * map, so that only the rights of "others" apply to it.
+ * map, so that only the rights of "others" apply to it. Where the container's first process has the
+ * number of the user (`docker run -u "$(id -u)"`), it and not root is that user; with groups alike.
  */
 #pragma once
 

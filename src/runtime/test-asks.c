@@ -186,6 +186,79 @@ static int map_larger(const struct files *f)
 	return r;
 }
 
+/* What the process of the container is told to run as. */
+static int process(struct runtime *rt, const char *spec)
+{
+	struct json_limits limits = JSON_LIMITS;
+
+	TEST_CHECK(json_parse(&rt->arena, slice_str(spec), &limits, &rt->spec, NULL, NULL) == 0);
+	return 0;
+}
+
+/* The process has its asker's number: it is the asker; root has the id that it would have had. */
+static int map_process(const struct files *f)
+{
+	struct runtime rt;
+	struct maps m;
+	int fd, r;
+
+	(void)f;
+	asker(&rt);
+	r = process(&rt, "{\"process\":{\"user\":{\"uid\":1000,\"gid\":1000}}}");
+	if (r == 0)
+		r = get_maps(&rt, 1000, &m, &fd);
+	if (r)
+		return r;
+	TEST_CHECK(shown(&m.uids, 1000) == BASE + 1000 && shown(&m.gids, 1000) == BASE + 1000);
+	TEST_CHECK(shown(&m.uids, 100999) == BASE && shown(&m.gids, 300999) == BASE);
+	TEST_CHECK(shown(&m.uids, 100000) == BASE + 1 && shown(&m.uids, 100998) == BASE + 999);
+	TEST_CHECK(shown(&m.uids, 101000) == BASE + 1001 && shown(&m.uids, 165534) == BASE + 65535);
+	TEST_CHECK(shown(&m.gids, 300998) == BASE + 999 &&
+		   shown(&m.gids, 301000) == GHOST + 301000);
+	TEST_CHECK(shown(&m.uids, 0) == GHOST && shown(&m.gids, 0) == GHOST);
+	/* a source of a further group: that one is root's, the process has its own */
+	r = get_maps(&rt, 27, &m, &fd);
+	if (r)
+		return r;
+	TEST_CHECK(shown(&m.gids, 27) == BASE && shown(&m.gids, 1000) == BASE + 1000);
+	TEST_CHECK(shown(&m.gids, 300999) == GHOST + 300999 && shown(&m.gids, 300000) == BASE + 1);
+	runtime_done(&rt);
+	return 0;
+}
+
+/* Numbers of others: root is the asker, as ever. Beyond the subordinate ids: the last is root's. */
+static int map_process_of_others(const struct files *f)
+{
+	struct runtime rt;
+	struct maps m;
+	int fd, r;
+
+	(void)f;
+	asker(&rt);
+	r = process(&rt, "{\"process\":{\"user\":{\"uid\":1001,\"gid\":4294967295}}}");
+	if (r == 0)
+		r = get_maps(&rt, 1000, &m, &fd);
+	if (r == 0)
+		r = check_map(&m.uids, 1000, 100000, 65535);
+	if (r == 0)
+		r = check_map(&m.gids, 1000, 300000, 500);
+	runtime_done(&rt);
+	if (r)
+		return r;
+	asker(&rt);
+	r = process(&rt, "{\"process\":{\"user\":{\"uid\":0,\"gid\":1000}}}");
+	if (r == 0)
+		r = get_maps(&rt, 1000, &m, &fd);
+	if (r == 0)
+		r = check_map(&m.uids, 1000, 100000, 65535);
+	if (r)
+		return r;
+	TEST_CHECK(shown(&m.gids, 1000) == BASE + 1000 && shown(&m.gids, 300499) == BASE);
+	TEST_CHECK(shown(&m.gids, 300498) == BASE + 499 && shown(&m.gids, 300000) == BASE + 1);
+	runtime_done(&rt);
+	return 0;
+}
+
 /* The user's own id among its subordinate ones: an error that says so, no map. */
 static int map_refused(const struct files *f)
 {
@@ -206,6 +279,8 @@ static void test_maps(void **state)
 	with_files(map_by_entry, "user:100000:65536\n", "user:300000:1000\n");
 	with_files(map_set_aside, "", "");
 	with_files(map_larger, "user:100000:65536\n", "user:100000:65536\n");
+	with_files(map_process, "user:100000:65536\n", "user:300000:1000\n");
+	with_files(map_process_of_others, "user:100000:65536\n", "user:300000:500\n");
 	with_files(map_refused, "user:900:65536\n", "user:900:65536\n");
 }
 
