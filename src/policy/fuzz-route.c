@@ -87,7 +87,8 @@ static void check(struct slice method, struct slice path, const struct slice_pai
 		assert(!want.route || slice_eq_str(want.route->class, "debug"));
 		return;
 	}
-	/* Its dot is Go's, which is no newline: such a path is one that nobody knows, refused as well. */
+	/* Its dot is Go's, which is no newline: such a path is one that nobody knows, refused as
+	 * well. */
 	if (r == ROUTE_UNKNOWN && want.route && slice_eq_str(want.route->class, "debug")) {
 		assert(slice_find(path, '\n') < path.n);
 		return;
