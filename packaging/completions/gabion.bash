@@ -18,17 +18,24 @@ _gabion() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return
 		;;
+	--create | --body)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
 	--user)
 		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
 		return
 		;;
 	esac
 	case $command in
-	'') options='up down status ps events doctor unshare migrate --help --version' ;;
+	'') options='up down status ps events explain images doctor unshare migrate --help --version' ;;
 	up) options='--state-dir --detach --help --' ;;
 	down) options='--state-dir --help' ;;
 	ps) options='--state-dir --all --json --help' ;;
 	events) options='--state-dir --follow --since --json --help' ;;
+	explain) options='--state-dir --image --create --request --body --last --json --help --' ;;
+	images) options='--state-dir --json --help refresh check' ;;
 	status | doctor) options='--state-dir --json --help' ;;
 	unshare) options='--user --help --' ;;
 	migrate)

@@ -102,26 +102,47 @@ static int take(const struct opts *o, int argc, char **argv, void *values, int *
 	return -EINVAL;
 }
 
+/* Moves the word argv[at] to the end of argv. */
+static void put_last(int argc, char **argv, int at)
+{
+	char *word = argv[at];
+
+	memmove(argv + at, argv + at + 1, (size_t)(argc - at - 1) * sizeof(*argv));
+	argv[argc - 1] = word;
+}
+
 int opts_parse(const struct opts *o, int argc, char **argv, void *values, int *ret_rest)
 {
 	bool dashes = false;
+	int end = argc; /* from there on, argv has words that have been passed */
 	size_t words;
-	int i;
+	int i = 1;
 	int r;
 
-	for (i = 1; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
+	while (i < end) {
+		if (argv[i][0] != '-' || argv[i][1] == '\0') {
+			if (o->dashes)
+				break;
+			put_last(argc, argv, i);
+			end--;
+			continue;
+		}
 		if (strcmp(argv[i], "--") == 0) {
 			dashes = true;
 			i++;
+			/* What follows comes after the words before it. */
+			for (int n = end - i; n > 0; n--)
+				put_last(argc, argv, i);
 			break;
 		}
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
 			print_help(o);
 			return OPTS_HELP;
 		}
-		r = take(o, argc, argv, values, &i);
+		r = take(o, end, argv, values, &i);
 		if (r < 0)
 			return r;
+		i++;
 	}
 	words = (size_t)(argc - i);
 	if (words > 0 && o->dashes && !dashes)

@@ -2,7 +2,8 @@
 /*
  * Options from a table. Every command describes itself in a `struct opts`; `--help` (and -h) is
  * written from it. Long options take their value as `--name value` or `--name=value`, one-letter
- * ones as `-n value`; `--` ends the options. The first word that is no option ends them too.
+ * ones as `-n value`; `--` ends the options. They may stand before, between and after words; where
+ * words are taken after `--` only, the first word ends them too.
  */
 #pragma once
 

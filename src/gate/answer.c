@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "gate/explain.h"
 #include "gate/request.h"
 #include "json/json.h"
 
@@ -56,17 +57,42 @@ static int body_of(const struct answer *a, const char *message, struct buf *b)
 	return r;
 }
 
+static void send_body(struct conn *c, unsigned status, const struct buf *body)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(2u * GATE_BODY_MAX);
+	bool last = answer_is_last(c);
+
+	begin(c, status, last, &b);
+	buf_printf(&b, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", body->n);
+	if (!c->req || !request_is_head(c->req))
+		buf_add_slice(&b, buf_slice(body));
+	end(c, last, &b);
+}
+
+void answer_json(struct conn *c, unsigned status, const struct json *doc)
+{
+	CLEANUP_BUF struct buf body = BUF_INIT(GATE_BODY_MAX);
+
+	json_emit(doc, &body);
+	if (buf_ok(&body))
+		send_body(c, status, &body);
+	else
+		conn_kill(c);
+}
+
 void answer_text(struct conn *c, const struct answer *a, const char *fmt, ...)
 {
-	CLEANUP_BUF struct buf head = BUF_INIT(131072);
 	CLEANUP_BUF struct buf body = BUF_INIT(65536);
 	char message[8192];
-	bool last = answer_is_last(c);
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
+	if (explain_wanted(c)) {
+		explain_denied(c, a, message);
+		return;
+	}
 	if (a->rule) {
 		conn_log(c, a->rule, message);
 		audit_conn(c, &(struct audit_event){ .verdict = "deny",
@@ -79,11 +105,7 @@ void answer_text(struct conn *c, const struct answer *a, const char *fmt, ...)
 		conn_kill(c);
 		return;
 	}
-	begin(c, a->status, last, &head);
-	buf_printf(&head, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", body.n);
-	if (!c->req || !request_is_head(c->req))
-		buf_add_slice(&head, buf_slice(&body));
-	end(c, last, &head);
+	send_body(c, a->status, &body);
 }
 
 void answer_empty(struct conn *c, unsigned status, const char *fields)

@@ -16,6 +16,10 @@ struct answer {
  * client shall print. Then the next request, or the end where the request's body is unread. */
 void answer_text(struct conn *c, const struct answer *a, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+/* A document of the gate's own (own.h, explain.h). */
+struct json;
+void answer_json(struct conn *c, unsigned status, const struct json *doc);
+
 /* Status and fields (complete lines, or ""), without a body. */
 void answer_empty(struct conn *c, unsigned status, const char *fields);
 

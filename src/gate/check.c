@@ -7,6 +7,7 @@
 #include "gate/answer.h"
 #include "gate/archive.h"
 #include "gate/exchange.h"
+#include "gate/explain.h"
 #include "gate/request.h"
 #include "gate/socket.h"
 #include "json/json.h"
@@ -289,7 +290,7 @@ static void next(struct conn *c)
 		engine_get(c, "exec", slice_str(r->exec_id), on_exec);
 	else if (r->at < r->nsubjects)
 		resolve(c, &r->subjects[r->at]);
-	else if (r->folder < r->edit.nfolders)
+	else if (r->folder < r->edit.nfolders && !explain_wanted(c)) /* they would be made */
 		ask_folder(c);
 	else if (r->edit.sockets > 0 && !r->judged)
 		socket_judge(c, judged);

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "gate/answer.h"
+#include "gate/explain.h"
 #include "gate/request.h"
 #include "policy/texts.h"
 
@@ -50,11 +51,8 @@ int commands_make(struct arena *a, const struct policy *p, size_t layer, struct 
 }
 
 /* The entries by which its image is allowed, looked up again when anything has changed. */
-static bool still_allowed(struct conn *c)
+static bool still_allowed(struct images *m, struct door *d)
 {
-	struct images *m = c->gate->images;
-	struct door *d = c->door;
-
 	if (d->generation != m->generation) {
 		d->allowed = images_allow_now(m, &d->grant, d->entries);
 		d->generation = m->generation;
@@ -62,17 +60,17 @@ static bool still_allowed(struct conn *c)
 	return d->allowed;
 }
 
-static void refuse_image(struct conn *c)
+static void refuse_image(struct conn *c, const struct door *d)
 {
 	const struct profile *p = c->gate->images->policy.profile;
 	CLEANUP_BUF struct buf name = BUF_INIT(2048);
 	CLEANUP_BUF struct buf text = BUF_INIT(4096);
 	struct reference ref;
 
-	if (reference_parse(p, c->door->grant.asked, &ref, NULL) == 0)
+	if (reference_parse(p, d->grant.asked, &ref, NULL) == 0)
 		reference_add_name(&ref, &name);
 	else
-		buf_add_slice(&name, c->door->grant.asked);
+		buf_add_slice(&name, d->grant.asked);
 	text_socket_denied(p, buf_slice(&name), &text);
 	answer_text(c,
 		    &(struct answer){ .status = 403,
@@ -96,13 +94,17 @@ static void refuse_command(struct conn *c, const struct verdict *v)
 
 static void report(struct conn *c, const struct verdict *v)
 {
+	if (explain_wanted(c)) {
+		explain_report(c, v->message);
+		return;
+	}
 	audit_conn(c, &(struct audit_event){ .verdict = "report",
 					     .rule = v->rule,
 					     .message = v->message,
 					     .hint = v->commands });
 }
 
-bool commands_refused(struct conn *c)
+bool commands_refused(struct conn *c, struct door *d)
 {
 	struct images *m = c->gate->images;
 
@@ -111,16 +113,16 @@ bool commands_refused(struct conn *c)
 			    "gabion: there is no policy yet; try again");
 		return true;
 	}
-	if (!still_allowed(c)) {
-		refuse_image(c);
+	if (!still_allowed(m, d)) {
+		refuse_image(c, d);
 		return true;
 	}
 	for (size_t i = 0; i < m->policy.nsockets; i++) {
 		struct verdict v;
 
-		command_list_decide(c->door->entries[i] == IMAGELIST_NONE
+		command_list_decide(d->entries[i] == IMAGELIST_NONE
 					    ? &m->commands[i].list
-					    : &m->commands[i].of_entries[c->door->entries[i]],
+					    : &m->commands[i].of_entries[d->entries[i]],
 				    &c->req->match, c->req->head.target, &v);
 		if (v.kind == VERDICT_DENY) {
 			refuse_command(c, &v);

@@ -10,5 +10,5 @@
 int commands_make(struct arena *a, const struct policy *p, size_t layer,
 		  struct commands_layer *ret);
 
-/* True when the client, which is a container, has been told that it may not. */
-bool commands_refused(struct conn *c);
+/* d: the container's. True when the client has been told that it may not. */
+bool commands_refused(struct conn *c, struct door *d);

@@ -9,6 +9,8 @@
 #include "gate/answer.h"
 #include "gate/archive.h"
 #include "gate/exchange.h"
+#include "gate/explain.h"
+#include "gate/own.h"
 #include "gate/request.h"
 #include "gate/socket.h"
 #include "gate/tunnel.h"
@@ -77,6 +79,8 @@ static void request_drop(struct conn *c)
 	exchange_reset(c);
 	c->x.last = false;
 	socket_stop(c);
+	own_stop(c);
+	explain_stop(c);
 	if (c->req)
 		request_done(c->req);
 	c->req = NULL;

@@ -8,6 +8,7 @@
 #include "gate/check.h"
 #include "gate/create.h"
 #include "gate/exchange.h"
+#include "gate/explain.h"
 #include "gate/request.h"
 #include "json/json.h"
 
@@ -136,6 +137,8 @@ void go(struct conn *c)
 	struct request *r = c->req;
 	struct exchange_head h;
 
+	if (explain_wanted(c) && explain_allowed(c))
+		return;
 	if (r->match.route->kind == ROUTE_ARCHIVE && r->subjects[0].running && !r->plain) {
 		archive_begin(c);
 		return;

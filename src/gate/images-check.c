@@ -222,6 +222,14 @@ static void ask(struct images_check *k)
 
 /* --- deciding --- */
 
+static void take_entry(struct images_check *k)
+{
+	CLEANUP_BUF struct buf name = BUF_INIT(4096);
+
+	imagelist_add_entry(&k->images->lists[k->layer].entries[k->v.entry], &name);
+	k->by[k->layer] = (struct slice){ arena_dup(&k->arena, name.p, name.n), name.n };
+}
+
 static void decide(struct images_check *k)
 {
 	struct images *m = k->images;
@@ -238,8 +246,10 @@ static void decide(struct images_check *k)
 			return;
 		}
 		imagelist_decide(&m->lists[k->layer], &k->facts, &k->v);
-		if (k->v.verdict.kind == VERDICT_ALLOW)
+		if (k->v.verdict.kind == VERDICT_ALLOW) {
+			take_entry(k);
 			continue;
+		}
 		if (!imagelist_needs(&k->v)) {
 			finish(k, IMAGES_DENIED);
 			return;

@@ -188,12 +188,23 @@ int images_keep(struct images *m, struct ask_call *call,
 		q->file.which = CONTROL_FILE_DIGESTS;
 	}
 	m->digests.dirty = false;
+	m->digests.used = false;
 	return ask_start(&m->gate->ask, call, q, TAKE_FD(fd), answered);
 }
 
 static void refresh_again(struct loop_timer *t)
 {
 	images_refresh(CONTAINER_OF(t, struct images, refresh));
+}
+
+static void tell_waiting(struct images *m)
+{
+	struct images_wait *w;
+
+	while ((w = m->waits)) {
+		m->waits = w->next;
+		w->done(w);
+	}
 }
 
 static void refresh_over(struct images *m)
@@ -203,8 +214,9 @@ static void refresh_over(struct images *m)
 	digests_trim(&m->digests, m->lists, m->policy.nsockets,
 		     now > CLAIMS_KEPT_SECONDS ? now - CLAIMS_KEPT_SECONDS : 0);
 	m->generation++;
-	if (m->digests.dirty && !ask_is_open(&m->call))
+	if ((m->digests.dirty || m->digests.used) && !ask_is_open(&m->call))
 		(void)images_keep(m, &m->call, on_keep);
+	tell_waiting(m);
 	loop_timer_in(&m->gate->loop, &m->refresh, REFRESH_SECONDS * LOOP_NSEC_PER_SEC,
 		      refresh_again);
 }
@@ -243,7 +255,34 @@ void images_refresh(struct images *m)
 	refresh_next(m);
 }
 
+void images_wait(struct images *m, struct images_wait *w)
+{
+	w->next = m->waits;
+	m->waits = w;
+	if (!m->loaded)
+		return; /* that ends with a refresh */
+	/* From the loop: without entries it is over at once. */
+	images_fetch_stop(&m->fetch);
+	loop_timer_in(&m->gate->loop, &m->refresh, 0, refresh_again);
+}
+
+void images_wait_stop(struct images *m, struct images_wait *w)
+{
+	for (struct images_wait **p = &m->waits; *p; p = &(*p)->next)
+		if (*p == w) {
+			*p = w->next;
+			return;
+		}
+}
+
 /* --- what is known now --- */
+
+void images_used(struct images *m, const struct images_check *k)
+{
+	for (size_t i = 0; i < POLICY_LAYERS_MAX; i++)
+		if (k->by[i].p)
+			(void)digests_use(&m->digests, k->by[i], images_now());
+}
 
 bool images_allow_now(struct images *m, const struct grant *g, size_t entries[POLICY_LAYERS_MAX])
 {

@@ -19,6 +19,12 @@
 
 struct images_check;
 
+/* Who waits for a refresh to be over. */
+struct images_wait {
+	struct images_wait *next;
+	void (*done)(struct images_wait *w);
+};
+
 /* The command lists of one layer (commands.h). */
 struct commands_layer {
 	struct command_list list;
@@ -47,6 +53,7 @@ struct images {
 	struct images_fetch fetch; /* of the refresh */
 	size_t at_layer;	   /* of the refresh */
 	size_t at_entry;
+	struct images_wait *waits;
 };
 
 void images_init(struct images *m, struct gate *g);
@@ -58,6 +65,10 @@ void images_done(struct images *m);
 void images_reload(struct images *m);
 /* Asks about every entry now. */
 void images_refresh(struct images *m);
+
+/* The same, and done() runs once when all have answered or not; never from within this call. */
+void images_wait(struct images *m, struct images_wait *w);
+void images_wait_stop(struct images *m, struct images_wait *w);
 
 /* Isolation is off: rules about namespaces and mounts do not apply. (design: "The runtime") */
 static inline bool images_plain(const struct images *m)
@@ -92,8 +103,9 @@ struct images_check {
 	struct imagelist_image *locals;
 	struct imagelist_question question; /* the one that is being asked */
 	enum images_result result;
-	struct imagelist_verdict v; /* of the last layer that was decided on */
-	struct grant grant;	    /* IMAGES_ALLOWED: what to keep with the container */
+	struct slice by[POLICY_LAYERS_MAX]; /* IMAGES_ALLOWED: the entry of each layer, expanded */
+	struct imagelist_verdict v;	    /* of the last layer that was decided on */
+	struct grant grant;		    /* IMAGES_ALLOWED: what to keep with the container */
 	void (*done)(struct images_check *k);
 };
 
@@ -106,6 +118,9 @@ int images_recheck_start(struct images *m, struct images_check *k, const struct 
 			 void (*done)(struct images_check *k));
 /* Ends it and frees what it holds; also after done(). */
 void images_check_stop(struct images_check *k);
+
+/* By that check, IMAGES_ALLOWED, a container gets the engine's socket. */
+void images_used(struct images *m, const struct images_check *k);
 
 /* What is known now, without asking anybody: may a container with that grant have the socket, and
  * by which entry of each layer (IMAGELIST_NONE where none)? */

@@ -9,6 +9,8 @@
 #include "gate/commands.h"
 #include "gate/create.h"
 #include "gate/exchange.h"
+#include "gate/explain.h"
+#include "gate/own.h"
 
 /* The tree of a body is gone before anything is waited for. */
 #define TREE_MAX (96u * 1024u * 1024u)
@@ -233,13 +235,14 @@ static void drop_content_type(struct http_head *h)
 /* True when the request has been answered. */
 static bool refused(struct conn *c)
 {
+	struct door *door = door_is_container(c->door) ? c->door : explain_door(c);
 	struct request *r = c->req;
 	struct err err = ERR_INIT;
 	struct edit found;
 	int known = route_find(r->head.method, r->target.path, r->target.params, r->target.nparams,
 			       &r->match);
 
-	if (door_is_container(c->door) && commands_refused(c))
+	if (door && commands_refused(c, door))
 		return true;
 	if (known != ROUTE_FOUND) {
 		answer_text(c, &(struct answer){ .status = 404, .rule = "unknown-endpoint" },
@@ -285,20 +288,26 @@ static bool refused(struct conn *c)
 	}
 }
 
-void request_proceed(struct conn *c)
+static void decide(struct conn *c)
 {
 	struct request *r = c->req;
 
-	if (c->over) {
-		c->x.last = true;
-		answer_text(c, &(struct answer){ .status = 503, .rule = "too-many-connections" },
-			    "gabion: too many connections of user %u at once", c->uid);
-		return;
-	}
 	if (refused(c))
 		return;
 	if ((r->match.route->flags & ROUTE_JSON) && r->head.body != HTTP_BODY_NONE)
 		body_begin(c);
 	else
 		check_begin(c);
+}
+
+void request_proceed(struct conn *c)
+{
+	if (c->over) {
+		c->x.last = true;
+		answer_text(c, &(struct answer){ .status = 503, .rule = "too-many-connections" },
+			    "gabion: too many connections of user %u at once", c->uid);
+		return;
+	}
+	if (!own_begin(c) && !explain_begin(c, decide))
+		decide(c);
 }

@@ -31,6 +31,8 @@ struct subject {
 
 #define REQUEST_SUBJECTS_MAX 64
 
+struct explain;
+struct own_work;
 struct socket_work;
 
 struct request {
@@ -57,6 +59,8 @@ struct request {
 	const char *created;	    /* ROUTE_CREATE: id in the engine's answer */
 	struct socket_work *socket; /* it asks for the engine's socket (socket.h) */
 	bool judged;		    /* it may have it */
+	struct explain *explain;    /* only the verdict is wanted (explain.h) */
+	struct own_work *own;	    /* for one of the gate's own endpoints (own.h) */
 	const char *trouble;	    /* ROUTE_CREATE: why it could not be recorded */
 	bool plain;		    /* it runs without isolation: copies are the engine's own */
 };

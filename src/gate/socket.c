@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "gate/answer.h"
 #include "gate/check.h"
+#include "gate/explain.h"
 #include "gate/images-fetch.h"
 #include "gate/request.h"
 #include "json/json.h"
@@ -66,8 +67,15 @@ static void on_judged(struct images_check *k)
 	struct conn *c = w->conn;
 
 	switch (k->result) {
+	case IMAGES_MISSING:
+		if (explain_wanted(c)) {
+			explain_denied(c, &(struct answer){ .status = 404 },
+				       "the engine has no such image; pull it first");
+			break;
+		}
+		w->yes(c); /* the engine says so in its own words */
+		break;
 	case IMAGES_ALLOWED:
-	case IMAGES_MISSING: /* the engine says so in its own words */
 		w->yes(c);
 		break;
 	case IMAGES_DENIED:
@@ -141,6 +149,7 @@ static void on_socket(struct ask_call *call, int result, struct slice body)
 		failed(w, slice_str(strerror(-r)));
 		return;
 	}
+	images_used(c->gate->images, &w->check);
 	audit_conn(c, &(struct audit_event){ .verdict = "grant",
 					     .rule = w->check.v.verdict.rule,
 					     .message = "the container gets the engine's socket",

@@ -43,8 +43,11 @@ void digests_done(struct digests *d)
 		tag_done(&d->tags[i]);
 	for (size_t i = 0; i < d->nclaims; i++)
 		claim_done(&d->claims[i]);
+	for (size_t i = 0; i < d->nuses; i++)
+		free(d->uses[i].entry);
 	free(d->tags);
 	free(d->claims);
+	free(d->uses);
 	*d = DIGESTS_INIT;
 }
 
@@ -210,6 +213,44 @@ int digests_unclaimed(struct digests *d, struct slice repository, struct slice d
 	return 0;
 }
 
+/* --- uses --- */
+
+static struct digests_use *use_of(const struct digests *d, struct slice entry)
+{
+	for (size_t i = 0; i < d->nuses; i++)
+		if (slice_eq_str(entry, d->uses[i].entry))
+			return &d->uses[i];
+	return NULL;
+}
+
+int digests_use(struct digests *d, struct slice entry, uint64_t now)
+{
+	struct digests_use *u = use_of(d, entry);
+
+	if (!u) {
+		char *name = text_new(entry);
+
+		u = name ? reallocarray(d->uses, d->nuses + 1, sizeof(*d->uses)) : NULL;
+		if (!u) {
+			free(name);
+			return -ENOMEM;
+		}
+		d->uses = u;
+		u = &d->uses[d->nuses++];
+		u->entry = name;
+	}
+	u->at = now;
+	d->used = true;
+	return 0;
+}
+
+uint64_t digests_used_at(const struct digests *d, struct slice entry)
+{
+	const struct digests_use *u = use_of(d, entry);
+
+	return u ? u->at : 0;
+}
+
 /* --- the file --- */
 
 void digests_print(const struct digests *d, struct buf *b)
@@ -246,6 +287,10 @@ void digests_print(const struct digests *d, struct buf *b)
 			   c->belongs ? "true" : "false", (unsigned long long)c->asked);
 		first = false;
 	}
+	buf_add_str(b, "],\"uses\":[");
+	for (size_t i = 0; i < d->nuses; i++)
+		buf_printf(b, "%s\n{\"entry\":\"%s\",\"at\":%llu}", i ? "," : "", d->uses[i].entry,
+			   (unsigned long long)d->uses[i].at);
 	buf_add_str(b, "]}\n");
 }
 
@@ -309,20 +354,33 @@ static int parse_claim(struct digests *d, const struct json *o)
 	return 0;
 }
 
+static int parse_use(struct digests *d, const struct json *o)
+{
+	struct slice entry = name_in(o, "entry");
+	uint64_t at;
+
+	return !entry.p || json_get_u64(o, "at", &at) != 0 ? -EINVAL : digests_use(d, entry, at);
+}
+
 static int parse(struct digests *d, const struct json *doc)
 {
 	const struct json *tags = json_get(doc, "tags");
 	const struct json *claims = json_get(doc, "claims");
+	const struct json *uses = json_get(doc, "uses"); /* older ones lack it */
 	uint64_t version;
 	int r = 0;
 
 	if (json_get_u64(doc, "version", &version) != 0 || version != VERSION ||
-	    !json_is(tags, JSON_ARRAY) || !json_is(claims, JSON_ARRAY))
+	    !json_is(tags, JSON_ARRAY) || !json_is(claims, JSON_ARRAY) ||
+	    (uses && !json_is(uses, JSON_ARRAY)))
 		return -EINVAL;
 	for (size_t i = 0; r == 0 && i < tags->n; i++)
 		r = parse_tag(d, tags->items[i]);
 	for (size_t i = 0; r == 0 && i < claims->n; i++)
 		r = parse_claim(d, claims->items[i]);
+	for (size_t i = 0; r == 0 && uses && i < uses->n; i++)
+		r = parse_use(d, uses->items[i]);
+	d->used = false;
 	return r;
 }
 
@@ -369,6 +427,13 @@ void digests_trim(struct digests *d, const struct imagelist *list, size_t nlists
 		tag_done(&d->tags[i]);
 		memmove(d->tags + i, d->tags + i + 1, (--d->ntags - i) * sizeof(*d->tags));
 		d->dirty = true;
+	}
+	for (size_t i = d->nuses; i-- > 0;) {
+		if (is_about(list, nlists, d->uses[i].entry))
+			continue;
+		free(d->uses[i].entry);
+		memmove(d->uses + i, d->uses + i + 1, (--d->nuses - i) * sizeof(*d->uses));
+		d->used = true;
 	}
 	for (size_t i = d->nclaims; i-- > 0;) {
 		if (d->claims[i].asked >= oldest || d->claims[i].failed >= oldest)

@@ -8,7 +8,8 @@
  *    "tags":[{"reference":"docker.io/library/docker:cli","asked":1795881600,
  *             "goods":[{"digest":"sha256:…","seen":1795881600,"current":true}, …]}, …],
  *    "claims":[{"repository":"docker.io/library/docker","digest":"sha256:…","belongs":true,
- *               "asked":1795881600}, …]}
+ *               "asked":1795881600}, …],
+ *    "uses":[{"entry":"docker.io/library/docker:cli","at":1795881600}, …]}
  *
  * Times are seconds since 1970. A good digest that is not current any more stays, for
  * keepPreviousDigests; the oldest go when there are too many.
@@ -54,12 +55,21 @@ struct digests_claim {
 	uint64_t failed; /* not kept */
 };
 
+/* When an entry last gave a container the engine's socket. */
+struct digests_use {
+	char *entry; /* expanded */
+	uint64_t at;
+};
+
 struct digests {
 	struct digests_tag *tags;
 	size_t ntags;
 	struct digests_claim *claims;
 	size_t nclaims;
+	struct digests_use *uses;
+	size_t nuses;
 	bool dirty; /* there is something that is not kept */
+	bool used;  /* only uses are not: no decision depends on them */
 };
 
 #define DIGESTS_INIT ((struct digests){ 0 })
@@ -79,6 +89,11 @@ int digests_claimed(struct digests *d, struct slice repository, struct slice dig
 		    uint64_t now);
 int digests_unclaimed(struct digests *d, struct slice repository, struct slice digest,
 		      uint64_t now);
+
+/* The entry has given a container the engine's socket. */
+int digests_use(struct digests *d, struct slice entry, uint64_t now);
+/* When it last did; 0: it is not known that it ever did. */
+uint64_t digests_used_at(const struct digests *d, struct slice entry);
 
 const struct digests_tag *digests_find(const struct digests *d, struct slice reference);
 

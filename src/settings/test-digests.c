@@ -115,10 +115,14 @@ static void test_file(void **state)
 	assert_int_equal(digests_failed(&d, SLICE_LIT("docker.io/library/x:1"), 1), 0);
 	assert_int_equal(digests_claimed(&d, SLICE_LIT(REPOSITORY), SLICE_LIT(A), true, 7), 0);
 	assert_int_equal(digests_unclaimed(&d, SLICE_LIT(REPOSITORY), SLICE_LIT(B), 8), 0);
+	assert_int_equal(digests_use(&d, SLICE_LIT(CLI), 9), 0);
 	digests_print(&d, &text);
 	assert_int_equal(digests_parse(&e, buf_slice(&text), NULL), 0);
 	assert_int_equal(e.ntags, 1);
 	assert_int_equal(e.nclaims, 1);
+	assert_int_equal(digests_used_at(&e, SLICE_LIT(CLI)), 9);
+	assert_int_equal(digests_used_at(&e, SLICE_LIT("docker.io/library/x:1")), 0);
+	assert_false(e.used);
 	digests_print(&e, &again);
 	assert_true(slice_eq(buf_slice(&text), buf_slice(&again)));
 	digests_done(&d);
@@ -132,6 +136,7 @@ static void test_bad_files(void **state)
 		"{}",
 		"{\"version\":2,\"tags\":[],\"claims\":[]}",
 		"{\"version\":1,\"tags\":{},\"claims\":[]}",
+		"{\"version\":1,\"tags\":[],\"claims\":[],\"uses\":[{\"entry\":\"a\"}]}",
 		"{\"version\":1,\"tags\":[{\"reference\":\"a\",\"asked\":0,\"goods\":[]}],"
 		"\"claims\":[]}",
 		"{\"version\":1,\"tags\":[{\"reference\":\"a "
@@ -166,7 +171,12 @@ static void test_trim(void **state)
 			 0);
 	assert_int_equal(digests_claimed(&d, SLICE_LIT("r"), SLICE_LIT(A), true, 10), 0);
 	assert_int_equal(digests_claimed(&d, SLICE_LIT("r"), SLICE_LIT(B), true, 20), 0);
+	assert_int_equal(digests_use(&d, SLICE_LIT("docker.io/library/gone:1"), 1), 0);
+	assert_int_equal(digests_use(&d, SLICE_LIT(CLI), 2), 0);
+	assert_int_equal(digests_use(&d, SLICE_LIT(CLI), 3), 0);
 	digests_trim(&d, &list, 1, 15);
+	assert_int_equal(d.nuses, 1);
+	assert_int_equal(digests_used_at(&d, SLICE_LIT(CLI)), 3);
 	assert_int_equal(d.ntags, 1);
 	assert_string_equal(d.tags[0].reference, CLI);
 	assert_int_equal(d.nclaims, 1);

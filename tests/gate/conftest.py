@@ -6,6 +6,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
+import cages  # noqa: E402
 import fakes  # noqa: E402
 
 
@@ -36,3 +37,30 @@ def users():
     if os.geteuid() != 0:
         pytest.skip("not root: connections of other users cannot be made")
     return (54321, 54322)
+
+
+@pytest.fixture(scope="session")
+def _cage():
+    if os.geteuid() != 0:
+        pytest.skip("not root: no engine can be started")
+    engine = cages.make()
+    yield engine
+    engine.sweep()
+    cages.end(engine)
+
+
+@pytest.fixture
+def cage(_cage):
+    yield _cage
+    _cage.sweep()
+
+
+@pytest.fixture
+def policy(cage):
+    """Puts settings in force; at first, docker:cli may have the socket and not push."""
+
+    def put(*args, **how):
+        cages.put(cage, cages.settings(*args, **how))
+
+    put(["docker:cli"], ["push"])
+    return put

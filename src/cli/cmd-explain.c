@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `gabion explain`: the verdict about a command, a creation or a request, without doing it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/gateway.h"
+#include "cli/print.h"
+
+#define MARK "gabion explain: " /* gate/explain.h */
+#define FIELD "Gabion-Explain"
+#define TEXT_MAX (16u << 20)
+#define LOG_MAX (256u << 20)
+#define ARENA_MAX (64u << 20)
+#define OLDER 4
+
+struct args {
+	const char *state_dir;
+	const char *create;
+	const char *request;
+	const char *body;
+	const char *image;
+	bool last;
+	bool json;
+};
+
+static const struct opt table[] = {
+	OPT_STATE_DIR(struct args, state_dir),
+	{ .name = "image",
+	  .kind = OPT_STRING,
+	  .offset = offsetof(struct args, image),
+	  .value = "IMAGE",
+	  .help = "as a container of that image asks it over its socket" },
+	{ .name = "create",
+	  .kind = OPT_STRING,
+	  .offset = offsetof(struct args, create),
+	  .value = "FILE",
+	  .help = "the body of a POST /containers/create (-: standard input)" },
+	{ .name = "request",
+	  .kind = OPT_STRING,
+	  .offset = offsetof(struct args, request),
+	  .value = "REQUEST",
+	  .help = "method and target: 'POST /v1.43/images/x/push'" },
+	{ .name = "body",
+	  .kind = OPT_STRING,
+	  .offset = offsetof(struct args, body),
+	  .value = "FILE",
+	  .help = "the JSON body of that request" },
+	{ .name = "last",
+	  .kind = OPT_FLAG,
+	  .offset = offsetof(struct args, last),
+	  .help = "the last denial in the audit log" },
+	OPT_JSON(struct args, json),
+};
+
+static const struct opts opts = {
+	.command = "explain",
+	.usage = "[--state-dir DIR] [--image IMAGE] [--json] "
+		 "(-- DOCKER-WORD… | --create FILE | --request REQUEST [--body FILE] | --last)",
+	.about = "Says whether something would be let through, by which rule, why and what can be "
+		 "done about it,\nwithout doing it. The gate decides, as it would for the thing "
+		 "itself.",
+	.table = table,
+	.count = ARRAY_SIZE(table),
+	.max_args = 1023,
+	.dashes = true,
+};
+
+static void print_line(const struct json *o, const char *key, const char *label)
+{
+	const char *s = json_get_str(o, key);
+	char prefix[16];
+
+	if (!s || !*s)
+		return;
+	(void)snprintf(prefix, sizeof(prefix), "%-10s", label);
+	print_wrapped(prefix, s);
+}
+
+static int print_verdict(const struct args *args, const struct json *o)
+{
+	const char *verdict = json_get_str(o, "verdict");
+	const char *method = json_get_str(o, "method");
+	const char *target = json_get_str(o, "target");
+
+	if (args->json)
+		print_json(o);
+	else {
+		print_line(o, "time", "time");
+		print_line(o, "verdict", "verdict");
+		if (method && target)
+			(void)printf("%-10s%s %s\n", "request", method, target);
+		print_line(o, "rule", "rule");
+		print_line(o, "message", "message");
+		print_line(o, "reason", "why");
+		print_line(o, "hint", "way out");
+		print_line(o, "reported", "reported");
+	}
+	return strcmp(verdict, "allow") == 0  ? CLI_EXIT_OK
+	       : strcmp(verdict, "deny") == 0 ? CLI_EXIT_NO
+					      : CLI_EXIT_UNKNOWN;
+}
+
+/* Nothing but looking was asked for: the engine has answered. */
+static int print_passed(const struct args *args)
+{
+	CLEANUP_ARENA struct arena a = ARENA_INIT(ARENA_MAX);
+	struct json *o = arena_must(json_new(&a, JSON_OBJECT));
+
+	(void)json_set(&a, o, "verdict", json_new_str(&a, "allow"));
+	(void)json_set(&a, o, "reason", json_new_str(&a, "it only looks, and was passed on"));
+	return print_verdict(args, o);
+}
+
+static int failed(const struct err *err, int r)
+{
+	cli_error("%s%s", err->text, r == -EACCES ? " (try sudo)" : "");
+	return CLI_EXIT_UNKNOWN;
+}
+
+static int parse(struct arena *a, struct slice text, struct json **ret)
+{
+	struct json_limits limits = JSON_LIMITS;
+	size_t used;
+
+	limits.one_value = false;
+	return json_parse(a, text, &limits, ret, &used, NULL) == 0 && json_get_str(*ret, "verdict")
+		       ? 0
+		       : -EPROTO;
+}
+
+/* --- a request --- */
+
+static int read_body(const char *file, struct buf *b, struct err *err)
+{
+	int r = strcmp(file, "-") == 0 ? file_read_fd(STDIN_FILENO, b) : file_read(file, b);
+
+	return r < 0 ? err_errno(err, r, "%s", file) : 0;
+}
+
+static int ask(const struct args *args, const struct instance *inst,
+	       const struct gateway_request *q)
+{
+	CLEANUP_ARENA struct arena a = ARENA_INIT(ARENA_MAX);
+	CLEANUP_BUF struct buf answer = BUF_INIT(TEXT_MAX);
+	struct json_limits limits = JSON_LIMITS;
+	struct err err = ERR_INIT;
+	struct json *doc;
+	int r = gateway_ask(inst, q, &answer, &err);
+
+	if (r < 0)
+		return failed(&err, r);
+	if (json_parse(&a, buf_slice(&answer), &limits, &doc, NULL, NULL) < 0)
+		return print_passed(args);
+	if (json_get_str(json_get(doc, "explain"), "verdict"))
+		return print_verdict(args, json_get(doc, "explain"));
+	if (r < 400)
+		return print_passed(args);
+	cli_error("%s", json_get_str(doc, "message") ? json_get_str(doc, "message")
+						     : "the engine refuses it");
+	return CLI_EXIT_UNKNOWN;
+}
+
+static int explain_request(const struct args *args, const struct instance *inst)
+{
+	CLEANUP_BUF struct buf body = BUF_INIT(TEXT_MAX);
+	const char *file = args->create ? args->create : args->body;
+	struct gateway_request q = { .method = "POST",
+				     .target = "/containers/create",
+				     .explain = args->image ? args->image : "yes" };
+	struct err err = ERR_INIT;
+	char method[16];
+	int r = file ? read_body(file, &body, &err) : 0;
+
+	if (r < 0)
+		return failed(&err, r);
+	if (file)
+		q.body = body.n ? buf_slice(&body) : SLICE_LIT("");
+	if (args->request) {
+		size_t n = strcspn(args->request, " ");
+
+		q.target = args->request + n + strspn(args->request + n, " ");
+		if (n == 0 || n >= sizeof(method) || q.target[0] != '/') {
+			cli_error("explain: --request wants a method and a target, as in 'POST "
+				  "/v1.43/images/x/push'");
+			return CLI_EXIT_USAGE;
+		}
+		(void)snprintf(method, sizeof(method), "%.*s", (int)n, args->request);
+		q.method = method;
+	}
+	return ask(args, inst, &q);
+}
+
+/* --- a command --- */
+
+static int explain_command(const struct args *args, const struct instance *inst, char **words)
+{
+	CLEANUP_ARENA struct arena a = ARENA_INIT(ARENA_MAX);
+	CLEANUP_BUF struct buf errors = BUF_INIT(TEXT_MAX);
+	struct err err = ERR_INIT;
+	struct json *o;
+	const char *at;
+	int r = client_run(inst, words, FIELD, args->image ? args->image : "yes", &errors, &err);
+
+	if (r < 0)
+		return failed(&err, r);
+	buf_add_char(&errors, '\0');
+	at = buf_ok(&errors) ? strstr(errors.p, MARK) : NULL;
+	if (at && parse(&a, slice_str(at + strlen(MARK)), &o) == 0)
+		return print_verdict(args, o);
+	if (r == 0)
+		return print_passed(args);
+	cli_error("docker ends before it asks the engine to do anything:\n%s",
+		  errors.p ? errors.p : "");
+	return CLI_EXIT_UNKNOWN;
+}
+
+/* --- the last denial --- */
+
+static bool is_denial(const struct json *o)
+{
+	const char *verdict = json_get_str(o, "verdict");
+	uint64_t uid = UINT64_MAX;
+
+	(void)json_get_u64(o, "uid", &uid);
+	return verdict && strcmp(verdict, "deny") == 0 && (geteuid() == 0 || uid == geteuid());
+}
+
+/* From the end of one log. 0: there is none in it; 1: printed, *code says how. */
+static int last_of(const struct args *args, struct slice log, int *code)
+{
+	while (log.n > 0) {
+		CLEANUP_ARENA struct arena a = ARENA_INIT(ARENA_MAX);
+		struct json *o;
+		size_t start;
+
+		if (log.p[log.n - 1] == '\n')
+			log.n--;
+		for (start = log.n; start > 0 && log.p[start - 1] != '\n'; start--)
+			;
+		if (parse(&a, slice_from(log, start), &o) == 0 && is_denial(o)) {
+			*code = print_verdict(args, o);
+			return 1;
+		}
+		log.n = start;
+	}
+	return 0;
+}
+
+static int explain_last(const struct args *args, const struct instance *inst)
+{
+	for (int i = 0; i <= OLDER; i++) {
+		CLEANUP_BUF struct buf log = BUF_INIT(LOG_MAX);
+		struct err err = ERR_INIT;
+		char path[PATH_MAX + 16];
+		int code;
+		int r;
+
+		(void)snprintf(path, sizeof(path), i ? "%s/audit.log.%d" : "%s/audit.log",
+			       inst->lib, i);
+		r = file_read(path, &log);
+		if (r == -ENOENT)
+			continue;
+		if (r < 0)
+			return failed(&err, err_errno(&err, r, "%s", path));
+		if (last_of(args, buf_slice(&log), &code))
+			return code;
+	}
+	cli_error("nothing was denied to %s, as far as the audit log goes back",
+		  geteuid() == 0 ? "anybody" : "you");
+	return CLI_EXIT_UNKNOWN;
+}
+
+/* It becomes a field of a request. */
+static bool is_name(const char *s)
+{
+	for (; *s; s++)
+		if (*s <= ' ' || *s > '~')
+			return false;
+	return true;
+}
+
+int cmd_explain(int argc, char **argv)
+{
+	struct args args = { 0 };
+	struct err err = ERR_INIT;
+	struct instance inst;
+	int rest;
+	int r = opts_parse(&opts, argc, argv, &args, &rest);
+	bool words = argc > rest;
+
+	if (r != 0)
+		return opts_exit(r);
+	if (words + args.last + (args.create != NULL) + (args.request != NULL) != 1 ||
+	    (args.body && !args.request) || (args.image && args.last)) {
+		cli_error("explain: one of these is wanted: -- and words of a docker command, "
+			  "--create, --request (with --body), --last");
+		return CLI_EXIT_USAGE;
+	}
+	if (args.image && !is_name(args.image)) {
+		cli_error("explain: --image wants the name of an image");
+		return CLI_EXIT_USAGE;
+	}
+	r = instance_find(&inst, args.state_dir, &err);
+	if (r < 0)
+		return failed(&err, r);
+	if (args.last)
+		return explain_last(&args, &inst);
+	return words ? explain_command(&args, &inst, argv + rest) : explain_request(&args, &inst);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/explain.h"
+
+#include "base/cleanup.h"
+#include "gate/answer.h"
+#include "gate/images.h"
+#include "gate/request.h"
+#include "json/json.h"
+
+#define TREE_MAX (4u << 20)
+
+/* In the connection's arena. */
+struct explain {
+	struct conn *conn;
+	struct images_check check;
+	struct door door; /* of no socket: what commands.h looks at */
+	bool has_door;
+	const char *reported;
+	void (*then)(struct conn *c);
+};
+
+bool explain_wanted(const struct conn *c)
+{
+	return c->req && c->req->explain;
+}
+
+struct door *explain_door(const struct conn *c)
+{
+	return explain_wanted(c) && c->req->explain->has_door ? &c->req->explain->door : NULL;
+}
+
+void explain_stop(struct conn *c)
+{
+	if (!explain_wanted(c))
+		return;
+	images_check_stop(&c->req->explain->check);
+	c->req->explain = NULL;
+}
+
+void explain_report(struct conn *c, const char *message)
+{
+	c->req->explain->reported = arena_strdup(&c->arena, message);
+}
+
+/* --- the answer --- */
+
+static void say(struct conn *c, const char *verdict, const struct answer *a, const char *message)
+{
+	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
+	CLEANUP_BUF struct buf text = BUF_INIT(TREE_MAX / 4);
+	struct json *o = json_new(&tree, JSON_OBJECT);
+	struct json *whole = json_new(&tree, JSON_OBJECT);
+	const struct {
+		const char *key;
+		const char *text;
+	} texts[] = { { "rule", a->rule },
+		      { "message", message },
+		      { "reason", a->reason },
+		      { "hint", a->hint },
+		      { "reported", c->req->explain->reported } };
+
+	if (!o || !whole) {
+		conn_kill(c);
+		return;
+	}
+	(void)json_set(&tree, o, "verdict", json_new_str(&tree, verdict));
+	(void)json_set(&tree, o, "method", json_new_slice(&tree, c->req->head.method));
+	(void)json_set(&tree, o, "target", json_new_slice(&tree, c->req->head.target));
+	if (a->status)
+		(void)json_set(&tree, o, "status", json_new_uint(&tree, a->status));
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (texts[i].text && *texts[i].text)
+			(void)json_set(&tree, o, texts[i].key, json_new_str(&tree, texts[i].text));
+	buf_add_str(&text, EXPLAIN_MARK);
+	json_emit(o, &text);
+	(void)json_set(&tree, whole, "message", json_new_slice(&tree, buf_slice(&text)));
+	(void)json_set(&tree, whole, "explain", o);
+	answer_json(c, 403, whole);
+}
+
+void explain_denied(struct conn *c, const struct answer *a, const char *message)
+{
+	say(c, a->rule ? "deny" : "error", a, message);
+}
+
+/* What is read without moving data: clients need these to know what to ask next. */
+static bool only_looks(const struct request *r)
+{
+	static const enum route_class moves[] = { ROUTE_CLASS_CONTAINER_COPY_OUT,
+						  ROUTE_CLASS_CONTAINER_EXPORT,
+						  ROUTE_CLASS_CONTAINER_LOGS,
+						  ROUTE_CLASS_CONTAINER_STATS,
+						  ROUTE_CLASS_CONTAINER_ATTACH_WS,
+						  ROUTE_CLASS_IMAGE_SAVE,
+						  ROUTE_CLASS_EVENTS };
+
+	if (slice_eq_str(r->head.method, "HEAD") ||
+	    r->match.route->class == ROUTE_CLASS_BUILD_SESSION)
+		return true;
+	if (!slice_eq_str(r->head.method, "GET"))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(moves); i++)
+		if (r->match.route->class == moves[i])
+			return false;
+	return true;
+}
+
+bool explain_allowed(struct conn *c)
+{
+	if (only_looks(c->req))
+		return false;
+	say(c, "allow", &(struct answer){ 0 }, NULL);
+	return true;
+}
+
+/* --- as a container --- */
+
+static void on_checked(struct images_check *k)
+{
+	struct explain *e = CONTAINER_OF(k, struct explain, check);
+	const struct verdict *v = &k->v.verdict;
+	struct conn *c = e->conn;
+
+	switch (k->result) {
+	case IMAGES_ALLOWED:
+		e->door.grant = k->grant;
+		e->has_door = true;
+		e->then(c);
+		break;
+	case IMAGES_DENIED:
+		explain_denied(c,
+			       &(struct answer){ .status = 403,
+						 .rule = v->rule,
+						 .hint = v->way_out,
+						 .reason = v->reason },
+			       v->message);
+		break;
+	case IMAGES_MISSING:
+		explain_denied(c, &(struct answer){ .status = 404 },
+			       "the engine has no such image; pull it first");
+		break;
+	case IMAGES_FAILED:
+		explain_denied(c, &(struct answer){ .status = 500 },
+			       "the engine does not say which image that is");
+		break;
+	}
+	conn_update(c);
+}
+
+bool explain_begin(struct conn *c, void (*then)(struct conn *c))
+{
+	struct http_head *h = &c->req->head;
+	struct slice value = SLICE_NULL;
+	struct explain *e;
+
+	if (door_is_container(c->door))
+		return false;
+	for (size_t i = 0; i < h->nfields; i++)
+		if (slice_eq_nocase(h->fields[i].name, SLICE_LIT(EXPLAIN_FIELD))) {
+			value = h->fields[i].value;
+			h->fields[i].kind = HTTP_FIELD_HOP;
+		}
+	if (!value.p)
+		return false;
+	e = arena_alloc(&c->arena, sizeof(*e));
+	if (!e) {
+		conn_kill(c);
+		return true;
+	}
+	e->conn = c;
+	e->then = then;
+	c->req->explain = e;
+	if (slice_eq_str(value, "yes"))
+		return false;
+	if (images_check_start(c->gate->images, &e->check, value, value, on_checked) < 0)
+		explain_denied(c, &(struct answer){ .status = 400 },
+			       "that is no name that an image can have");
+	return true;
+}
