@@ -127,6 +127,7 @@ def test_the_registry_is_asked_when_told(cage, policy):
     def listed():
         return json.loads(cage.cli("images", "refresh", "--json").out)["lists"][0]["images"][0]
 
+    assert listed()["digests"]
     cage.registry.stop()
     try:
         away = listed()
