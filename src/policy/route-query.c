@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/util.h"
 #include "policy/route.h"
+#include "policy/solve.h"
 #include "json/shape.h"
 
 #define TREE_MAX (4u * 1024u * 1024u)
@@ -159,32 +160,17 @@ static const struct shape_member output_members[] = {
 static const struct shape output_shape = SHAPE_STRUCT_OF(output_members);
 static const struct shape outputs_shape = SHAPE_LIST_OF(&output_shape);
 
-/* As Go's strconv.ParseBool() does. */
-static bool is_false(struct slice s)
-{
-	static const char *const no[] = { "0", "f", "F", "false", "FALSE", "False" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(no); i++)
-		if (slice_eq_str(s, no[i]))
-			return true;
-	return false;
-}
-
-/* "push" and what begins so ("push-by-digest") are about registries, in whatever exporter. */
 static bool output_may_push(const struct json *output)
 {
-	static const char *const known[] = { "cacheonly", "docker", "image", "local",
-					     "moby",	  "oci",    "tar" };
 	const char *type = json_get_str(output, "Type");
 	const struct json *attrs = json_get(output, "Attrs");
-	bool ok = false;
 
-	for (size_t i = 0; type && i < ARRAY_SIZE(known); i++)
-		ok |= strcmp(type, known[i]) == 0;
+	if (!type || !solve_exporter_known(slice_str(type)))
+		return true;
 	for (size_t i = 0; attrs && i < attrs->n; i++)
-		if (slice_starts(attrs->members[i].key, SLICE_LIT("push")))
-			ok &= is_false(attrs->members[i].value->text);
-	return !ok;
+		if (solve_attribute_pushes(attrs->members[i].key, attrs->members[i].value->text))
+			return true;
+	return false;
 }
 
 static bool outputs_may_push(struct slice text)

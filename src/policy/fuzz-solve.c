@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two messages after one another are one message with the fields of both (protocol buffers): it
+ * pushes if one of them does. The first byte says where the second begins. */
+#include <assert.h>
+#include <stdint.h>
+
+#include "policy/solve.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	struct slice all = { (const char *)data + 1, n ? n - 1 : 0 };
+	struct slice one, two;
+	const char *why, *why_one, *why_two;
+	int r;
+
+	if (n == 0)
+		return 0;
+	one = (struct slice){ all.p, data[0] < all.n ? data[0] : all.n };
+	two = slice_from(all, one.n);
+	r = solve_read(all, &why);
+	if (solve_read(one, &why_one) < 0 || solve_read(two, &why_two) < 0)
+		return 0;
+	assert(r == 0);
+	assert((why != NULL) == (why_one || why_two));
+	return 0;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/solve.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+
+/* A field of bytes; both numbers small. */
+static void put(struct buf *b, unsigned number, struct slice bytes)
+{
+	buf_add_char(b, (char)(number << 3 | 2));
+	assert_true(bytes.n < 128);
+	buf_add_char(b, (char)bytes.n);
+	buf_add_slice(b, bytes);
+}
+
+static void put_pair(struct buf *b, unsigned number, const char *key, const char *value)
+{
+	CLEANUP_BUF struct buf pair = BUF_INIT(256);
+
+	put(&pair, 1, slice_str(key));
+	put(&pair, 2, slice_str(value));
+	put(b, number, buf_slice(&pair));
+}
+
+/* Message `number` with a type and perhaps an attribute in it. */
+static void put_typed(struct buf *b, unsigned number, const char *type, const char *key,
+		      const char *value)
+{
+	CLEANUP_BUF struct buf m = BUF_INIT(256);
+
+	put(&m, 1, slice_str(type));
+	if (key)
+		put_pair(&m, 2, key, value);
+	put(b, number, buf_slice(&m));
+}
+
+static bool pushes(const struct buf *b)
+{
+	const char *why;
+
+	assert_int_equal(solve_read(buf_slice(b), &why), 0);
+	return why != NULL;
+}
+
+static void test_exporters(void **state)
+{
+	static const struct {
+		const char *type, *key, *value;
+		bool pushes;
+	} cases[] = {
+		{ "image", "name", "x", false },
+		{ "image", "push", "true", true },
+		{ "image", "push", "", true },
+		{ "image", "push", "1", true },
+		{ "image", "push", "false", false },
+		{ "image", "push", "no", true },
+		{ "image", "push", "FALSE", false },
+		{ "image", "push-by-digest", "true", true },
+		{ "moby", "name", "push", false },
+		{ "docker", "dest", "", false },
+		{ "local", "pushed", "true", true },
+		{ "registry", "name", "x", true },
+		{ "Image", "name", "x", true },
+		{ "image\0x", "name", "x", false },
+		{ "cacheonly", NULL, NULL, false },
+		{ "oci", "tar", "true", false },
+		{ "image", "registry.insecure", "true", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP_BUF struct buf old = BUF_INIT(1024);
+		CLEANUP_BUF struct buf new = BUF_INIT(1024);
+
+		put(&old, 1, SLICE_LIT("ref"));
+		put(&old, 3, slice_str(cases[i].type));
+		if (cases[i].key)
+			put_pair(&old, 4, cases[i].key, cases[i].value);
+		put_typed(&new, 13, cases[i].type, cases[i].key, cases[i].value);
+		if (pushes(&old) != cases[i].pushes || pushes(&new) != cases[i].pushes)
+			fail_msg("%s %s=%s", cases[i].type, cases[i].key, cases[i].value);
+	}
+}
+
+/* Said twice, in whatever order: each counts. */
+static void test_twice(void **state)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(1024);
+
+	(void)state;
+	put(&b, 3, SLICE_LIT("image"));
+	put_pair(&b, 4, "push", "true");
+	put_pair(&b, 4, "push", "false");
+	assert_true(pushes(&b));
+	buf_reset(&b);
+	put_typed(&b, 13, "image", NULL, NULL);
+	put_typed(&b, 13, "oci", "push", "t");
+	put_typed(&b, 13, "local", NULL, NULL);
+	assert_true(pushes(&b));
+}
+
+static void put_cache(struct buf *b, unsigned number, struct slice bytes)
+{
+	CLEANUP_BUF struct buf m = BUF_INIT(256);
+
+	put(&m, number, bytes);
+	put(b, 8, buf_slice(&m));
+}
+
+static void put_cache_entry(struct buf *b, unsigned number, const char *type)
+{
+	CLEANUP_BUF struct buf m = BUF_INIT(256);
+
+	put(&m, 1, slice_str(type));
+	put_cache(b, number, buf_slice(&m));
+}
+
+static void test_caches(void **state)
+{
+	static const struct {
+		unsigned number;
+		const char *type;
+		bool pushes;
+	} cases[] = { { 4, "inline", false },
+		      { 4, "local", false },
+		      { 4, "registry", true },
+		      { 4, "s3", true },
+		      { 5, "registry", false } };
+	CLEANUP_BUF struct buf b = BUF_INIT(1024);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		buf_reset(&b);
+		put_cache_entry(&b, cases[i].number, cases[i].type);
+		if (pushes(&b) != cases[i].pushes)
+			fail_msg("%u %s", cases[i].number, cases[i].type);
+	}
+	buf_reset(&b);
+	put_cache(&b, 1, SLICE_LIT("registry.example/cache"));
+	assert_true(pushes(&b));
+	buf_reset(&b);
+	put_cache(&b, 2, SLICE_LIT("registry.example/cache"));
+	assert_false(pushes(&b));
+}
+
+static int read_bytes(const char *bytes, size_t n, bool *ret)
+{
+	const char *why;
+	int r = solve_read((struct slice){ bytes, n }, &why);
+
+	*ret = why != NULL;
+	return r;
+}
+
+#define READ(text_, ret_) read_bytes(text_, sizeof(text_) - 1, ret_)
+
+static void test_fields(void **state)
+{
+	bool said;
+
+	(void)state;
+	assert_int_equal(READ("", &said), 0);
+	assert_false(said);
+	assert_int_equal(READ("\x70\x01", &said), 0); /* EnableSessionExporter */
+	assert_true(said);
+	assert_int_equal(READ("\x70\x00", &said), 0);
+	assert_false(said);
+	assert_int_equal(READ("\x58\x01", &said), 0); /* Internal */
+	assert_false(said);
+	assert_int_equal(READ("\x7a\x00", &said), 0); /* 15 */
+	assert_false(said);
+	assert_int_equal(READ("\x82\x01\x00", &said), 0); /* 16 */
+	assert_true(said);
+	/* A padded tag is that tag. */
+	assert_int_equal(READ("\x9a\x80\x80\x00\x08registry", &said), 0);
+	assert_true(said);
+}
+
+/* What decoders may take for something else is none. */
+static void test_bad(void **state)
+{
+	bool said;
+
+	(void)state;
+	assert_int_equal(READ("\x9a", &said), -EPROTO);
+	assert_int_equal(READ("\x1a\x05"
+			      "abc",
+			      &said),
+			 -EPROTO);
+	assert_int_equal(READ("\x1a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", &said), -EPROTO);
+	assert_int_equal(READ("\x1a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", &said), -EPROTO);
+	assert_int_equal(READ("\x02\x00", &said), -EPROTO); /* number 0 */
+	assert_int_equal(READ("\x1b\x1c", &said), -EPROTO); /* a group */
+	assert_int_equal(READ("\x1e\x1c", &said), -EPROTO); /* wire type 6 */
+	assert_int_equal(READ("\x18\x01", &said), -EPROTO); /* the exporter as a number */
+	assert_int_equal(READ("\x72\x01\x01", &said), -EPROTO);
+	/* Go would take the low 29 bits of the number: 3. */
+	assert_int_equal(READ("\x9a\x80\x80\x80\x80\x01\x08registry", &said), -EPROTO);
+	assert_int_equal(READ("\x22\x02\x08\x01", &said), -EPROTO); /* a key that is a number */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_exporters), cmocka_unit_test(test_twice),
+		cmocka_unit_test(test_caches),	  cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_bad),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
