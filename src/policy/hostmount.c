@@ -90,10 +90,9 @@ static bool same(const struct hostmount_place *a, const struct hostmount_place *
 	return a->nchain && b->nchain && same_node(&a->chain[0], &b->chain[0]);
 }
 
-static void deny(struct verdict *ret, const char *rule, const char *asked)
+void hostmount_deny(struct verdict *ret, const char *rule, const char *asked)
 {
-	ret->kind = VERDICT_DENY;
-	ret->rule = rule;
+	*ret = (struct verdict){ .kind = VERDICT_DENY, .rule = rule };
 	(void)snprintf(ret->message, sizeof(ret->message), DENIED, asked);
 }
 
@@ -141,7 +140,7 @@ void hostmount_decide(const struct hostmount_policy *policy, const struct hostmo
 		 * it. */
 		if (within(&rule->place, &req->place) &&
 		    (rule->kind == HOSTMOUNT_ABOVE || !same(&rule->place, &req->place))) {
-			deny(ret, "hostmount-above", req->asked);
+			hostmount_deny(ret, "hostmount-above", req->asked);
 			return;
 		}
 	}
@@ -155,7 +154,7 @@ void hostmount_decide(const struct hostmount_policy *policy, const struct hostmo
 			continue;
 		e = lifted_by(policy, req, rule);
 		if (!e) {
-			deny(ret, "hostmount-protected", req->asked);
+			hostmount_deny(ret, "hostmount-protected", req->asked);
 			return;
 		}
 		ret->rule = "hostmount-exception";

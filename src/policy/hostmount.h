@@ -80,3 +80,6 @@ extern const struct hostmount_exception_name hostmount_exceptions[];
 
 void hostmount_decide(const struct hostmount_policy *policy, const struct hostmount_request *req,
 		      struct verdict *ret);
+
+/* The denial of a path, in the words that are part of the interface (design 4.4). */
+void hostmount_deny(struct verdict *ret, const char *rule, const char *asked);
