@@ -27,24 +27,14 @@ static const char *const socket_names[] = {
  * large, and nobody but root can make a link from there. */
 static const char *const linked_trees[] = { "/etc", "/boot", "/usr", "/run" };
 
-static int decide(struct hostpath *h, int fd, const char *asked, struct verdict *ret,
+static int decide(const struct hostpath *h, int fd, const char *asked, struct verdict *ret,
 		  struct err *err)
 {
 	struct hostmount_request req = { .asked = asked };
-	int r;
+	int r = place_of(h, fd, &req.place, err);
 
-	if (!h->policy) {
-		struct hostmount_policy *policy =
-			arena_must(arena_alloc(h->arena, sizeof(*policy)));
-
-		r = rules_load(h, policy, err);
-		if (r < 0)
-			return r;
-		h->policy = policy;
-	}
-	r = place_of(h, fd, &req.place, err);
 	if (r == 0)
-		hostmount_decide(h->policy, &req, ret);
+		hostmount_decide(&h->policy, &req, ret);
 	return r;
 }
 
@@ -116,7 +106,7 @@ static bool is_linked(const struct hostpath *h, const struct stat *st)
 }
 
 struct below {
-	struct hostpath *h;
+	const struct hostpath *h;
 	const char *path;
 	struct verdict *verdict;
 	struct err *err;
@@ -146,7 +136,7 @@ static int judge_submount(const struct mountinfo_entry *m, void *data)
 	return verdict.kind == VERDICT_DENY;
 }
 
-static int judge_below(struct hostpath *h, int fd, struct verdict *ret, struct err *err)
+static int judge_below(const struct hostpath *h, int fd, struct verdict *ret, struct err *err)
 {
 	struct below b = { .h = h, .verdict = ret, .err = err };
 	char path[PATH_MAX];
@@ -160,7 +150,7 @@ static int judge_below(struct hostpath *h, int fd, struct verdict *ret, struct e
 	return r < 0 ? r : 0;
 }
 
-int hostpath_judge(struct hostpath *h, int fd, const char *asked, bool recursive,
+int hostpath_judge(const struct hostpath *h, int fd, const char *asked, bool recursive,
 		   struct verdict *ret, struct err *err)
 {
 	struct stat st;
@@ -168,6 +158,10 @@ int hostpath_judge(struct hostpath *h, int fd, const char *asked, bool recursive
 
 	if (fstat(fd, &st) < 0)
 		return err_errno(err, -errno, "mount source %s", asked);
+	if (hostpath_sockets_have(&h->sockets, fd)) {
+		hostmount_deny(ret, "hostmount-socket", asked);
+		return HOSTPATH_SOCKET;
+	}
 	if ((S_ISSOCK(st.st_mode) && has_socket_name(fd)) || is_linked(h, &st)) {
 		hostmount_deny(ret, S_ISSOCK(st.st_mode) ? "hostmount-socket" : "hostmount-linked",
 			       asked);

@@ -19,8 +19,13 @@ static uint64_t dev_of(uint32_t major, uint32_t minor)
 	return (uint64_t)major << 32 | minor;
 }
 
-/* The folder that holds the file behind fd, checked to be so: its name there is the same inode. */
-static int parent_of_file(int fd, const struct at_ident *self, struct err *err)
+struct hostmount_node place_node(const struct at_ident *ident)
+{
+	return (struct hostmount_node){ dev_of(ident->dev_major, ident->dev_minor), ident->ino };
+}
+
+/* The folder that holds what is behind fd, checked to be so: its name there is the same inode. */
+static int parent_by_name(int fd, const struct at_ident *self, struct err *err)
 {
 	CLEANUP_FD int dir = -EBADF;
 	CLEANUP_FD int again = -EBADF;
@@ -45,42 +50,57 @@ static int parent_of_file(int fd, const struct at_ident *self, struct err *err)
 	return TAKE_FD(dir);
 }
 
-static int walk_up(struct hostpath *h, int start, const struct at_ident *self,
+static int parent_of(int fd, const struct at_ident *self, struct err *err)
+{
+	int up = S_ISDIR(self->mode) ? openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (up >= 0)
+		return up;
+	/* Who may not enter a folder may still know which folder holds it. */
+	if (S_ISDIR(self->mode) && errno != EACCES)
+		return err_errno(err, -errno, "mount source: walking up");
+	return parent_by_name(fd, self, err);
+}
+
+static int walk_up(const struct hostpath *h, int start, const struct at_ident *self,
 		   struct hostmount_place *ret, struct err *err)
 {
-	struct hostmount_node *chain = arena_must(arena_array(h->arena, DEPTH_MAX, sizeof(*chain)));
+	struct hostmount_node *chain;
 	struct at_ident last = *self;
-	CLEANUP_FD int at = S_ISDIR(self->mode)
-				    ? openat(start, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)
-				    : parent_of_file(start, self, err);
-	bool first = !S_ISDIR(self->mode);
+	CLEANUP_FD int at = parent_of(start, self, err);
+	struct hostmount_node found[DEPTH_MAX];
+	struct at_ident up;
+	size_t n = 0;
 
-	chain[0] = (struct hostmount_node){ dev_of(self->dev_major, self->dev_minor), self->ino };
-	ret->chain = chain;
-	ret->nchain = 1;
+	found[n++] = place_node(self);
 	while (at >= 0) {
-		struct at_ident up;
-		CLEANUP_FD int next = first ? openat(at, ".", O_PATH | O_DIRECTORY | O_CLOEXEC)
-					    : openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		int next;
 
-		if (next < 0 || at_identify(next, &up) < 0)
+		if (at_identify(at, &up) < 0)
 			return err_errno(err, -errno, "%s: walking up", ret->path);
-		if (!first && up.ino == last.ino && up.mnt_id == last.mnt_id)
-			return 0;
-		if (ret->nchain == DEPTH_MAX)
+		if (up.ino == last.ino && up.mnt_id == last.mnt_id)
+			break; /* the root is its own parent */
+		if (n == DEPTH_MAX)
 			return err_set(err, -ELOOP, "%s lies too deep", ret->path);
-		chain[ret->nchain++] =
-			(struct hostmount_node){ dev_of(up.dev_major, up.dev_minor), up.ino };
+		found[n++] = place_node(&up);
 		last = up;
-		first = false;
+		next = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (next < 0)
+			return err_errno(err, -errno, "%s: walking up", ret->path);
 		(void)fd_close(at);
-		at = TAKE_FD(next);
+		at = next;
 	}
-	return -EIO;
+	if (at < 0)
+		return at;
+	chain = arena_must(arena_array(h->arena, n, sizeof(*chain)));
+	memcpy(chain, found, n * sizeof(*chain));
+	ret->chain = chain;
+	ret->nchain = n;
+	return 0;
 }
 
 /* Path from the root of its file system: the mount's root and what follows its mount point. */
-static void fs_path_of(struct hostpath *h, uint64_t mnt_id, struct hostmount_place *ret)
+static void fs_path_of(const struct hostpath *h, uint64_t mnt_id, struct hostmount_place *ret)
 {
 	struct mountinfo_entry m;
 	size_t n;
@@ -97,7 +117,7 @@ static void fs_path_of(struct hostpath *h, uint64_t mnt_id, struct hostmount_pla
 		ret->fs_path = "/";
 }
 
-int place_of(struct hostpath *h, int fd, struct hostmount_place *ret, struct err *err)
+int place_of(const struct hostpath *h, int fd, struct hostmount_place *ret, struct err *err)
 {
 	struct at_ident self;
 	char path[PATH_MAX];
@@ -114,7 +134,7 @@ int place_of(struct hostpath *h, int fd, struct hostmount_place *ret, struct err
 	return walk_up(h, fd, &self, ret, err);
 }
 
-int place_of_path(struct hostpath *h, const char *path, struct hostmount_place *ret,
+int place_of_path(const struct hostpath *h, const char *path, struct hostmount_place *ret,
 		  struct err *err)
 {
 	CLEANUP_FD int fd = open(path, O_PATH | O_CLOEXEC);

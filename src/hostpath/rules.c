@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is protected on this host, as far as it is there. */
+/* What is protected on this host, as far as it is there: the policy's tables, the instance's own
+ * folders, gabion.json, engines' sockets. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,40 +27,57 @@ struct rule_list {
 	size_t n;
 };
 
-static int add_rule(struct hostpath *h, struct rule_list *l, enum hostmount_kind kind,
+static int add_rule(const struct hostpath *h, struct rule_list *l, enum hostmount_kind kind,
 		    const char *path, struct err *err)
 {
-	int r = place_of_path(h, path, &l->r[l->n].place, err);
+	struct hostmount_rule *rule = &l->r[l->n];
+	int r = place_of_path(h, path, &rule->place, err);
 
 	if (r < 0)
 		return r;
-	if (r == 0)
-		l->r[l->n++].kind = kind;
+	if (r == 0) {
+		rule->kind = kind;
+		l->n++;
+	}
 	return 0;
 }
 
 /* What is not there yet may be made while a container runs: then the folder that will hold it is
  * what must stay out, on every host alike. */
-static int add_tree(struct hostpath *h, struct rule_list *l, const char *path, struct err *err)
+static int add_tree(const struct hostpath *h, struct rule_list *l, const char *path,
+		    struct err *err)
 {
+	const char *whole = hostpath_clean(h->arena, path);
+	char *above = arena_must(arena_strdup(h->arena, whole));
 	size_t before = l->n;
-	int r = add_rule(h, l, HOSTMOUNT_TREE, path, err);
+	int r = add_rule(h, l, HOSTMOUNT_TREE, whole, err);
 
 	while (r == 0 && l->n == before) {
-		const char *slash = strrchr(path, '/');
+		char *slash = strrchr(above, '/');
 
 		if (!slash)
 			return err_set(err, -EINVAL, "%s is not an absolute path", path);
-		path = slash == path ? "/"
-				     : arena_must(arena_printf(h->arena, "%.*s",
-							       (int)(slash - path), path));
-		r = add_rule(h, l, HOSTMOUNT_ABOVE, path, err);
+		*slash = '\0';
+		r = add_rule(h, l, HOSTMOUNT_ABOVE, slash == above ? "/" : above, err);
+		l->r[before].missing = whole + (slash - above) + 1;
 	}
 	return r;
 }
 
+static int add_configured(const struct hostpath *h, struct rule_list *l, struct err *err)
+{
+	size_t before = l->n;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < h->facts->restricted.n; i++)
+		r = add_tree(h, l, h->facts->restricted.items[i], err);
+	for (size_t i = before; i < l->n; i++)
+		l->r[i].configured = true;
+	return r;
+}
+
 /* Of rootless engines, in the one folder of /run that a user may have. */
-static int add_user_sockets(struct hostpath *h, struct rule_list *l, struct err *err)
+static int add_user_sockets(const struct hostpath *h, struct rule_list *l, struct err *err)
 {
 	int r = 0;
 
@@ -71,7 +89,7 @@ static int add_user_sockets(struct hostpath *h, struct rule_list *l, struct err 
 	return r;
 }
 
-static int add_rules(struct hostpath *h, struct rule_list *l, struct err *err)
+static int add_rules(const struct hostpath *h, struct rule_list *l, struct err *err)
 {
 	const char *own[] = { h->inst->etc, h->inst->run, h->inst->lib, instance_ids_dir(),
 			      h->inst->private_dir ? h->inst->dir : h->inst->run };
@@ -85,11 +103,9 @@ static int add_rules(struct hostpath *h, struct rule_list *l, struct err *err)
 		r = add_rule(h, l, HOSTMOUNT_TREE, sockets[i], err);
 	if (r == 0 && h->has_asker)
 		r = add_user_sockets(h, l, err);
-	for (size_t i = 0; r == 0 && i < h->facts->restricted.n; i++)
-		r = add_tree(h, l, h->facts->restricted.items[i], err);
 	for (size_t i = 0; r == 0 && i < h->facts->engines.n; i++)
 		r = add_tree(h, l, h->facts->engines.items[i], err);
-	return r;
+	return r == 0 ? add_configured(h, l, err) : r;
 }
 
 static size_t count_protected(void)
@@ -101,7 +117,7 @@ static size_t count_protected(void)
 	return n;
 }
 
-static int add_exceptions(struct hostpath *h, struct hostmount_policy *ret, struct err *err)
+static int add_exceptions(const struct hostpath *h, struct hostmount_policy *ret, struct err *err)
 {
 	struct hostmount_exception *list;
 	char run_user[64];
@@ -129,7 +145,7 @@ static int add_exceptions(struct hostpath *h, struct hostmount_policy *ret, stru
 
 /* A folder of the settings as a path of this host, NULL where it is none: $HOME is the home folder
  * of who asked for the container. */
-static const char *expand(struct hostpath *h, const char *folder)
+static const char *expand(const struct hostpath *h, const char *folder)
 {
 	struct slice rest;
 	const char *home;
@@ -151,7 +167,7 @@ static const char *expand(struct hostpath *h, const char *folder)
 }
 
 /* One list more. What is not there shares nothing. */
-static int add_sharing(struct hostpath *h, const char *const *folders, size_t n,
+static int add_sharing(const struct hostpath *h, const char *const *folders, size_t n,
 		       struct hostmount_sharing *ret, struct err *err)
 {
 	struct hostmount_place *places = arena_must(arena_array(h->arena, n + 1, sizeof(*places)));
@@ -170,7 +186,7 @@ static int add_sharing(struct hostpath *h, const char *const *folders, size_t n,
 }
 
 /* gabion.json may narrow, and so may each file of settings. */
-static int add_sharings(struct hostpath *h, struct hostmount_policy *ret, struct err *err)
+static int add_sharings(const struct hostpath *h, struct hostmount_policy *ret, struct err *err)
 {
 	struct hostmount_sharing *lists =
 		arena_must(arena_array(h->arena, POLICY_LAYERS_MAX + 1, sizeof(*lists)));
@@ -186,20 +202,28 @@ static int add_sharings(struct hostpath *h, struct hostmount_policy *ret, struct
 	return r;
 }
 
-int rules_load(struct hostpath *h, struct hostmount_policy *ret, struct err *err)
+static int load_policy(struct hostpath *h, struct err *err)
 {
+	struct hostmount_policy *p = &h->policy;
 	size_t most = count_protected() + ARRAY_SIZE(sockets) + ARRAY_SIZE(user_sockets) +
 		      h->facts->restricted.n + h->facts->engines.n + 8;
 	struct rule_list l = { .r = arena_must(arena_array(h->arena, most, sizeof(*l.r))) };
 	int r;
 
-	*ret = (struct hostmount_policy){ .nsharing = 0 };
+	*p = (struct hostmount_policy){ .nsharing = 0 };
 	r = add_rules(h, &l, err);
 	if (r == 0)
-		r = add_exceptions(h, ret, err);
+		r = add_exceptions(h, p, err);
 	if (r == 0)
-		r = add_sharings(h, ret, err);
-	ret->rules = l.r;
-	ret->nrules = l.n;
+		r = add_sharings(h, p, err);
+	p->rules = l.r;
+	p->nrules = l.n;
 	return r;
+}
+
+int hostpath_load(struct hostpath *h, struct err *err)
+{
+	hostpath_sockets_find(h->inst, h->settings->profile, &h->sockets);
+	device_list_load(h->arena, h->facts, &h->devices);
+	return load_policy(h, err);
 }

@@ -99,7 +99,7 @@ static int keep_node(struct runtime *rt, struct json *entry, const struct device
 }
 
 static int sort_node(struct runtime *rt, struct json *entry, const struct json *given,
-		     struct json *rules, struct err *err)
+		     struct json *rules, const struct device_list *configured, struct err *err)
 {
 	const char *path = json_get_str(entry, "path");
 	struct verdict verdict;
@@ -110,7 +110,7 @@ static int sort_node(struct runtime *rt, struct json *entry, const struct json *
 		return err_set(err, -EINVAL, "a device without path or numbers");
 	if (device_is_standard(&d) || d.type == 'p')
 		return 0;
-	if (device_is_harmless(&d) || device_is_configured(&rt->facts, &d)) {
+	if (device_is_harmless(&d) || device_list_has(configured, &d)) {
 		r = keep_node(rt, entry, &d, given, rules);
 		return r < 0 ? err_errno(err, r, "spec") : 0;
 	}
@@ -127,14 +127,16 @@ int edit_devices(struct runtime *rt, struct err *err)
 	struct json *resources = json_need(&rt->arena, spec_linux, "resources", JSON_OBJECT);
 	struct json *rules = json_new(&rt->arena, JSON_ARRAY);
 	const struct json *given = json_get(resources, "devices");
+	struct device_list configured;
 	int r;
 
 	rt->devices = json_new(&rt->arena, JSON_ARRAY);
 	if (!resources || !rules || !rt->devices)
 		return err_set(err, -EINVAL, "linux.resources is not an object");
+	device_list_load(&rt->arena, &rt->facts, &configured);
 	r = start_rules(rt, rules);
 	for (size_t i = 0; r == 0 && json_is(devices, JSON_ARRAY) && i < devices->n; i++) {
-		r = sort_node(rt, devices->items[i], given, rules, err);
+		r = sort_node(rt, devices->items[i], given, rules, &configured, err);
 		if (r < 0)
 			return r;
 	}

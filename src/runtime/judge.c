@@ -34,8 +34,10 @@ static int prepare(struct runtime *rt, struct err *err)
 				.has_asker = rt->has_asker,
 				.asker = rt->asker.uid,
 				.mountinfo = info };
-	rt->hostpath = h;
-	return 0;
+	r = hostpath_load(h, err);
+	if (r == 0)
+		rt->hostpath = h;
+	return r;
 }
 
 static int said(const struct verdict *v, struct err *err)
@@ -54,8 +56,11 @@ int judge_host(struct runtime *rt, int fd, const char *asked, bool recursive, bo
 	r = prepare(rt, err);
 	if (r == 0)
 		r = hostpath_judge(rt->hostpath, fd, asked, recursive, &v, err);
-	if (r == 0)
-		r = said(&v, err);
+	if (r < 0)
+		return r;
+	/* HOSTPATH_SOCKET too: where it may be had, it is the container's own by now
+	 * (enginesock.h). */
+	r = said(&v, err);
 	if (r == 0)
 		*ret_read_only = v.read_only;
 	return r;

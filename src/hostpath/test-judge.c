@@ -4,77 +4,27 @@
  * with every way round that issue 2 names: symlinks, "..", /proc/PID/root, hard links, bind mounts
  * under another name.
  */
-#include "hostpath/hostpath.h"
-
-#include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <cmocka.h>
+#include "hostpath/test-host.h"
 
-#include "base/cleanup.h"
-#include "base/test-dir.h"
-#include "linux/mountinfo.h"
-
-#define ASKER 4242
-
-struct host {
-	char top[TEST_DIR_MAX]; /* a tmpfs of the test's own, not protected */
-	const char *sharing;
-	const char *folder; /* of settings */
-	const char *restricted;
-	const char *engine;
-	bool record;
-	bool recursive;
-};
-
-/* What is said to a path: allowed, allowed read-only, the restricted text, another refusal. */
-enum { OPEN, READ_ONLY, RESTRICTED, REFUSED, FAILED };
-
+/* Of a descriptor, as gabion-runc asks. */
 static int ask(const struct host *h, const char *path)
 {
 	CLEANUP_FD int fd = open(path, O_PATH | O_CLOEXEC);
-	CLEANUP_ARENA struct arena arena = ARENA_INIT(64u << 20);
-	CLEANUP_BUF struct buf info = BUF_INIT(1u << 20);
-	struct facts facts = { .has_sharing = h->sharing };
-	struct policy settings = { .nsharing = h->folder ? 1 : 0 };
-	struct instance inst = { .private_dir = false };
-	struct hostpath hp = { .arena = &arena,
-			       .inst = &inst,
-			       .facts = &facts,
-			       .settings = &settings,
-			       .has_asker = h->record,
-			       .asker = ASKER };
-	struct err err = ERR_INIT;
-	char want[PATH_MAX + 128];
-	struct verdict v;
+	struct asking a;
+	int got = FAILED;
 
-	if (fd < 0 || mountinfo_read(&info, &err) < 0)
+	if (fd < 0)
 		return FAILED;
-	hp.mountinfo = buf_slice(&info);
-	(void)snprintf(inst.etc, sizeof(inst.etc), "%s/state/etc", h->top);
-	(void)snprintf(inst.run, sizeof(inst.run), "%s/state/run", h->top);
-	(void)snprintf(inst.lib, sizeof(inst.lib), "%s/state/lib", h->top);
-	facts.sharing = (struct facts_list){ (const char **)&h->sharing, h->sharing ? 1 : 0 };
-	settings.sharing[0] = (struct policy_sharing){ (const char **)&h->folder, 1 };
-	facts.restricted =
-		(struct facts_list){ (const char **)&h->restricted, h->restricted ? 1 : 0 };
-	facts.engines = (struct facts_list){ (const char **)&h->engine, h->engine ? 1 : 0 };
-	if (hostpath_judge(&hp, fd, path, h->recursive, &v, &err) < 0) {
-		(void)fprintf(stderr, "%s: %s\n", path, err.text);
-		return FAILED;
-	}
-	if (v.kind == VERDICT_ALLOW)
-		return v.read_only ? READ_ONLY : OPEN;
-	(void)snprintf(want, sizeof(want),
-		       "can't mount %s because it's configured as a restricted host mount", path);
-	return strcmp(v.message, want) == 0 ? RESTRICTED : REFUSED;
+	if (asking_begin(&a, h) == 0)
+		got = outcome(&a, hostpath_judge(&a.hp, fd, path, h->recursive, &a.verdict, &a.err),
+			      path);
+	if (got == FAILED)
+		(void)fprintf(stderr, "%s: %s\n", path, a.err.text);
+	asking_end(&a);
+	return got;
 }
 
 static int ask_in(const struct host *h, const char *name)
@@ -93,13 +43,6 @@ static int ask_in(const struct host *h, const char *name)
 		}                                                                    \
 	} while (0)
 
-static int bind_at(const struct host *h, const char *from, const char *to)
-{
-	char path[PATH_MAX];
-
-	return mount(from, test_path(path, h->top, to), NULL, MS_BIND, NULL);
-}
-
 static int make_socket(const char *dir, const char *name)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
@@ -109,31 +52,6 @@ static int make_socket(const char *dir, const char *name)
 	    (int)sizeof(sa.sun_path))
 		return -1;
 	return bind(fd, (struct sockaddr *)&sa, sizeof(sa));
-}
-
-/* A host: /etc and /run of our own, and a folder that nobody protects. */
-static int set_up(struct host *h)
-{
-	static const char *const dirs[] = { "etc",	 "etc/ssl",	  "etc/ssl/certs", "etc/a",
-					    "etc/a/b",	 "bind",	  "bind/usr",	   "run",
-					    "run/user",	 "run/user/4242", "run/user/4243", "free",
-					    "free/sub",	 "free/sub/deep", "other",	   "state",
-					    "state/etc", "state/run",	  "state/lib",	   "bound",
-					    "rootbound" };
-
-	TEST_CHECK(unshare(CLONE_NEWNS) == 0);
-	TEST_CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
-	TEST_CHECK(mount("tmpfs", h->top, "tmpfs", 0, "size=1m,mode=755") == 0);
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
-		test_mkdir(h->top, dirs[i]);
-	test_put(h->top, "etc/shadow", "secret");
-	test_put(h->top, "etc/passwd", "root:x:0:0::/:\n");
-	test_put(h->top, "etc/localtime", "");
-	test_put(h->top, "etc/a/b/deep", "");
-	test_put(h->top, "free/file", "");
-	test_put(h->top, "free/docker.sock", ""); /* no socket */
-	TEST_CHECK(bind_at(h, "/", "rootbound") == 0);
-	return 0;
 }
 
 /* The names by which the same thing can be asked for. */
@@ -238,7 +156,35 @@ static int sockets(void *data)
 	TEST_CHECK(make_socket(test_path(a, h->top, "state/run"), "docker.sock") == 0);
 	TEST_CHECK(link(test_path(a, h->top, "state/run/docker.sock"),
 			test_path(b, h->top, "free/innocent")) == 0);
-	CHECK_ASK(h, "free/innocent", RESTRICTED);
+	CHECK_ASK(h, "free/innocent", SOCKET);
+	CHECK_ASK(h, "state/run/docker.sock", SOCKET);
+	TEST_CHECK(symlink("../state/run/docker.sock", test_path(b, h->top, "free/link")) == 0);
+	CHECK_ASK(h, "free/link", SOCKET);
+	TEST_CHECK(bind_at(h, test_path(b, h->top, "state/run/docker.sock"), "free/file") == 0);
+	CHECK_ASK(h, "free/file", SOCKET);
+	CHECK_ASK(h, "state/run", RESTRICTED);
+	/* the engine's own is for nobody */
+	TEST_CHECK(make_socket(test_path(a, h->top, "state/run"), "engine.sock") == 0);
+	CHECK_ASK(h, "state/run/engine.sock", RESTRICTED);
+	/* where documents have it, although another instance may listen there */
+	TEST_CHECK(mount(test_path(a, h->top, "run"), "/run", NULL, MS_BIND, NULL) == 0);
+	TEST_CHECK(make_socket("/run", "docker.sock") == 0);
+	CHECK_ASK(h, "/run/docker.sock", SOCKET);
+	CHECK_ASK(h, "/var/run/docker.sock", SOCKET);
+	CHECK_ASK(h, "run/docker.sock", SOCKET);
+	CHECK_ASK(h, "other/docker.sock", RESTRICTED); /* a name proves nothing */
+	CHECK_ASK(h, "/run", RESTRICTED);
+	TEST_CHECK(make_socket("/run", "iechor.sock") == 0);
+	CHECK_ASK(h, "/run/iechor.sock", RESTRICTED);
+	h->profile = "iechor"; /* another engine's documents */
+	CHECK_ASK(h, "/run/iechor.sock", SOCKET);
+	CHECK_ASK(h, "/run/docker.sock", RESTRICTED);
+	CHECK_ASK(h, "free/innocent",
+		  SOCKET); /* DIR/run/docker.sock is the instance's all the same */
+	h->profile = NULL;
+	TEST_CHECK(unlink("/run/docker.sock") == 0);
+	test_put("/run", "docker.sock", ""); /* no socket */
+	CHECK_ASK(h, "/run/docker.sock", RESTRICTED);
 	return 0;
 }
 
@@ -310,17 +256,6 @@ static int settings(void *data)
 	CHECK_ASK(h, "free", RESTRICTED);
 	CHECK_ASK(h, "free/file", OPEN);
 	return 0;
-}
-
-static void in_host(int (*fn)(void *data))
-{
-	struct host h = { .record = true };
-	int r;
-
-	test_dir_new(h.top);
-	r = test_in_child(fn, &h);
-	test_dir_remove(h.top);
-	assert_int_equal(r, 0);
 }
 
 static void test_ways_round(void **state)
