@@ -111,8 +111,8 @@ def test_a_container_asks_for_its_asker(doors):
     record = next(q for q in doors.gabiond.asked if q.op == "RECORD")
     uid, gid, flags, _ = record.asker()
     assert (record.id, uid, gid, flags) == (C, OWNER, 100, 2)
-    folder = next(q for q in doors.gabiond.asked if q.op == "FOLDER")
-    assert struct.unpack_from("=I", folder.body, 64)[0] == OWNER
+    asked = next(q for q in doors.gabiond.asked if q.op == "PATH")
+    assert asked.asker()[0] == OWNER and asked.paths() == [("/srv/x", 3)]
 
 
 def test_a_container_has_no_more_rights_than_its_asker(doors):
