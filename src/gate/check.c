@@ -323,7 +323,7 @@ static void next(struct conn *c)
 		resolve(c, &r->subjects[r->at]);
 	else if (r->source < r->edit.nsources)
 		ask_paths(c);
-	else if (r->edit.sockets > 0 && !r->judged)
+	else if (r->sockets > 0 && !r->judged)
 		socket_judge(c, judged);
 	else if (starts(r) && !r->judged && r->path_subject)
 		socket_recheck(c, judged);

@@ -181,18 +181,12 @@ static int check_volume_options(const char *name, const struct json *options, st
 
 /* --- paths of the host --- */
 
-static bool is_socket(struct slice path)
-{
-	return slice_eq_str(path, "/var/run/docker.sock") || slice_eq_str(path, "/run/docker.sock");
-}
-
 /* Without isolation nothing is judged, and the engine makes what is missing, as root. */
 static int add_source(struct arena *a, const struct edit_how *how, struct edit *e,
 		      struct slice path, unsigned flags, struct err *err)
 {
 	if (how->plain)
 		return EDIT_OK;
-	e->sockets += is_socket(path);
 	if (!e->sources)
 		e->sources = arena_array(a, EDIT_SOURCES_MAX, sizeof(*e->sources));
 	if (!e->sources)

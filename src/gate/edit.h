@@ -33,7 +33,6 @@ struct edit_source {
 struct edit {
 	const char *rule;   /* EDIT_DENIED */
 	const char *hint;   /* EDIT_DENIED: the way out; may be NULL */
-	size_t sockets;	    /* how many times the engine's socket is asked for */
 	struct slice image; /* ROUTE_CREATE: Image */
 	bool binds;	    /* create: paths of the host, or what others have of them */
 	bool names_user;    /* exec: User is a name, which the engine looks up in the container */

@@ -8,8 +8,10 @@
  *   3. names of containers that the request acts on become ids: the engine is asked
  *   4. who asked for those containers: gabiond is asked; others may not act on them
  *   5. paths of the host that a creation asks for: gabiond judges and makes them as the asker
- *   6. where the engine is about to read a running container's view: gabiond refreshes it
- *   7. go: the request is written afresh and relayed; a creation is recorded before its answer is
+ *   6. where one of those is the engine's socket, whatever it is called: may the image have it? And
+ *      before a start: may it still?
+ *   7. where the engine is about to read a running container's view: gabiond refreshes it
+ *   8. go: the request is written afresh and relayed; a creation is recorded before its answer is
  *      passed on; an archive of a running container is gabion-cp's work
  *
  * Root skips 4, and 3 where nothing else needs it: whatever it asks, it may.

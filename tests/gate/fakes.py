@@ -4,6 +4,7 @@ gabiond by docs/protocol-control.md. Nothing here shares code with the gate."""
 
 import array
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -167,6 +168,7 @@ class Engine:
         self.conns = []  # those of clients' requests
         self.bodies = True
         self.containers = []  # ids, for the gate's janitor
+        self.told = {}  # target: document, for further questions of the gate's own
         self.events = []  # its streams
         self.script = lambda stream, request: stream.send(OK)
         self.listener = socket.socket(socket.AF_UNIX)
@@ -189,6 +191,8 @@ class Engine:
             self.events.append(stream)
             stream.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             stream.all()
+        elif request.target in self.told:
+            stream.send(answer(200, json.dumps(self.told[request.target]).encode(), "Content-Type: application/json"))
         elif request.target.startswith("/distribution/"):
             stream.send(answer(404, b'{"message":"no such image"}'))
         else:

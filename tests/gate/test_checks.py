@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from fakes import (BINDS, DENIED, DONE, FAILED, IS_SOCKET, MAKE, MORE, NONE, NOW, OK, PLAIN, RECURSIVE, ROOT, answer,
+from fakes import (DENIED, DONE, FAILED, IS_SOCKET, MAKE, MORE, NONE, NOW, OK, PLAIN, RECURSIVE, ROOT, answer,
                    read_answer, wait_until)
 
 A = "a" * 64
@@ -237,25 +237,6 @@ def test_paths_that_may_not_be(gate, docker, code, body, status, rule, hint):
     assert answered["rule"] == rule
     assert (hint in answered["hint"]) if hint else ("hint" not in answered)
     assert gate.engine.requests == []
-
-
-def test_the_engines_socket_among_them(gate, docker):
-    """It is counted, and the paths after it are asked about."""
-    def reply(q):
-        sockets = [i for i, (path, _) in enumerate(q.paths()) if path.endswith(".sock")]
-        return (IS_SOCKET, struct.pack("=I", sockets[0])) if sockets else (DONE, b"")
-
-    gate.gabiond.replies["PATH"] = reply
-    config = {"Binds": ["/a:/a", "/x/a.sock:/s", "/b:/b", "/x/b.sock:/t", "/c:/c"]}
-    assert create(gate, {"Image": "x", "HostConfig": config}).status == 201
-    asked = [[p for p, _ in q.paths()] for q in gate.gabiond.asked if q.op == "PATH"]
-    assert asked == [["/a", "/x/a.sock", "/b", "/x/b.sock", "/c"],
-                     ["/b", "/x/b.sock", "/c"], ["/c"]]
-    gate.gabiond.asked.clear()
-    config = {"Binds": ["/x/a.sock:/s"]}
-    assert create(gate, {"Image": "x", "HostConfig": config}).status == 201
-    assert [q.op for q in gate.gabiond.asked] == ["PATH", "RECORD"]
-    assert gate.gabiond.asked[1].asker()[2] == BINDS
 
 
 @pytest.mark.parametrize("answer_of", [(IS_SOCKET, b""), (IS_SOCKET, struct.pack("=I", 1)), (NONE, b""), (DENIED, b"x")])
