@@ -78,6 +78,12 @@ static void say(struct said *s, int result, const char *text, const char *rule)
 	s->size = (uint32_t)(n + strlen(rule));
 }
 
+/* -EPERM is a verdict's alone. */
+static void say_failure(struct said *s, int r, const struct err *err)
+{
+	say(s, r == -EPERM ? -EACCES : r, err->text, NULL);
+}
+
 /* All that needs more eyes than the asker's. */
 static int look(struct hostpath *h, struct facts *facts, struct policy *settings, struct buf *info,
 		struct err *err)
@@ -131,8 +137,8 @@ static void ask_each(const struct hostpath *h, const struct control_path *p, str
 			memcpy(s->text, &index, sizeof(index));
 			return;
 		}
-		if (r < 0) { /* -EPERM is a verdict */
-			say(s, r == -EPERM ? -EACCES : r, err.text, NULL);
+		if (r < 0) {
+			say_failure(s, r, &err);
 			return;
 		}
 		if (v.kind == VERDICT_DENY) {
@@ -170,7 +176,7 @@ static _Noreturn void child(const struct serve_path *p, pid_t parent, int out)
 	if (r == 0)
 		r = become(a, parent, &err);
 	if (r < 0)
-		say(&s, r, err.text, NULL);
+		say_failure(&s, r, &err);
 	else
 		ask_each(&h, &p->q.path, &s);
 	if (write(STDOUT_FILENO, &s, sizeof(s)) != (ssize_t)sizeof(s))

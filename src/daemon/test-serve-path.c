@@ -28,6 +28,9 @@
 #include "control/proto.h"
 #include "daemon/serve-channel.h"
 #include "hostpath/hostpath.h"
+#include "settings/policy.h"
+#include "settings/schema.h"
+#include "json/json.h"
 
 #define USER 54321u
 #define OTHER 54322u
@@ -321,6 +324,54 @@ static void test_settings(void **state)
 	assert_non_null(strstr(f.body, "gabion.json"));
 }
 
+/* run/policy.json with this list of folders, for whoever mode lets write to it. */
+static void put_policy(const char *folder, mode_t mode)
+{
+	CLEANUP_ARENA struct arena arena = ARENA_INIT(1u << 20);
+	CLEANUP_BUF struct buf text = BUF_INIT(1u << 16);
+	struct json_limits limits = JSON_LIMITS;
+	char path[PATH_MAX], value[PATH_MAX];
+	struct policy_setting list[64];
+	struct err err = ERR_INIT;
+	struct policy p;
+
+	assert_int_equal(policy_defaults(&arena, profile_default(), &p), 0);
+	assert_true(p.nsettings < ARRAY_SIZE(list));
+	memcpy(list, p.settings, p.nsettings * sizeof(*list));
+	(void)snprintf(value, sizeof(value), "[\"%s\"]", folder);
+	list[p.nsettings] = (struct policy_setting){
+		.key = schema_find("filesharingAllowedDirectories"),
+		.locked = true,
+		.source = POLICY_DEFAULT,
+	};
+	assert_int_equal(json_parse(&arena, slice_str(value), &limits,
+				    (struct json **)&list[p.nsettings].value, NULL, &err),
+			 0);
+	p.settings = list;
+	p.nsettings++;
+	p.generation = 1;
+	policy_print(&p, &text);
+	assert_int_equal(policy_store(&f.inst, buf_slice(&text), &err), 0);
+	assert_int_equal(chmod(test_path(path, f.inst.run, "policy.json"), mode), 0);
+}
+
+/* The policy in force narrows as well, and nobody passes without one that can be trusted. */
+static void test_policy(void **state)
+{
+	char home[PATH_MAX];
+
+	(void)state;
+	put_policy(test_path(home, f.dir, "home"), 0644);
+	assert_int_equal(ask(USER, "home", 0), CONTROL_DONE);
+	assert_int_equal(ask(USER, "/srv", 0), -EPERM);
+	assert_string_equal(f.body + strlen(f.body) + 1, "hostmount-not-shared");
+	put_policy("$HOME/nowhere", 0644);
+	assert_int_equal(ask(USER, "home", 0), -EPERM);
+	put_policy(home, 0666);
+	assert_int_equal(ask(USER, "home", 0), -EACCES); /* no verdict */
+	assert_non_null(strstr(f.body, "policy.json: others than root may write to it"));
+}
+
 static void test_devices(void **state)
 {
 	char path[PATH_MAX];
@@ -438,9 +489,9 @@ static void test_gate_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_answers), T(test_groups),      T(test_several), T(test_settings),
-		T(test_devices), T(test_confinement), T(test_places),  T(test_too_many_wait),
-		T(test_time),	 T(test_gate_gone),
+		T(test_answers),       T(test_groups),	T(test_several),     T(test_settings),
+		T(test_policy),	       T(test_devices), T(test_confinement), T(test_places),
+		T(test_too_many_wait), T(test_time),	T(test_gate_gone),
 	};
 
 	if (!test_is_root("asks as several users"))
