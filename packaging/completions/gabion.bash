@@ -24,11 +24,23 @@ _gabion() {
 		;;
 	esac
 	case $command in
-	'') options='up down status ps events doctor unshare migrate --help --version' ;;
+	'') options='up down status ps events settings policy doctor unshare migrate --help --version' ;;
 	up) options='--state-dir --detach --help --' ;;
 	down) options='--state-dir --help' ;;
 	ps) options='--state-dir --all --json --help' ;;
 	events) options='--state-dir --follow --since --json --help' ;;
+	settings)
+		options='list get validate schema --state-dir --json --help'
+		case $cur in
+		-*) ;;
+		*)
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur"; compgen -f -- "$cur")
+			return
+			;;
+		esac
+		;;
+	policy) options='suggest --state-dir --since --container --json --help' ;;
 	status | doctor) options='--state-dir --json --help' ;;
 	unshare) options='--user --help --' ;;
 	migrate)
