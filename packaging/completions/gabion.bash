@@ -29,13 +29,25 @@ _gabion() {
 		;;
 	esac
 	case $command in
-	'') options='up down status ps events explain images doctor unshare migrate --help --version' ;;
+	'') options='up down status ps events explain images settings policy doctor unshare migrate --help --version' ;;
 	up) options='--state-dir --detach --help --' ;;
 	down) options='--state-dir --help' ;;
 	ps) options='--state-dir --all --json --help' ;;
 	events) options='--state-dir --follow --since --json --help' ;;
 	explain) options='--state-dir --image --create --request --body --last --json --help --' ;;
 	images) options='--state-dir --json --help refresh check' ;;
+	settings)
+		options='list get validate schema --state-dir --json --help'
+		case $cur in
+		-*) ;;
+		*)
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur"; compgen -f -- "$cur")
+			return
+			;;
+		esac
+		;;
+	policy) options='suggest --state-dir --since --container --json --help' ;;
 	status | doctor) options='--state-dir --json --help' ;;
 	unshare) options='--user --help --' ;;
 	migrate)

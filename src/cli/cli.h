@@ -30,6 +30,8 @@ int cmd_ps(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_images(int argc, char **argv);
+int cmd_settings(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_unshare(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);

@@ -12,6 +12,7 @@
 #include "cli/print.h"
 #include "cli/state.h"
 #include "settings/facts.h"
+#include "settings/policy.h"
 
 #define ARENA_MAX (256u << 20)
 #define PROBLEMS_MAX 16
@@ -109,6 +110,52 @@ static void check_facts(struct status *s)
 			    "no container starts until gabion.json reads well; see gabion.json(5)");
 }
 
+/* Where gabiond does not say it, what it left behind is still obeyed by whoever starts containers.
+ */
+static void find_policy(struct status *s, int found)
+{
+	struct state_policy *to = &s->state.policy;
+	struct err err = ERR_INIT;
+	struct policy policy;
+	int r;
+
+	if (to->generation > 0 || found != 0)
+		return;
+	r = policy_load(s->arena, &s->inst, &policy, &err);
+	if (r < 0)
+		add_problem(s, arena_strdup(s->arena, err.text),
+			    "no container starts without it; `gabion up` writes it again");
+	if (r != POLICY_OK)
+		return;
+	to->generation = policy.generation;
+	to->isolation = policy.isolation;
+	for (; to->nfiles < policy.nfiles; to->nfiles++)
+		to->files[to->nfiles] = policy.files[to->nfiles];
+}
+
+static void check_policy(struct status *s)
+{
+	const struct state_policy *p = &s->state.policy;
+	CLEANUP_BUF struct buf text = BUF_INIT(4096);
+
+	if (!p->stale)
+		return;
+	if (p->nerrors > 0)
+		finding_print(&p->errors[0], &text);
+	add_problem(s,
+		    arena_printf(s->arena,
+				 "the settings do not read well, and the policy of generation "
+				 "%llu stays in force: %s",
+				 (unsigned long long)p->generation,
+				 p->nerrors > 0 && buf_ok(&text) ? text.p
+								 : "gabiond's log says why"),
+		    arena_printf(s->arena,
+				 "correct the file; `gabion settings validate%s%s` names all "
+				 "errors in it",
+				 s->inst.private_dir ? " --state-dir " : "",
+				 s->inst.private_dir ? s->inst.dir : ""));
+}
+
 static int count_containers(struct status *s, struct err *err)
 {
 	struct containers all;
@@ -135,6 +182,8 @@ static int collect(struct status *s, struct err *err)
 	check_daemon(s, found);
 	if (s->running)
 		check_services(s);
+	find_policy(s, found);
+	check_policy(s);
 	check_facts(s);
 	return 0;
 }
@@ -152,10 +201,29 @@ static void line(const char *name, const char *fmt, ...)
 	(void)printf("\n");
 }
 
+/* Without a policy the defaults are what gabion-runc goes by. */
+static bool is_isolated(const struct status *s)
+{
+	return s->state.policy.generation == 0 || s->state.policy.isolation;
+}
+
+static void print_policy(const struct state_policy *p)
+{
+	CLEANUP_BUF struct buf from = BUF_INIT(4 * PATH_MAX);
+
+	for (size_t i = 0; i < p->nfiles; i++)
+		buf_printf(&from, "%s%s", i ? ", " : "from ", p->files[i]);
+	if (p->generation > 0)
+		line("policy", "generation %llu, %s%s", (unsigned long long)p->generation,
+		     p->nfiles > 0 ? from.p : "the defaults: there is no settings file",
+		     p->stale ? ", as it was before the last change" : "");
+}
+
 static void print_human(const struct status *s)
 {
 	line("instance", "%s", s->inst.private_dir ? s->inst.dir : "of this system");
-	line("isolation", "on");
+	line("isolation", is_isolated(s) ? "on" : "off: the settings say so");
+	print_policy(&s->state.policy);
 	if (s->running) {
 		line("clients", "DOCKER_HOST=unix://%s/docker.sock", s->inst.run);
 		line("gabiond", "up since %s, pid %d", s->state.started ? s->state.started : "?",
@@ -206,6 +274,28 @@ static struct json *problems_json(const struct status *s)
 	return list;
 }
 
+static struct json *policy_of(const struct status *s)
+{
+	const struct state_policy *p = &s->state.policy;
+	struct arena *a = s->arena;
+	struct json *doc = arena_must(json_new(a, p->generation > 0 ? JSON_OBJECT : JSON_NULL));
+	struct json *files = arena_must(json_new(a, JSON_ARRAY));
+	struct json *errors = arena_must(json_new(a, JSON_ARRAY));
+
+	if (p->generation == 0)
+		return doc;
+	for (size_t i = 0; i < p->nfiles; i++)
+		(void)json_append(a, files, json_new_str(a, p->files[i]));
+	for (size_t i = 0; i < p->nerrors; i++)
+		(void)json_append(a, errors, finding_json(a, &p->errors[i]));
+	(void)json_set(a, doc, "generation", json_new_uint(a, p->generation));
+	(void)json_set(a, doc, "source", json_new_str(a, p->nfiles > 0 ? "files" : "defaults"));
+	(void)json_set(a, doc, "files", files);
+	(void)json_set(a, doc, "stale", json_new_bool(a, p->stale));
+	(void)json_set(a, doc, "errors", errors);
+	return doc;
+}
+
 static void print_document(const struct status *s)
 {
 	struct arena *a = s->arena;
@@ -215,7 +305,8 @@ static void print_document(const struct status *s)
 	(void)snprintf(socket, sizeof(socket), "unix://%s/docker.sock", s->inst.run);
 	(void)json_set(a, doc, "ok", json_new_bool(a, s->nproblems == 0));
 	(void)json_set(a, doc, "instance", json_new_str(a, s->inst.private_dir ? s->inst.dir : ""));
-	(void)json_set(a, doc, "isolation", json_new_bool(a, true));
+	(void)json_set(a, doc, "isolation", json_new_bool(a, is_isolated(s)));
+	(void)json_set(a, doc, "policy", policy_of(s));
 	(void)json_set(a, doc, "running", json_new_bool(a, s->running));
 	(void)json_set(a, doc, "pid", json_new_int(a, s->state.pid));
 	(void)json_set(a, doc, "started",

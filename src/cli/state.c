@@ -75,6 +75,42 @@ static void add_services(struct arena *a, const struct json *doc, struct state *
 	}
 }
 
+static struct finding get_error(const struct json *v)
+{
+	const char *file = json_get_str(v, "file");
+	const char *key = json_get_str(v, "key");
+	const char *text = json_get_str(v, "text");
+	uint64_t line = 0;
+	uint64_t column = 0;
+
+	(void)json_get_u64(v, "line", &line);
+	(void)json_get_u64(v, "column", &column);
+	return (struct finding){ .kind = FINDING_ERROR,
+				 .file = file ? file : "?",
+				 .key = key ? key : "",
+				 .text = text ? text : "?",
+				 .place = { .line = line, .column = column } };
+}
+
+static void add_policy(struct arena *a, const struct json *v, struct state_policy *ret)
+{
+	const struct json *files = json_get(v, "files");
+	const struct json *errors = json_get(v, "errors");
+
+	if (json_get_u64(v, "generation", &ret->generation) != 0)
+		return;
+	ret->isolation = json_get_bool(v, "isolation", true);
+	ret->stale = json_get_bool(v, "stale", false);
+	for (size_t i = 0; json_is(files, JSON_ARRAY) && i < files->n && i < POLICY_FILES_MAX; i++)
+		if (json_str(files->items[i]))
+			ret->files[ret->nfiles++] = json_str(files->items[i]);
+	if (!json_is(errors, JSON_ARRAY) || errors->n == 0)
+		return;
+	ret->errors = arena_must(arena_array(a, errors->n, sizeof(*ret->errors)));
+	for (; ret->nerrors < errors->n; ret->nerrors++)
+		ret->errors[ret->nerrors] = get_error(errors->items[ret->nerrors]);
+}
+
 int state_parse(struct arena *a, struct slice text, struct slice boot, struct state *ret,
 		uint64_t *ret_birth, struct err *err)
 {
@@ -92,6 +128,7 @@ int state_parse(struct arena *a, struct slice text, struct slice boot, struct st
 	if (!json_is(doc, JSON_OBJECT) || !record_boot || ret->pid == 0)
 		return err_set(err, -EINVAL, "this is not the record of an instance");
 	add_services(a, doc, ret);
+	add_policy(a, json_get(doc, "policy"), &ret->policy);
 	return slice_eq_str(boot, record_boot) ? 0 : 1;
 }
 

@@ -11,7 +11,8 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "settings/instance.h"
+#include "settings/finding.h"
+#include "settings/policy.h"
 
 #define STATE_SERVICES_MAX 16
 
@@ -22,11 +23,23 @@ struct state_service {
 	uint64_t birth;	   /* start time of pid */
 };
 
+/* What gabiond says of the policy in force. */
+struct state_policy {
+	uint64_t generation; /* 0: it says nothing */
+	const char *files[POLICY_FILES_MAX];
+	size_t nfiles; /* 0: no settings file, the defaults */
+	bool isolation;
+	bool stale;	/* an older one, because of these errors in settings files: */
+	size_t nerrors; /* at most as many as it tells */
+	struct finding *errors;
+};
+
 struct state {
 	bool answered; /* gabiond said it itself */
 	pid_t pid;     /* of gabiond; 0 when it does not live */
 	pid_t inside;  /* a process in the instance's mount namespace; 0 when there is none */
 	const char *started;
+	struct state_policy policy;
 	size_t nservices;
 	struct state_service services[STATE_SERVICES_MAX];
 };

@@ -69,6 +69,51 @@ static void test_state_parse(void **unused)
 	arena_done(&a);
 }
 
+#define RECORD "{\"boot\":\"" BOOT "\",\"pid\":77,\"birth\":88"
+
+static void test_state_policy(void **unused)
+{
+	CLEANUP_ARENA struct arena a = ARENA_INIT(1 << 16);
+	struct err err = ERR_INIT;
+	struct state s;
+	uint64_t birth;
+
+	(void)unused;
+	assert_int_equal(
+		state_parse(&a,
+			    SLICE_LIT(RECORD
+				      ",\"policy\":{\"generation\":3,\"files\":[\"/a\",\"/b\"],"
+				      "\"isolation\":false,\"stale\":true,\"errors\":[{\"file\":"
+				      "\"/b\",\"line\":2,\"column\":7,\"key\":\"k\",\"text\":"
+				      "\"t\"},{}]}}"),
+			    SLICE_LIT(BOOT), &s, &birth, &err),
+		0);
+	assert_int_equal(s.nservices, 0);
+	assert_int_equal(s.policy.generation, 3);
+	assert_int_equal(s.policy.nfiles, 2);
+	assert_string_equal(s.policy.files[1], "/b");
+	assert_true(s.policy.stale && !s.policy.isolation);
+	assert_int_equal(s.policy.nerrors, 2);
+	assert_string_equal(s.policy.errors[0].file, "/b");
+	assert_int_equal(s.policy.errors[0].place.line, 2);
+	assert_int_equal(s.policy.errors[0].place.column, 7);
+	assert_string_equal(s.policy.errors[0].key, "k");
+	assert_string_equal(s.policy.errors[0].text, "t");
+	assert_string_equal(s.policy.errors[1].key, "");
+	/* An older gabiond says nothing. */
+	assert_int_equal(state_parse(&a, SLICE_LIT(RECORD "}"), SLICE_LIT(BOOT), &s, &birth, &err),
+			 0);
+	assert_int_equal(s.policy.generation, 0);
+	assert_int_equal(state_parse(&a,
+				     SLICE_LIT(RECORD ",\"policy\":{\"generation\":1,\"files\":7,"
+						      "\"errors\":{}}}"),
+				     SLICE_LIT(BOOT), &s, &birth, &err),
+			 0);
+	assert_int_equal(s.policy.generation, 1);
+	assert_int_equal(s.policy.nfiles + s.policy.nerrors, 0);
+	assert_true(s.policy.isolation && !s.policy.stale);
+}
+
 static void test_container_parse(void **state)
 {
 	struct arena a = ARENA_INIT(1 << 16);
@@ -173,7 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_birth),		cmocka_unit_test(test_state_parse),
 		cmocka_unit_test(test_container_parse), cmocka_unit_test(test_container_map),
-		cmocka_unit_test(test_containers_load),
+		cmocka_unit_test(test_containers_load), cmocka_unit_test(test_state_policy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

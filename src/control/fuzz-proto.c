@@ -16,6 +16,20 @@ static void must(bool ok)
 		abort();
 }
 
+static void check_paths(const struct control_path *p)
+{
+	const char *path;
+	unsigned flags;
+	size_t at = 0;
+	uint32_t n = 0;
+
+	while (control_path_next(p, &at, &path, &flags)) {
+		must(path[0] == '/' && strlen(path) < CONTROL_PATH_MAX && flags <= 4);
+		n++;
+	}
+	must(at == p->size && n == p->n && n > 0 && n <= CONTROL_PATHS_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	CLEANUP_FREE struct control_request *q = calloc(1, sizeof(*q));
@@ -44,6 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (q->header.op == CONTROL_GRANT || q->header.op == CONTROL_AUDIT)
 		must(q->text.size > 0 && q->text.size <= CONTROL_TEXT_MAX &&
 		     68 + q->text.size == q->size);
+	if (q->header.op == CONTROL_PATH)
+		check_paths(&q->path);
 	if (q->header.op == CONTROL_KEEP)
 		must(nfds == 1 && q->file.which == CONTROL_FILE_DIGESTS);
 	return 0;

@@ -19,6 +19,8 @@ static_assert(sizeof(struct control_id) == 64, "id");
 static_assert(sizeof(struct control_asker) == 80 + 4 * CONTROL_GROUPS_MAX, "asker");
 static_assert(offsetof(struct control_asker, groups) == 80, "asker.groups");
 static_assert(sizeof(struct control_copy) == 72 + CONTROL_PATH_MAX + CONTROL_USER_MAX, "copy");
+static_assert(sizeof(struct control_asker) == 4176, "asker");
+static_assert(offsetof(struct control_path, items) == 4184, "path");
 static_assert(offsetof(struct control_text, text) == 68, "text");
 static_assert(sizeof(struct control_file) == 68, "file");
 static_assert(offsetof(struct control_request, id) == 24, "body");
@@ -74,21 +76,72 @@ static int check_copy(const struct control_copy *c, size_t nfds, struct err *err
 	return 0;
 }
 
-static int check_folder(const struct control_folder *f, struct err *err)
-{
-	size_t n = strnlen(f->path, sizeof(f->path));
-
-	if (f->path[0] != '/' || n == sizeof(f->path) || !zeroes(f->path + n, sizeof(f->path) - n))
-		return err_set(err, -EPROTO, "bad path");
-	return check_asker(&f->asker, err);
-}
-
 static bool no_container(const char id[CONTROL_ID_LEN])
 {
 	for (size_t i = 0; i < CONTROL_ID_LEN; i++)
 		if (id[i] != '0')
 			return false;
 	return true;
+}
+
+static bool is_path(struct slice s)
+{
+	return s.n > 0 && s.n < CONTROL_PATH_MAX && s.p[0] == '/' && !memchr(s.p, '\0', s.n);
+}
+
+bool control_path_add(struct control_request *q, struct slice path, unsigned flags)
+{
+	struct control_path *p = &q->path;
+
+	if (!is_path(path) || p->n == CONTROL_PATHS_MAX || path.n + 2 > sizeof(p->items) - p->size)
+		return false;
+	p->items[p->size] = (char)flags;
+	memcpy(p->items + p->size + 1, path.p, path.n);
+	p->items[p->size + 1 + path.n] = '\0';
+	p->size += (uint32_t)path.n + 2;
+	p->n++;
+	q->size = (uint32_t)offsetof(struct control_path, items) + p->size;
+	return true;
+}
+
+bool control_path_next(const struct control_path *p, size_t *at, const char **ret_path,
+		       unsigned *ret_flags)
+{
+	if (*at + 1 >= p->size) /* a lone byte of flags is no path */
+		return false;
+	*ret_flags = (unsigned char)p->items[*at];
+	*ret_path = p->items + *at + 1;
+	*at += strlen(*ret_path) + 2;
+	return true;
+}
+
+static int check_path(const struct control_request *q, struct err *err)
+{
+	static const unsigned known = CONTROL_PATH_MAKE | CONTROL_PATH_RECURSIVE |
+				      CONTROL_PATH_DEVICE | CONTROL_PATH_PREDICT;
+	const struct control_path *p = &q->path;
+	const char *path;
+	unsigned flags;
+	size_t at = 0;
+	uint32_t n = 0;
+
+	if (q->size < offsetof(struct control_path, items) || p->size == 0 ||
+	    p->size != q->size - offsetof(struct control_path, items) ||
+	    p->items[p->size - 1] != '\0')
+		return err_set(err, -EPROTO, "wrong size of paths");
+	while (control_path_next(p, &at, &path, &flags)) {
+		n++;
+		if (!is_path(slice_str(path)))
+			return err_set(err, -EPROTO, "bad path");
+		if ((flags & ~known) || ((flags & CONTROL_PATH_DEVICE) &&
+					 (flags & ~CONTROL_PATH_PREDICT) != CONTROL_PATH_DEVICE))
+			return err_set(err, -EPROTO, "unknown flags");
+	}
+	if (at != p->size || n != p->n || n > CONTROL_PATHS_MAX)
+		return err_set(err, -EPROTO, "wrong number of paths");
+	if (!no_container(p->asker.id))
+		return err_set(err, -EPROTO, "an id where none belongs");
+	return check_asker(&p->asker, err);
 }
 
 static int check_text(const struct control_request *q, struct err *err)
@@ -126,8 +179,8 @@ static int check_body(const struct control_request *q, size_t nfds, struct err *
 		return check_asker(&q->asker, err);
 	case CONTROL_COPY:
 		return check_copy(&q->copy, nfds, err);
-	case CONTROL_FOLDER:
-		return check_folder(&q->folder, err);
+	case CONTROL_PATH:
+		return check_path(q, err);
 	case CONTROL_GRANT:
 	case CONTROL_AUDIT:
 		return check_text(q, err);
@@ -158,7 +211,7 @@ static const size_t body_size[CONTROL_OPS] = {
 	[CONTROL_REFRESH] = sizeof(struct control_id),
 	[CONTROL_COPY] = sizeof(struct control_copy),
 	[CONTROL_LIST] = sizeof(struct control_id),
-	[CONTROL_FOLDER] = sizeof(struct control_folder),
+	[CONTROL_PATH] = sizeof(struct control_path),
 	[CONTROL_GRANT] = sizeof(struct control_text),
 	[CONTROL_GRANTS] = sizeof(struct control_id),
 	[CONTROL_SOCKET] = sizeof(struct control_id),
@@ -169,7 +222,7 @@ static const size_t body_size[CONTROL_OPS] = {
 
 static bool varies(unsigned op)
 {
-	return op == CONTROL_GRANT || op == CONTROL_AUDIT;
+	return op == CONTROL_PATH || op == CONTROL_GRANT || op == CONTROL_AUDIT;
 }
 
 int control_request_check(const struct control_request *q, size_t n, size_t nfds, struct err *err)

@@ -20,7 +20,7 @@
 #include "base/slice.h"
 
 #define CONTROL_MAGIC 0x43424147u /* "GABC" */
-#define CONTROL_VERSION 1
+#define CONTROL_VERSION 2
 #define CONTROL_ID_LEN 64	    /* a container's full id, lower-case hex, no NUL */
 #define CONTROL_GROUPS_MAX 1024	    /* as many as sock_peer() knows */
 #define CONTROL_PATH_MAX 4096	    /* bytes of a path with its NUL */
@@ -29,6 +29,8 @@
 #define CONTROL_TEXT_MAX 32768	    /* bytes of a text in a request */
 #define CONTROL_FILE_MAX (8u << 20) /* bytes of a file that the gate has kept */
 #define CONTROL_LIST_MAX 1000	    /* ids in one answer */
+#define CONTROL_PATHS_MAX 256	    /* paths in one question */
+#define CONTROL_ITEMS_MAX 32768	    /* bytes of those paths with their flags and NULs */
 
 enum control_op {
 	CONTROL_PING = 1, /* no body; answer: empty */
@@ -41,7 +43,8 @@ enum control_op {
 	CONTROL_COPY,	  /* struct control_copy and, but for CONTROL_COPY_STAT, a descriptor */
 	CONTROL_LIST,	  /* struct control_id; answer: the ids of records that sort after it, in
 			     order, at most CONTROL_LIST_MAX; fewer means that these were all */
-	CONTROL_FOLDER,	  /* struct control_folder; answer: empty, the folder is there */
+	CONTROL_PATH,	  /* struct control_path; answer: empty, all of them may be mounted; or
+			     CONTROL_IS_SOCKET */
 	CONTROL_GRANT,	  /* struct control_text: lib/grants/ID has this text, once it is on disk;
 			     answer: empty */
 	CONTROL_GRANTS,	  /* struct control_id; like CONTROL_LIST, of lib/grants */
@@ -66,11 +69,21 @@ enum control_result {
 	CONTROL_FAILED = 3, /* CONTROL_COPY: JSON of the worker, {"error":…,"message":…} */
 	CONTROL_DENIED = 4, /* this channel or this peer may not ask that; text follows */
 	CONTROL_PLAIN = 5,  /* CONTROL_REFRESH: it runs without isolation, as the engine made it */
+	CONTROL_IS_SOCKET = 6, /* CONTROL_PATH: the path with the index that follows (uint32_t) is
+				  the engine's socket; those before it are fine, those after it
+				  have not been looked at */
 };
 
 enum control_flags {
 	CONTROL_GROUPS_TRUNCATED = 1u << 0, /* control_asker: there were more groups */
 	CONTROL_HAS_BINDS = 1u << 1,	    /* control_asker: the container has paths of the host */
+};
+
+enum control_path_flags {
+	CONTROL_PATH_MAKE = 1u << 0,	  /* a missing folder is made, as the asker */
+	CONTROL_PATH_RECURSIVE = 1u << 1, /* what is mounted below it comes along */
+	CONTROL_PATH_DEVICE = 1u << 2,	  /* a device node or a folder of them, for --device */
+	CONTROL_PATH_PREDICT = 1u << 3,	  /* with MAKE: the same answer, and nothing is made */
 };
 
 enum control_copy_mode {
@@ -120,11 +133,13 @@ struct control_copy {
 	char user[CONTROL_USER_MAX]; /* for CONTROL_COPY_UIDGID; "": none; zero beyond */
 };
 
-/* The source of a bind that may be missing: engines make it then, as root. Made here first, as the
- * asker (mkdir -p), so that it is the asker's. */
-struct control_folder {
-	struct control_asker asker;  /* its id: 64 zeros, there is no container yet */
-	char path[CONTROL_PATH_MAX]; /* on the host; NUL-terminated, zero beyond */
+/* Paths of the host that a container is to have. The asker's rights decide what can be reached, and
+ * this host's rules what may be mounted. Only as many bytes of items as `size` says are sent. */
+struct control_path {
+	struct control_asker asker; /* its id: 64 zeros, there is no container yet */
+	uint32_t n;		    /* how many, at least one */
+	uint32_t size;
+	char items[CONTROL_ITEMS_MAX]; /* each: a byte of flags, an absolute path, NUL */
 };
 
 /* A message that ends with its text: only `size` bytes of it are sent. */
@@ -153,7 +168,7 @@ struct control_request {
 		struct control_id id;
 		struct control_asker asker;
 		struct control_copy copy;
-		struct control_folder folder;
+		struct control_path path;
 		struct control_text text;
 		struct control_file file;
 	};
@@ -167,6 +182,13 @@ struct control_answer {
 
 /* Is this a full container id: 64 lower-case hexadecimal digits? */
 bool control_id_ok(const char id[CONTROL_ID_LEN]);
+
+/* Adds a path to a question that began zeroed. False: it is no absolute path of less than
+ * CONTROL_PATH_MAX bytes without a NUL, or there is no more room. */
+bool control_path_add(struct control_request *q, struct slice path, unsigned flags);
+/* The path at *at (0: the first), which steps on to the next one; false when there is none. */
+bool control_path_next(const struct control_path *p, size_t *at, const char **ret_path,
+		       unsigned *ret_flags);
 
 /* Checks a message of n bytes with nfds descriptors. Returns 0; -EPROTO with a text otherwise;
  * header.serial and header.op are valid even then when the message has a header at all. */

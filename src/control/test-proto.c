@@ -25,8 +25,7 @@
 #define HEAD 24
 #define ASKER 4176
 #define COPY 4424
-#define FOLDER_BODY (ASKER + 4096)
-
+#define PATH_BODY (ASKER + 8 + 4)
 #define FILE_BODY 68
 #define TEXT_BODY (68 + 5)
 
@@ -40,7 +39,7 @@ enum {
 	REFRESH,
 	COPYING,
 	LIST,
-	FOLDER,
+	PATH,
 	GRANT,
 	GRANTS,
 	SOCKET,
@@ -72,6 +71,9 @@ enum {
 	AT_TEXT_SIZE = HEAD + 64,
 	AT_TEXT = HEAD + 68,
 	AT_WHICH = HEAD + 64,
+	AT_PATHS = HEAD + ASKER,
+	AT_PATHS_SIZE = HEAD + ASKER + 4,
+	AT_ITEMS = HEAD + ASKER + 8,
 };
 
 struct message {
@@ -94,7 +96,7 @@ static size_t body_of(unsigned op)
 	return op <= DOWN || op == POLICY   ? 0
 	       : op == RECORD		    ? ASKER
 	       : op == COPYING		    ? COPY
-	       : op == FOLDER		    ? FOLDER_BODY
+	       : op == PATH		    ? PATH_BODY
 	       : op == GRANT || op == AUDIT ? TEXT_BODY
 	       : op == OPEN || op == KEEP   ? FILE_BODY
 					    : 64;
@@ -103,7 +105,7 @@ static size_t body_of(unsigned op)
 /* A message of that operation, as right as can be. */
 static void make(struct message *m, unsigned op)
 {
-	const uint16_t version = 1, number = (uint16_t)op;
+	const uint16_t version = 2, number = (uint16_t)op;
 	const uint64_t serial = 0x1122334455667788u;
 
 	memset(m, 0, sizeof(*m));
@@ -115,7 +117,7 @@ static void make(struct message *m, unsigned op)
 	m->n = HEAD + body_of(op);
 	if (body_of(op))
 		memset((char *)&m->q + AT_ID, 'a', 64);
-	if (op == RECORD || op == FOLDER) {
+	if (op == RECORD || op == PATH) {
 		put32(m, AT_UID, 1000);
 		put32(m, AT_GID, 1000);
 		put32(m, AT_NGROUPS, 1);
@@ -123,13 +125,16 @@ static void make(struct message *m, unsigned op)
 	}
 	if (op == COPYING)
 		put(m, AT_PATH, "/x", 3);
-	if (op == FOLDER)
-		put(m, HEAD + ASKER, "/x", 3);
+	if (op == PATH) {
+		put32(m, AT_PATHS, 1);
+		put32(m, AT_PATHS_SIZE, 4);
+		put(m, AT_ITEMS, "\3/x", 4);
+	}
 	if (op == GRANT || op == AUDIT) {
 		put32(m, AT_TEXT_SIZE, 5);
 		put(m, AT_TEXT, "{\"a\"}", 5);
 	}
-	if (op == OPEN || op == KEEP || op == AUDIT)
+	if (op == OPEN || op == KEEP || op == AUDIT || op == PATH)
 		memset((char *)&m->q + AT_ID, '0', 64);
 	if (op == OPEN || op == KEEP)
 		put32(m, AT_WHICH, 1);
@@ -367,6 +372,115 @@ static void test_files(void **state)
 	}
 }
 
+/* items: n bytes, said to be `count` paths. */
+static int check_items(const char *items, size_t n, uint32_t count)
+{
+	CLEANUP_FREE struct message *m = calloc(1, sizeof(*m));
+
+	make(m, PATH);
+	put32(m, AT_PATHS, count);
+	put32(m, AT_PATHS_SIZE, (uint32_t)n);
+	put32(m, AT_SIZE, (uint32_t)(ASKER + 8 + n));
+	put(m, AT_ITEMS, items, n);
+	m->n = HEAD + ASKER + 8 + n;
+	return check(m, 0);
+}
+
+#define ITEMS(s, count) check_items(s, sizeof(s) - 1, count)
+
+static void test_paths(void **state)
+{
+	CLEANUP_FREE char *many = calloc(1, CONTROL_ITEMS_MAX);
+	struct message m;
+
+	(void)state;
+	assert_int_equal(ITEMS("\0/\0", 1), 0);
+	assert_int_equal(ITEMS("\3/a\0\2/b b\0\4/dev/x\0", 3), 0);
+	/* flags */
+	assert_int_equal(ITEMS("\10/a\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\5/a\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\6/a\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\377/a\0", 1), -EPROTO);
+	/* no paths */
+	assert_int_equal(ITEMS("\0a\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\0\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\0/a\0\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\0/a\0\0", 2), -EPROTO);
+	assert_int_equal(ITEMS("\0/a\0\0\0", 2), -EPROTO);
+	assert_int_equal(ITEMS("\0/a", 1), -EPROTO);
+	assert_int_equal(ITEMS("", 0), -EPROTO);
+	/* another number of them */
+	assert_int_equal(ITEMS("\0/a\0\0/b\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\0/a\0\0/b\0", 3), -EPROTO);
+	assert_int_equal(ITEMS("\0/a\0", 0), -EPROTO);
+	/* as long and as many as can be */
+	memset(many, 'p', 4096 + 8);
+	many[0] = 0;
+	many[1] = '/';
+	many[4096] = '\0';
+	assert_int_equal(check_items(many, 4097, 1), 0);
+	many[4096] = 'p';
+	many[4097] = '\0';
+	assert_int_equal(check_items(many, 4098, 1), -EPROTO);
+	for (size_t i = 0; i < 257; i++)
+		memcpy(many + 4 * i, "\1/x", 4);
+	assert_int_equal(check_items(many, 4 * 256, 256), 0);
+	assert_int_equal(check_items(many, 4 * 257, 257), -EPROTO);
+	/* the asker */
+	make(&m, PATH);
+	put(&m, AT_ID + 9, "1", 1);
+	assert_int_equal(check(&m, 0), -EPROTO);
+	make(&m, PATH);
+	put32(&m, AT_UID, UINT32_MAX);
+	assert_int_equal(check(&m, 0), -EPROTO);
+	make(&m, PATH); /* the sizes themselves are cut */
+	put32(&m, AT_SIZE, ASKER + 7);
+	m.n = HEAD + ASKER + 7;
+	assert_int_equal(check(&m, 0), -EPROTO);
+}
+
+/* What is put together is what is taken apart. */
+static void test_path_items(void **state)
+{
+	CLEANUP_FREE struct message *m = calloc(1, sizeof(*m));
+	CLEANUP_FREE char *longest = calloc(1, 4097);
+	const char *path;
+	unsigned flags;
+	size_t at = 0;
+	size_t n = 0;
+
+	(void)state;
+	make(m, PATH);
+	m->q.path.n = m->q.path.size = 0;
+	memset(longest, '/', 4096);
+	assert_true(control_path_add(&m->q, SLICE_LIT("/a"), 3));
+	assert_true(control_path_add(&m->q, SLICE_LIT("/b/c"), CONTROL_PATH_DEVICE));
+	assert_false(control_path_add(&m->q, SLICE_LIT("b"), 0));
+	assert_false(control_path_add(&m->q, SLICE_LIT(""), 0));
+	assert_false(control_path_add(&m->q, SLICE_LIT("/a\0b"), 0));
+	assert_false(control_path_add(&m->q, (struct slice){ longest, 4096 }, 0));
+	m->n = HEAD + m->q.size;
+	assert_int_equal(check(m, 0), 0);
+	assert_true(control_path_next(&m->q.path, &at, &path, &flags));
+	assert_string_equal(path, "/a");
+	assert_int_equal(flags, 3);
+	assert_true(control_path_next(&m->q.path, &at, &path, &flags));
+	assert_string_equal(path, "/b/c");
+	assert_int_equal(flags, 4);
+	assert_false(control_path_next(&m->q.path, &at, &path, &flags));
+	while (control_path_add(&m->q, (struct slice){ longest, 4095 }, 1))
+		n++;
+	assert_int_equal(n, 7); /* times 4097 bytes */
+	m->n = HEAD + m->q.size;
+	assert_int_equal(check(m, 0), 0);
+	m->q.path.n = m->q.path.size = 0;
+	for (n = 0; control_path_add(&m->q, SLICE_LIT("/"), 0); n++)
+		;
+	assert_int_equal(n, 256);
+	m->n = HEAD + m->q.size;
+	assert_int_equal(check(m, 0), 0);
+}
+
 static void make_pair(int fds[2])
 {
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
@@ -537,7 +651,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_right),	    cmocka_unit_test(test_head),
 		cmocka_unit_test(test_ids),	    cmocka_unit_test(test_asker),
-		cmocka_unit_test(test_copy),	    cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_copy),	    cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_path_items),  cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_texts),	    cmocka_unit_test(test_files),
 		cmocka_unit_test(test_request),	    cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_bad_answers), cmocka_unit_test(test_ask),

@@ -295,31 +295,13 @@ void keeper_watch(struct keeper *k, struct loop *l, void (*changed)(struct keepe
 
 /* --- status --- */
 
-static struct json *error_json(struct arena *a, const struct finding *f)
-{
-	struct json *o = json_new(a, JSON_OBJECT);
-	int r = o ? 0 : -ENOMEM;
-
-	if (r == 0)
-		r = json_set(a, o, "file", json_new_str(a, f->file));
-	if (r == 0)
-		r = json_set(a, o, "line", json_new_uint(a, f->place.line));
-	if (r == 0)
-		r = json_set(a, o, "column", json_new_uint(a, f->place.column));
-	if (r == 0)
-		r = json_set(a, o, "key", json_new_str(a, f->key));
-	if (r == 0)
-		r = json_set(a, o, "text", json_new_str(a, f->text));
-	return r == 0 ? o : NULL;
-}
-
 static struct json *errors_json(struct arena *a, const struct findings *found)
 {
 	struct json *list = json_new(a, JSON_ARRAY);
 
 	for (size_t i = 0; list && i < found->n && list->n < STATUS_ERRORS_MAX; i++)
 		if (found->list[i].kind == FINDING_ERROR &&
-		    json_append(a, list, error_json(a, &found->list[i])) < 0)
+		    json_append(a, list, finding_json(a, &found->list[i])) < 0)
 			return NULL;
 	return list;
 }

@@ -46,10 +46,12 @@ void serve_copy_drop(struct serve_channel *ch);
 /* At the end: all have been killed; waits for each and frees it. */
 void serve_copy_reap(struct serve *s);
 
-/* serve-folder.c: makes a missing source of a bind as the asker; the answer follows. */
-void serve_folder_start(struct serve_channel *ch, const struct control_request *q, int take_fd);
+/* serve-path.c: may these paths be mounted? The answer follows. */
+void serve_path_ask(struct serve_channel *ch, const struct control_request *q, int take_fd);
 /* The channel is going: nobody waits for those answers any more. */
-void serve_folder_drop(const struct serve_channel *ch);
+void serve_path_drop(const struct serve_channel *ch);
+/* At the end: kills what runs. */
+void serve_paths_done(struct serve *s);
 
 /* serve-grant.c: containers that may have the engine's socket; files that the gate reads or has
  * kept; the audit log. */

@@ -19,6 +19,7 @@
 
 #define REQUESTS_PER_ROUND 32
 #define ACCEPTS_PER_ROUND 8
+#define PATH_NS (10 * LOOP_NSEC_PER_SEC)
 /* run/control.sock is open to everybody; what one user holds, and what all but root hold, leaves
  * room for the others. */
 #define CLIENTS_PER_USER 8u
@@ -46,7 +47,7 @@ static void channel_drop(struct serve_channel *ch)
 		return;
 	ch->dead = true;
 	serve_copy_drop(ch);
-	serve_folder_drop(ch);
+	serve_path_drop(ch);
 	while (ch->first) {
 		struct serve_answer *a = ch->first;
 
@@ -308,7 +309,7 @@ static const struct permit {
 	[CONTROL_REFRESH] = { SERVE_GATE, on_refresh },
 	[CONTROL_COPY] = { SERVE_GATE, serve_copy_start },
 	[CONTROL_LIST] = { SERVE_GATE, on_list },
-	[CONTROL_FOLDER] = { SERVE_GATE, serve_folder_start },
+	[CONTROL_PATH] = { SERVE_GATE, serve_path_ask },
 	[CONTROL_GRANT] = { SERVE_GATE, serve_grant },
 	[CONTROL_GRANTS] = { SERVE_GATE, on_list },
 	[CONTROL_SOCKET] = { SERVE_GATE, serve_socket },
@@ -389,7 +390,9 @@ int serve_init(struct serve *s, struct loop *l, const struct instance *instance)
 {
 	struct stat st;
 
-	*s = (struct serve){ .loop = l, .instance = instance, .socket_group = (gid_t)-1 };
+	*s = (struct serve){
+		.loop = l, .instance = instance, .path_ns = PATH_NS, .socket_group = (gid_t)-1
+	};
 	if (instance->private_dir && stat(instance->dir, &st) == 0)
 		s->owner = st.st_uid;
 	return 0;
@@ -467,5 +470,6 @@ void serve_done(struct serve *s)
 		if (s->channels[i])
 			channel_drop(s->channels[i]);
 	serve_copy_reap(s);
+	serve_paths_done(s);
 	serve_grants_done(s);
 }

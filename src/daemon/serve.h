@@ -25,7 +25,7 @@ enum serve_kind {
 
 struct serve_channel;
 struct serve_copy;
-struct serve_folder;
+struct serve_path;
 struct serve_grant;
 
 struct serve {
@@ -44,8 +44,8 @@ struct serve {
 	uid_t owner; /* of a private instance's folder */
 	struct serve_channel *channels[SERVE_CHANNELS_MAX];
 	struct serve_copy *copies[SERVE_COPIES_MAX];
-	struct serve_folder *folders; /* being made */
-	size_t nfolders;
+	struct serve_path *paths;   /* being judged, or waiting for it, oldest first */
+	uint64_t path_ns;	    /* how long judging may take */
 	gid_t socket_group;	    /* of containers' sockets, as of DIR/run/docker.sock */
 	struct serve_grant *grants; /* containers' listening sockets, which outlive every gate */
 };

@@ -173,8 +173,9 @@ static void test_permits(void **state)
 	request(CONTROL_COPY, sizeof(f.q.copy), 'a');
 	f.q.copy.path[0] = '/';
 	assert_int_equal(ask(f.client, -EBADF), CONTROL_DENIED);
-	request(CONTROL_FOLDER, sizeof(f.q.folder), '0');
-	f.q.folder.path[0] = '/';
+	request(CONTROL_PATH, 0, '0');
+	memset(f.q.path.asker.id, '0', CONTROL_ID_LEN);
+	assert_true(control_path_add(&f.q, SLICE_LIT("/"), 0));
 	assert_int_equal(ask(f.client, -EBADF), CONTROL_DENIED);
 	assert_int_equal(f.downs, 0);
 }

@@ -10,6 +10,7 @@
 #include "gate/explain.h"
 #include "gate/request.h"
 #include "gate/socket.h"
+#include "policy/hostmount.h"
 #include "json/json.h"
 
 #define TREE_MAX (64u * 1024u * 1024u)
@@ -224,43 +225,75 @@ static void refresh(struct conn *c)
 		conn_timer(c, c->gate->limits.ask_seconds);
 }
 
-/* --- sources of binds --- */
+/* --- paths of the host --- */
 
-static void on_folder(struct ask_call *call, int result, struct slice body)
+/* body: the text for the user, a NUL, the rule. */
+static void refuse_path(struct conn *c, struct slice body)
+{
+	struct slice text = { body.p, slice_find(body, '\0') };
+	struct slice rest = slice_from(body, text.n + 1);
+	const char *rule = arena_dup(&c->arena, rest.p, rest.n);
+
+	if (!rule || !*rule)
+		rule = "hostmount";
+	answer_text(
+		c, &(struct answer){ .status = 403, .rule = rule, .hint = hostmount_way_out(rule) },
+		"%.*s", SLICE_ARG(text));
+}
+
+/* One of those that were asked for; the ones after it have not been looked at. */
+static bool take_socket(struct request *r, struct slice body)
+{
+	uint32_t index = UINT32_MAX;
+
+	if (body.n == sizeof(index))
+		memcpy(&index, body.p, sizeof(index));
+	if (index >= r->asked - r->source)
+		return false;
+	r->source += index + 1;
+	r->sockets++;
+	return true;
+}
+
+static void on_paths(struct ask_call *call, int result, struct slice body)
 {
 	struct conn *c = CONTAINER_OF(call, struct conn, call);
+	struct request *r = c->req;
 
 	conn_timer_stop(c);
-	if (result < 0) {
-		answer_text(c,
-			    &(struct answer){ .status = result == -EPERM ? 403 : 400,
-					      .rule = "bind-source" },
-			    "%.*s", SLICE_ARG(body));
-	} else {
-		c->req->folder++;
+	if (result == CONTROL_DONE) {
+		r->source = r->asked;
 		next(c);
+	} else if (result == CONTROL_IS_SOCKET && take_socket(r, body)) {
+		next(c);
+	} else if (result == -EPERM) {
+		refuse_path(c, body);
+	} else if (result < 0) {
+		answer_text(c, &(struct answer){ .status = 400, .rule = "bind-source" }, "%.*s",
+			    SLICE_ARG(body));
+	} else {
+		answer_text(c, &(struct answer){ .status = 500 },
+			    "gabiond's answer makes no sense");
 	}
 	conn_update(c);
 }
 
-static void ask_folder(struct conn *c)
+static void ask_paths(struct conn *c)
 {
-	struct slice path = c->req->edit.folders[c->req->folder];
-	struct control_request *q = ask_new(CONTROL_FOLDER);
+	unsigned predict = explain_wanted(c) ? CONTROL_PATH_PREDICT : 0;
+	struct control_request *q = ask_new(CONTROL_PATH);
+	struct request *r = c->req;
 
-	if (path.n >= sizeof(q->folder.path)) {
-		free(q);
-		answer_text(c, &(struct answer){ .status = 400 }, "the path %.40s… is too long",
-			    path.p);
-		return;
-	}
+	r->asked = r->source;
 	if (q) {
-		q->size = sizeof(q->folder);
-		go_asker(c, &q->folder.asker);
-		memset(q->folder.asker.id, '0', CONTROL_ID_LEN);
-		memcpy(q->folder.path, path.p, path.n);
+		go_asker(c, &q->path.asker);
+		memset(q->path.asker.id, '0', CONTROL_ID_LEN);
+		while (r->asked < r->edit.nsources &&
+		       control_path_add(q, r->edit.sources[r->asked].path,
+					r->edit.sources[r->asked].flags | predict))
+			r->asked++;
 	}
-	if (ask_start(&c->gate->ask, &c->call, q, -EBADF, on_folder) < 0)
+	if (ask_start(&c->gate->ask, &c->call, q, -EBADF, on_paths) < 0)
 		answer_text(c, &(struct answer){ .status = 503 }, "gabiond cannot be asked");
 	else
 		conn_timer(c, c->gate->limits.ask_seconds);
@@ -290,9 +323,9 @@ static void next(struct conn *c)
 		engine_get(c, "exec", slice_str(r->exec_id), on_exec);
 	else if (r->at < r->nsubjects)
 		resolve(c, &r->subjects[r->at]);
-	else if (r->folder < r->edit.nfolders && !explain_wanted(c)) /* they would be made */
-		ask_folder(c);
-	else if (r->edit.sockets > 0 && !r->judged)
+	else if (r->source < r->edit.nsources)
+		ask_paths(c);
+	else if (r->sockets > 0 && !r->judged)
 		socket_judge(c, judged);
 	else if (starts(r) && !r->judged && r->path_subject)
 		socket_recheck(c, judged);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Steps 3 to 6 of a request (request.h): whom it acts on, whether the asker may, a fresh view, go.
- */
+/* Steps 3 to 8 of a request (request.h): whom it acts on, whether the asker may, paths of the host,
+ * the engine's socket, a fresh view, go. */
 #pragma once
 
 #include "gate/conn.h"

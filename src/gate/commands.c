@@ -9,6 +9,7 @@
 #include "gate/explain.h"
 #include "gate/request.h"
 #include "policy/texts.h"
+#include "settings/entries.h"
 
 static int make_list(struct arena *a, const struct profile *profile,
 		     const struct policy_commands *commands, struct command_list *ret)
@@ -21,12 +22,7 @@ static int make_list(struct arena *a, const struct profile *profile,
 		return -ENOMEM;
 	for (size_t i = 0; i < commands->n; i++)
 		names[i] = slice_str(commands->names[i]);
-	*ret = (struct command_list){ .type = commands->allow ? COMMAND_LIST_ALLOW
-							      : COMMAND_LIST_DENY,
-				      .flags = commands->report_only ? COMMAND_LIST_REPORT_ONLY : 0,
-				      .profile = { .engine = profile->engine,
-						   .product = profile->product,
-						   .unknown = profile->unknown_commands } };
+	*ret = entries_command_list(profile, commands->allow, commands->report_only);
 	r = command_list_parse(a, names, commands->n, ret, &problems);
 	for (size_t i = 0; r == COMMAND_BAD && i < problems.n; i++)
 		if (problems.items[i].error)

@@ -61,7 +61,7 @@ static void on_recorded(struct ask_call *call, int result, struct slice body)
 	conn_timer_stop(c);
 	if (result != CONTROL_DONE)
 		create_undo(c, body);
-	else if (c->req->edit.sockets > 0)
+	else if (c->req->sockets > 0)
 		socket_grant(c, exchange_release, create_undo, on_forbidden);
 	else
 		exchange_release(c);

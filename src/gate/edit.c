@@ -26,10 +26,17 @@ static const struct shape_member volume_options_members[] = {
 };
 static const struct shape volume_options = SHAPE_POINTER_TO(volume_options_members);
 
+static const struct shape_member bind_options_members[] = {
+	{ "NonRecursive", &shape_bool },
+	{ "CreateMountpoint", &shape_bool },
+};
+static const struct shape bind_options = SHAPE_POINTER_TO(bind_options_members);
+
 static const struct shape_member mount_members[] = {
 	{ "Type", &shape_string },
 	{ "Source", &shape_string },
 	{ "Target", &shape_string },
+	{ "BindOptions", &bind_options },
 	{ "VolumeOptions", &volume_options },
 };
 static const struct shape mount = SHAPE_STRUCT_OF(mount_members);
@@ -172,35 +179,96 @@ static int check_volume_options(const char *name, const struct json *options, st
 	return deny(e, "volume-options", "bind a folder with -v instead, or use type=tmpfs");
 }
 
-static bool is_socket(struct slice path)
+/* --- paths of the host --- */
+
+/* Without isolation nothing is judged, and the engine makes what is missing, as root. */
+static int add_source(struct arena *a, const struct edit_how *how, struct edit *e,
+		      struct slice path, unsigned flags, struct err *err)
 {
-	return slice_eq_str(path, "/var/run/docker.sock") || slice_eq_str(path, "/run/docker.sock");
+	if (how->plain)
+		return EDIT_OK;
+	if (!e->sources)
+		e->sources = arena_array(a, EDIT_SOURCES_MAX, sizeof(*e->sources));
+	if (!e->sources)
+		return bad(err, "too large");
+	if (path.n >= CONTROL_PATH_MAX) {
+		(void)err_set(err, -ENAMETOOLONG, "the path %.40s… is too long", path.p);
+		return EDIT_BAD;
+	}
+	for (size_t i = 0; i < e->nsources; i++) {
+		struct edit_source *s = &e->sources[i];
+
+		if (!slice_eq(s->path, path) || ((s->flags ^ flags) & CONTROL_PATH_DEVICE))
+			continue;
+		s->flags |= flags;
+		return EDIT_OK;
+	}
+	if (e->nsources == EDIT_SOURCES_MAX) {
+		(void)err_set(err, -E2BIG, "more than %d paths of the host are asked for",
+			      EDIT_SOURCES_MAX);
+		return EDIT_BAD;
+	}
+	e->sources[e->nsources++] = (struct edit_source){ path, flags };
+	return EDIT_OK;
 }
 
-static void look_at_mounts(const struct json *hc, struct edit *e)
+/* "SOURCE:TARGET[:OPTIONS]" with an absolute source, where no colon can be in it; everything else
+ * is a volume's name, or a target alone. The engine makes a missing source. */
+static int take_binds(struct arena *a, const struct json *hc, const struct edit_how *how,
+		      struct edit *e, struct err *err)
 {
-	const struct json *list = json_get(hc, "Mounts");
+	const struct json *binds = json_get(hc, "Binds");
+	int r = EDIT_OK;
 
-	for (size_t i = 0; list && i < list->n; i++) {
-		if (strcmp(text_of(list->items[i], "Type"), "bind") != 0)
+	for (size_t i = 0; binds && i < binds->n && r == EDIT_OK; i++) {
+		struct slice bind = binds->items[i]->text;
+		size_t colon = slice_find(bind, ':');
+
+		if (bind.n == 0 || bind.p[0] != '/' || colon == bind.n)
 			continue;
 		e->binds = true;
-		e->sockets += is_socket(slice_str(text_of(list->items[i], "Source")));
+		r = add_source(a, how, e, (struct slice){ bind.p, colon },
+			       CONTROL_PATH_MAKE | CONTROL_PATH_RECURSIVE, err);
 	}
+	return r;
 }
 
-static int check_mounts(const struct json *hc, struct edit *e, struct err *err)
+/* The engine takes no source that is relative, nor one that is missing unless told to make it. */
+static int take_mount(struct arena *a, const struct json *m, const struct edit_how *how,
+		      struct edit *e, struct err *err)
+{
+	const struct json *options = json_get(m, "BindOptions");
+	const struct json *source = json_get(m, "Source");
+	unsigned flags = 0;
+
+	if (strcmp(text_of(m, "Type"), "bind") != 0)
+		return EDIT_OK;
+	e->binds = true;
+	if (!source || source->text.n == 0 || source->text.p[0] != '/')
+		return EDIT_OK;
+	if (!json_get_bool(options, "NonRecursive", false))
+		flags |= CONTROL_PATH_RECURSIVE;
+	if (json_get_bool(options, "CreateMountpoint", false))
+		flags |= CONTROL_PATH_MAKE;
+	return add_source(a, how, e, source->text, flags, err);
+}
+
+static int take_mounts(struct arena *a, const struct json *hc, const struct edit_how *how,
+		       struct edit *e, struct err *err)
 {
 	const struct json *list = json_get(hc, "Mounts");
+	int r = EDIT_OK;
 
-	for (size_t i = 0; list && i < list->n; i++) {
+	for (size_t i = 0; list && i < list->n && r == EDIT_OK; i++) {
 		const struct json *d = json_at(list->items[i], "VolumeOptions.DriverConfig");
-		int r = check_volume_options(text_of(d, "Name"), json_get(d, "Options"), e, err);
 
-		if (r != EDIT_OK)
-			return r;
+		if (!how->plain)
+			r = check_volume_options(text_of(d, "Name"), json_get(d, "Options"), e,
+						 err);
+		if (r == EDIT_OK)
+			r = take_mount(a, list->items[i], how, e, err);
 	}
-	return EDIT_OK;
+	return r;
 }
 
 /* --- other containers --- */
@@ -277,26 +345,6 @@ static int check_top_level(const struct json *doc, struct err *err)
 	return EDIT_OK;
 }
 
-/* "SOURCE:TARGET[:OPTIONS]" with an absolute source, where no colon can be in it; everything else
- * is a volume's name. The engine makes a missing source, Mounts it refuses. */
-static int take_folders(const struct json *hc, struct edit *e, struct err *err)
-{
-	const struct json *binds = json_get(hc, "Binds");
-
-	for (size_t i = 0; binds && i < binds->n; i++) {
-		struct slice bind = binds->items[i]->text;
-
-		if (bind.n == 0 || bind.p[0] != '/')
-			continue;
-		e->binds = true;
-		if (e->nfolders == EDIT_FOLDERS_MAX)
-			return bad(err, "more than 64 folders of the host are bound");
-		e->folders[e->nfolders] = (struct slice){ bind.p, slice_find(bind, ':') };
-		e->sockets += is_socket(e->folders[e->nfolders++]);
-	}
-	return EDIT_OK;
-}
-
 static int edit_create(struct arena *a, struct json *doc, const struct edit_how *how,
 		       struct edit *e, struct err *err)
 {
@@ -306,19 +354,14 @@ static int edit_create(struct arena *a, struct json *doc, const struct edit_how 
 	e->image = slice_str(text_of(doc, "Image"));
 	if (r != EDIT_OK || !hc)
 		return r;
-	look_at_mounts(hc, e);
 	if (!how->plain)
 		r = check_host_namespaces(hc, e, err);
-	if (r == EDIT_OK && !how->plain)
-		r = check_mounts(hc, e, err);
+	if (r == EDIT_OK)
+		r = take_mounts(a, hc, how, e, err);
+	if (r == EDIT_OK)
+		r = take_binds(a, hc, how, e, err);
 	if (r == EDIT_OK)
 		r = take_others(a, hc, how, e, err);
-	if (r == EDIT_OK)
-		r = take_folders(hc, e, err);
-	if (how->plain) {
-		e->nfolders = 0; /* the engine makes what is missing, as root */
-		e->sockets = 0;
-	}
 	/* The engine's default is the one runtime that there is; every container gets a user
 	 * namespace of its own. */
 	(void)json_del(hc, "Runtime");

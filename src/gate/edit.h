@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "control/proto.h"
 #include "http/target.h"
 #include "policy/route.h"
 
@@ -20,20 +21,25 @@ enum edit_result {
 };
 
 #define EDIT_OTHERS_MAX 32
-#define EDIT_FOLDERS_MAX 64
+#define EDIT_SOURCES_MAX 256
+
+/* A path of the host that the container is to have. */
+struct edit_source {
+	struct slice path; /* absolute, as the client wrote it; in the arena */
+	unsigned flags;	   /* enum control_path_flags */
+};
 
 /* What the body names beside what it creates. */
 struct edit {
 	const char *rule;   /* EDIT_DENIED */
 	const char *hint;   /* EDIT_DENIED: the way out; may be NULL */
-	size_t sockets;	    /* how many times the engine's socket is asked for */
 	struct slice image; /* ROUTE_CREATE: Image */
 	bool binds;	    /* create: paths of the host, or what others have of them */
 	bool names_user;    /* exec: User is a name, which the engine looks up in the container */
 	size_t nothers;	    /* containers whose mounts or namespaces it asks for */
 	struct slice others[EDIT_OTHERS_MAX]; /* in the arena */
-	size_t nfolders; /* sources of Binds on the host, which the engine would make */
-	struct slice folders[EDIT_FOLDERS_MAX];
+	size_t nsources;		      /* each path once */
+	struct edit_source *sources;	      /* in the arena; NULL: none */
 };
 
 /* How a body is judged and written. All zero: by every rule, names stay. */

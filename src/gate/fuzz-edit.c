@@ -28,6 +28,16 @@ static void check_created(struct arena *a, struct slice text)
 	}
 }
 
+static void check_sources(const struct edit *e, const struct edit *f)
+{
+	assert(e->nsources == f->nsources && e->nsources <= EDIT_SOURCES_MAX);
+	for (size_t i = 0; i < e->nsources; i++) {
+		assert(slice_eq(e->sources[i].path, f->sources[i].path));
+		assert(e->sources[i].flags == f->sources[i].flags);
+		assert(e->sources[i].path.p[0] == '/');
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static const enum route_kind kinds[] = { ROUTE_CREATE, ROUTE_EXEC, ROUTE_VOLUME,
@@ -51,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		assert(r == EDIT_OK);
 		assert(slice_eq(buf_slice(&out), buf_slice(&again)));
 		assert(e.nothers == f.nothers && e.names_user == f.names_user);
+		check_sources(&e, &f);
 		if (kind == ROUTE_CREATE)
 			check_created(&a, buf_slice(&out));
 	}

@@ -78,6 +78,19 @@ static bool keep_slices(struct arena *a, struct slice *list, size_t n)
 	return true;
 }
 
+static bool keep_sources(struct arena *a, struct edit *e)
+{
+	struct edit_source *list = arena_array(a, e->nsources + 1, sizeof(*list));
+
+	for (size_t i = 0; list && i < e->nsources; i++) {
+		list[i] = e->sources[i];
+		if (!keep_slices(a, &list[i].path, 1))
+			return false;
+	}
+	e->sources = list;
+	return list;
+}
+
 static void body_complete(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
@@ -104,8 +117,7 @@ static void body_complete(struct conn *c)
 	}
 	/* Its slices are in the tree, which is about to go. */
 	if (!keep_slices(&c->arena, found.others, found.nothers) ||
-	    !keep_slices(&c->arena, found.folders, found.nfolders) ||
-	    !keep_slices(&c->arena, &found.image, 1)) {
+	    !keep_slices(&c->arena, &found.image, 1) || !keep_sources(&c->arena, &found)) {
 		conn_kill(c);
 		return;
 	}

@@ -7,8 +7,11 @@
  *   2. a JSON body is read whole, and edit.h says what it asks for
  *   3. names of containers that the request acts on become ids: the engine is asked
  *   4. who asked for those containers: gabiond is asked; others may not act on them
- *   5. where the engine is about to read a running container's view: gabiond refreshes it
- *   6. go: the request is written afresh and relayed; a creation is recorded before its answer is
+ *   5. paths of the host that a creation asks for: gabiond judges and makes them as the asker
+ *   6. where one of those is the engine's socket, whatever it is called: may the image have it? And
+ *      before a start: may it still?
+ *   7. where the engine is about to read a running container's view: gabiond refreshes it
+ *   8. go: the request is written afresh and relayed; a creation is recorded before its answer is
  *      passed on; an archive of a running container is gabion-cp's work
  *
  * Root skips 4, and 3 where nothing else needs it: whatever it asks, it may.
@@ -50,8 +53,10 @@ struct request {
 	struct edit_how how; /* as the policy was when the head was read */
 	struct edit edit;
 	size_t nsubjects;
-	size_t at;     /* the subject in question */
-	size_t folder; /* the source of a bind in question */
+	size_t at;	/* the subject in question */
+	size_t source;	/* the first path of the host that has not been judged */
+	size_t asked;	/* gabiond is judging those before this one */
+	size_t sockets; /* how many of them are the engine's socket */
 	struct subject *subjects;
 	bool path_subject;	    /* subjects[0] is what the path or the query names */
 	bool refresh;		    /* its view has to be fresh */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -108,6 +109,49 @@ static void test_too_many_others(void **state)
 	buf_add_str(&b, "]}}");
 	assert_int_equal(run(f, ROUTE_CREATE, b.p, NULL), EDIT_BAD);
 	buf_done(&b);
+}
+
+/* What would be paths of the host for the engine, each once. */
+static void test_sources(void **state)
+{
+	static const struct {
+		const char *config; /* of HostConfig */
+		size_t n;
+		const char *path; /* of the first */
+		unsigned flags;
+	} cases[] = {
+		{ "\"Binds\":[\"/a:/b\"]", 1, "/a", 3 },
+		{ "\"binds\":[\"/a:/b:ro,z\"]", 1, "/a", 3 },
+		{ "\"Binds\":[\"/a:/b\",\"/a:/c\",\"/a/:/d\"]", 2, "/a", 3 },
+		{ "\"Binds\":[\"v:/b\",\"/b\",\"\",\":/b\",\"./a:/b\"]", 0, NULL, 0 },
+		{ "\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/a\"}]", 1, "/a", 2 },
+		{ "\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/a\",\"BindOptions\":"
+		  "{\"nonrecursive\":true}}]",
+		  1, "/a", 0 },
+		{ "\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/a\",\"BindOptions\":"
+		  "{\"CreateMountpoint\":true,\"NonRecursive\":true}}]",
+		  1, "/a", 1 },
+		{ "\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/a\",\"BindOptions\":"
+		  "{\"NonRecursive\":true}}],\"Binds\":[\"/a:/b\"]",
+		  1, "/a", 3 },
+		{ "\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"a\"},{\"Type\":\"bind\"},"
+		  "{\"Type\":\"Bind\",\"Source\":\"/a\"},{\"Type\":\"volume\",\"Source\":\"/a\"}]",
+		  0, NULL, 0 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char body[512];
+
+		(void)snprintf(body, sizeof(body), "{\"HostConfig\":{%s}}", cases[i].config);
+		if (run(f, ROUTE_CREATE, body, NULL) != EDIT_OK || f->edit.nsources != cases[i].n)
+			fail_msg("%s: %zu paths", body, f->edit.nsources);
+		if (cases[i].n == 0)
+			continue;
+		assert_true(f->edit.binds);
+		assert_true(slice_eq_str(f->edit.sources[0].path, cases[i].path));
+		assert_int_equal(f->edit.sources[0].flags, cases[i].flags);
+	}
 }
 
 static void test_denied(void **state)
@@ -219,7 +263,7 @@ static void test_plain(void **state)
 	assert_non_null(strstr(f->out.p, "\"PidMode\":\"host\""));
 	assert_null(strstr(f->out.p, "Runtime"));
 	assert_true(f->edit.binds);
-	assert_int_equal(f->edit.nfolders, 0); /* the engine makes it, as ever */
+	assert_int_equal(f->edit.nsources, 0); /* not judged; the engine makes it, as ever */
 	assert_int_equal(f->edit.nothers, 1);
 	assert_int_equal(run(f, ROUTE_VOLUME,
 			     "{\"DriverOpts\":{\"type\":\"none\",\"o\":\"bind\",\"device\":\"/\"}}",
@@ -236,8 +280,8 @@ static void test_plain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_create), T(test_others), T(test_too_many_others), T(test_denied),
-		T(test_exec),	T(test_query),	T(test_plain),
+		T(test_create), T(test_sources), T(test_others), T(test_too_many_others),
+		T(test_denied), T(test_exec),	 T(test_query),	 T(test_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

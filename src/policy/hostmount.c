@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/util.h"
+
 #define DENIED "can't mount %s because it's configured as a restricted host mount"
 
 const char *const hostmount_protected[] = {
@@ -90,10 +92,9 @@ static bool same(const struct hostmount_place *a, const struct hostmount_place *
 	return a->nchain && b->nchain && same_node(&a->chain[0], &b->chain[0]);
 }
 
-static void deny(struct verdict *ret, const char *rule, const char *asked)
+void hostmount_deny(struct verdict *ret, const char *rule, const char *asked)
 {
-	ret->kind = VERDICT_DENY;
-	ret->rule = rule;
+	*ret = (struct verdict){ .kind = VERDICT_DENY, .rule = rule };
 	(void)snprintf(ret->message, sizeof(ret->message), DENIED, asked);
 }
 
@@ -128,6 +129,47 @@ static bool shared(const struct hostmount_policy *policy, const struct hostmount
 	return true;
 }
 
+/* The same for names below one folder: "a/b" is within "a". */
+static bool names_within(const char *names, const char *above)
+{
+	size_t n = strlen(above);
+
+	return strncmp(names, above, n) == 0 && (names[n] == '\0' || names[n] == '/');
+}
+
+/* Both are yet to be made, in the same folder. */
+static bool both_missing(const struct hostmount_rule *rule, const struct hostmount_request *req)
+{
+	return req->missing && rule->kind == HOSTMOUNT_ABOVE && rule->missing &&
+	       same(&rule->place, &req->place);
+}
+
+/* Does what is asked for hold what the rule protects? */
+static bool holds(const struct hostmount_request *req, const struct hostmount_rule *rule)
+{
+	if (req->missing)
+		return both_missing(rule, req) && strcmp(rule->missing, req->missing) != 0 &&
+		       names_within(rule->missing, req->missing);
+	return within(&rule->place, &req->place) &&
+	       (rule->kind == HOSTMOUNT_ABOVE || !same(&rule->place, &req->place));
+}
+
+/* Is it what the rule protects, or a part of that? */
+static bool hits(const struct hostmount_request *req, const struct hostmount_rule *rule)
+{
+	if (rule->kind == HOSTMOUNT_TREE)
+		return within(&req->place, &rule->place);
+	if (req->missing)
+		return both_missing(rule, req) && names_within(req->missing, rule->missing);
+	return same(&req->place, &rule->place);
+}
+
+static void deny(struct verdict *ret, const struct hostmount_rule *rule, const char *name,
+		 const struct hostmount_request *req)
+{
+	hostmount_deny(ret, rule->configured ? "hostmount-configured" : name, req->asked);
+}
+
 void hostmount_decide(const struct hostmount_policy *policy, const struct hostmount_request *req,
 		      struct verdict *ret)
 {
@@ -135,27 +177,22 @@ void hostmount_decide(const struct hostmount_policy *policy, const struct hostmo
 
 	*ret = (struct verdict){ .kind = VERDICT_ALLOW, .rule = "hostmount-open" };
 	for (size_t i = 0; i < policy->nrules; i++) {
-		const struct hostmount_rule *rule = &policy->rules[i];
-
 		/* What holds something protected is never excepted: an engine's socket may lie in
 		 * it. */
-		if (within(&rule->place, &req->place) &&
-		    (rule->kind == HOSTMOUNT_ABOVE || !same(&rule->place, &req->place))) {
-			deny(ret, "hostmount-above", req->asked);
+		if (holds(req, &policy->rules[i])) {
+			deny(ret, &policy->rules[i], "hostmount-above", req);
 			return;
 		}
 	}
 	for (size_t i = 0; i < policy->nrules; i++) {
-		const struct hostmount_rule *rule = &policy->rules[i];
 		const struct hostmount_exception *e;
-		bool hit = rule->kind == HOSTMOUNT_TREE ? within(&req->place, &rule->place)
-							: same(&req->place, &rule->place);
 
-		if (!hit)
+		if (!hits(req, &policy->rules[i]))
 			continue;
-		e = lifted_by(policy, req, rule);
-		if (!e) {
-			deny(ret, "hostmount-protected", req->asked);
+		e = lifted_by(policy, req, &policy->rules[i]);
+		/* Nothing is made in what may only be read. */
+		if (!e || (req->missing && !e->writable)) {
+			deny(ret, &policy->rules[i], "hostmount-protected", req);
 			return;
 		}
 		ret->rule = "hostmount-exception";
@@ -172,4 +209,37 @@ void hostmount_decide(const struct hostmount_policy *policy, const struct hostmo
 			       "filesharingAllowedDirectories",
 			       req->asked);
 	}
+}
+
+const char *hostmount_way_out(const char *rule)
+{
+	static const struct {
+		const char *rule;
+		const char *way_out;
+	} ways[] = {
+		{ "hostmount-protected",
+		  "protected on every host: docs/administration.md, \"Protected paths\", lists "
+		  "them and what is excepted" },
+		{ "hostmount-above",
+		  "something protected lies in it: bind the folder below it that is needed" },
+		{ "hostmount-configured",
+		  "an administrator protects it by \"restrictedMounts\" in gabion.json" },
+		{ "hostmount-not-shared", "an administrator can add a folder above it to "
+					  "\"filesharingAllowedDirectories\"" },
+		{ "hostmount-socket",
+		  "sockets of engines are for no container; docs/administration.md, \"Protected "
+		  "paths\"" },
+		{ "hostmount-linked",
+		  "it is a hard link to something protected: copy the file instead" },
+		{ "hostmount-kernel",
+		  "its file system is a window on the kernel; the container has its own" },
+		{ "hostmount-block-device",
+		  "an administrator can allow the device in \"devices\" of gabion.json, for "
+		  "--device" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
+		if (strcmp(rule, ways[i].rule) == 0)
+			return ways[i].way_out;
+	return NULL;
 }

@@ -40,6 +40,8 @@ enum hostmount_kind {
 struct hostmount_rule {
 	enum hostmount_kind kind;
 	struct hostmount_place place;
+	const char *missing; /* HOSTMOUNT_ABOVE: what is yet to be made there, "containerd/x" */
+	bool configured;     /* by the administrator ("restrictedMounts") */
 };
 
 /* A part of a protected tree that may be mounted all the same. */
@@ -51,6 +53,9 @@ struct hostmount_exception {
 struct hostmount_request {
 	const char *asked; /* the source as the user wrote it */
 	struct hostmount_place place;
+	/* NULL: place itself is to be mounted. Else this is, "a/b", which is not there yet and
+	 * would be made in place: clean, without "." and ".." */
+	const char *missing;
 };
 
 /* One list of filesharingAllowedDirectories. An empty one shares nothing. */
@@ -80,3 +85,10 @@ extern const struct hostmount_exception_name hostmount_exceptions[];
 
 void hostmount_decide(const struct hostmount_policy *policy, const struct hostmount_request *req,
 		      struct verdict *ret);
+
+/* What may be done about a denial by that rule: which setting opens it, or where it is written.
+ * NULL: nothing. */
+const char *hostmount_way_out(const char *rule);
+
+/* The denial of a path, in the words that are part of the interface (design 4.4). */
+void hostmount_deny(struct verdict *ret, const char *rule, const char *asked);

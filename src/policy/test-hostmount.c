@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "base/util.h"
 
 #define CAP (4u << 20)
 #define DEV ((uint64_t)8 << 32 | 1)
@@ -54,7 +55,7 @@ struct world {
 
 static void add_rule(struct world *w, enum hostmount_kind kind, struct hostmount_place p)
 {
-	w->rules[w->policy.nrules++] = (struct hostmount_rule){ kind, p };
+	w->rules[w->policy.nrules++] = (struct hostmount_rule){ .kind = kind, .place = p };
 }
 
 static void add_exception(struct world *w, const char *path, bool writable)
@@ -442,6 +443,96 @@ static void test_yet_to_be_made(void **state)
 	arena_done(&w.arena);
 }
 
+static void decide_missing(struct world *w, const char *folder, const char *missing,
+			   struct verdict *ret)
+{
+	struct hostmount_request req = { .asked = "ASKED",
+					 .place = place(&w->arena, folder),
+					 .missing = missing };
+
+	memset(ret, 0x5a, sizeof(*ret));
+	hostmount_decide(&w->policy, &req, ret);
+}
+
+/* What would be made in a folder: with the names that are to be protected once they are there. */
+static void test_made_anew(void **state)
+{
+	static const struct {
+		const char *folder, *missing, *rule; /* rule NULL: it may be made */
+	} cases[] = {
+		{ "/home/u", "a", NULL },
+		{ "/home/u", "a/b", NULL },
+		{ "/", "newdir", NULL }, /* a folder of /, not / itself */
+		{ "/etc", "a", "hostmount-protected" },
+		{ "/etc/ssl", "a/b", "hostmount-protected" },
+		{ "/run/docker.sock", "a", "hostmount-protected" },
+		/* the exceptions: what may be written may be added to */
+		{ "/run/user/1000", "a", NULL },
+		{ "/run/user/1000/a", "b/c", NULL },
+		{ "/run/user", "1000x", "hostmount-protected" },
+		{ "/etc/ssl/certs", "a", "hostmount-protected" },
+		/* /home/u/opt/containerd/x is protected and not there */
+		{ "/home/u/opt", "containerd/x", "hostmount-protected" },
+		{ "/home/u/opt", "containerd/x/y", "hostmount-protected" },
+		{ "/home/u/opt", "containerd", "hostmount-above" },
+		{ "/home/u/opt", "containerd/y", NULL },
+		{ "/home/u/opt", "containerd/xx", NULL },
+		{ "/home/u/opt", "container", NULL },
+		{ "/home/u/opt", "app", NULL },
+		{ "/home/u/opt/app", "containerd/x", NULL },
+		{ "/home/u", "opt2/containerd/x", NULL },
+		/* one letter is a name like others */
+		{ "/home/u/one", "xy", NULL },
+		{ "/home/u/one", "x/y", "hostmount-configured" },
+	};
+	struct verdict v;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	add_rule(&w, HOSTMOUNT_ABOVE, place(&w.arena, "/home/u/opt"));
+	w.rules[w.policy.nrules - 1].missing = "containerd/x";
+	add_rule(&w, HOSTMOUNT_ABOVE, place(&w.arena, "/home/u/one"));
+	w.rules[w.policy.nrules - 1].missing = "x";
+	w.rules[w.policy.nrules - 1].configured = true;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		decide_missing(&w, cases[i].folder, cases[i].missing, &v);
+		if ((v.kind == VERDICT_DENY) != (cases[i].rule != NULL) ||
+		    (cases[i].rule && strcmp(v.rule, cases[i].rule) != 0))
+			fail_msg("%s/%s: %s", cases[i].folder, cases[i].missing, v.rule);
+	}
+	/* filesharingAllowedDirectories */
+	share(&w, "/home/u/work");
+	decide_missing(&w, "/home/u/work/a", "b", &v);
+	assert_int_equal(v.kind, VERDICT_ALLOW);
+	decide_missing(&w, "/home/u", "other", &v);
+	assert_string_equal(v.rule, "hostmount-not-shared");
+	arena_done(&w.arena);
+}
+
+/* Which setting it was, and what may be done. */
+static void test_ways_out(void **state)
+{
+	struct verdict v;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	add_rule(&w, HOSTMOUNT_TREE, place(&w.arena, "/srv/secret"));
+	w.rules[w.policy.nrules - 1].configured = true;
+	denied(&w, "/srv/secret", "hostmount-configured");
+	denied(&w, "/srv/secret/a", "hostmount-configured");
+	denied(&w, "/srv", "hostmount-configured");
+	denied(&w, "/etc", "hostmount-protected");
+	assert_non_null(strstr(hostmount_way_out("hostmount-configured"), "restrictedMounts"));
+	share(&w, "/home");
+	decide(&w, place(&w.arena, "/data"), "/data", &v);
+	assert_non_null(strstr(hostmount_way_out(v.rule), "filesharingAllowedDirectories"));
+	assert_non_null(strstr(hostmount_way_out("hostmount-protected"), "docs/"));
+	assert_null(hostmount_way_out("hostmount-open"));
+	arena_done(&w.arena);
+}
+
 /* filesharingAllowedDirectories narrows what is open and opens nothing. */
 static void test_sharing(void **state)
 {
@@ -531,6 +622,8 @@ int main(void)
 		cmocka_unit_test(test_run_user),
 		cmocka_unit_test(test_rule_in_exception),
 		cmocka_unit_test(test_yet_to_be_made),
+		cmocka_unit_test(test_made_anew),
+		cmocka_unit_test(test_ways_out),
 		cmocka_unit_test(test_sharing),
 		cmocka_unit_test(test_two_lists),
 		cmocka_unit_test(test_long_path),

@@ -241,30 +241,6 @@ static int take_overlay(struct runtime *rt, struct bind *b, int fd, bool frozen,
 	return layers_clone(rt, m.point, m.super, b->layers, err);
 }
 
-/* File systems that are a window on the kernel, wherever they are mounted: a volume driver could
- * have been asked for one. */
-static int check_fs(const struct bind *b, int fd, struct err *err)
-{
-	static const unsigned long windows[] = {
-		PROC_SUPER_MAGIC, SYSFS_MAGIC,	      CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
-		DEBUGFS_MAGIC,	  TRACEFS_MAGIC,      SECURITYFS_MAGIC,	  BPF_FS_MAGIC,
-		EFIVARFS_MAGIC,	  PSTOREFS_MAGIC,     BINFMTFS_MAGIC,	  NSFS_MAGIC,
-		SELINUX_MAGIC,	  DEVPTS_SUPER_MAGIC,
-	};
-	struct statfs sf;
-
-	if (fstatfs(fd, &sf) < 0)
-		return err_errno(err, -errno, "mount source %s", b->asked);
-	for (size_t i = 0; i < ARRAY_SIZE(windows); i++) {
-		if ((unsigned long)sf.f_type != windows[i])
-			continue;
-		return err_set(err, -EPERM,
-			       "can't mount %s because it's configured as a restricted host mount",
-			       b->asked);
-	}
-	return 0;
-}
-
 /*
  * A folder of the asker's in which an engine without gabion left another owner (a database's data):
  * nothing in the container could write there, and the program in it would say so in its own words.
@@ -310,7 +286,7 @@ static int take_source(struct runtime *rt, struct bind *b, int fd, struct bind_o
 	}
 	if (kind == SOURCE_OVERLAY || (kind == SOURCE_IMAGE && is_overlay(fd)))
 		return take_overlay(rt, b, fd, kind == SOURCE_IMAGE, err);
-	r = check_fs(b, fd, err);
+	r = judge_fs(fd, b->asked, err);
 	if (r < 0)
 		return r;
 	if (kind == SOURCE_HOST) {

@@ -6,64 +6,17 @@
  * for.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
+#include "hostpath/device.h"
+#include "policy/device.h"
 #include "runtime/edit.h"
 #include "runtime/runtime.h"
 
-#define ANY (-1)
-
-struct node {
-	char type;
-	int64_t major; /* ANY: all */
-	int64_t minor;
-};
-
-/* Every container has these from the lower runtime (OCI runtime spec, "Default Devices"). */
-static const struct node standard[] = {
-	{ 'c', 1, 3 }, { 'c', 1, 5 }, { 'c', 1, 7 }, { 'c', 1, 8 },
-	{ 'c', 1, 9 }, { 'c', 5, 0 }, { 'c', 5, 2 }, { 'c', 136, ANY },
-};
-
-/* Open to any user of a host by design, and bound to the opener's namespaces. */
-static const struct node harmless[] = {
-	{ 'c', 10, 229 }, /* /dev/fuse */
-	{ 'c', 10, 200 }, /* /dev/net/tun */
-};
-
-static bool node_in(const struct node *table, size_t n, const struct node *d)
-{
-	for (size_t i = 0; i < n; i++)
-		if (table[i].type == d->type && table[i].major == d->major &&
-		    (table[i].minor == ANY || table[i].minor == d->minor))
-			return true;
-	return false;
-}
-
-/* A node that gabion.json names, compared by number: the name in the container may differ. */
-static bool is_configured(const struct runtime *rt, const struct node *d)
-{
-	for (size_t i = 0; i < rt->facts.devices.n; i++) {
-		struct stat st;
-
-		if (stat(rt->facts.devices.items[i], &st) == 0 &&
-		    (S_ISCHR(st.st_mode)   ? 'c'
-		     : S_ISBLK(st.st_mode) ? 'b'
-					   : '?') == d->type &&
-		    major(st.st_rdev) == d->major && minor(st.st_rdev) == d->minor)
-			return true;
-	}
-	return false;
-}
-
-static int read_node(const struct json *entry, struct node *ret)
+static int read_node(const struct json *entry, struct device *ret)
 {
 	const char *type = json_get_str(entry, "type");
 
-	*ret = (struct node){ 'a', ANY, ANY };
+	*ret = (struct device){ 'a', DEVICE_ANY, DEVICE_ANY };
 	if (type && (type[0] == 'c' || type[0] == 'b' || type[0] == 'u' || type[0] == 'p' ||
 		     type[0] == 'a'))
 		ret->type = type[0] == 'u' ? 'c' : type[0];
@@ -77,16 +30,16 @@ static int read_node(const struct json *entry, struct node *ret)
 static bool opens_all(const struct json *rules)
 {
 	for (size_t i = 0; json_is(rules, JSON_ARRAY) && i < rules->n; i++) {
-		struct node d;
+		struct device d;
 
 		if (json_get_bool(rules->items[i], "allow", false) &&
-		    read_node(rules->items[i], &d) == 0 && d.type == 'a' && d.major == ANY)
+		    read_node(rules->items[i], &d) == 0 && d.type == 'a' && d.major == DEVICE_ANY)
 			return true;
 	}
 	return false;
 }
 
-static int add_rule(struct runtime *rt, struct json *rules, bool allow, const struct node *d,
+static int add_rule(struct runtime *rt, struct json *rules, bool allow, const struct device *d,
 		    const char *access)
 {
 	struct json *rule = json_new(&rt->arena, JSON_OBJECT);
@@ -96,9 +49,9 @@ static int add_rule(struct runtime *rt, struct json *rules, bool allow, const st
 
 	if (r == 0 && d)
 		r = json_set(&rt->arena, rule, "type", json_new_str(&rt->arena, type));
-	if (r == 0 && d && d->major != ANY)
+	if (r == 0 && d && d->major != DEVICE_ANY)
 		r = json_set(&rt->arena, rule, "major", json_new_int(&rt->arena, d->major));
-	if (r == 0 && d && d->minor != ANY)
+	if (r == 0 && d && d->minor != DEVICE_ANY)
 		r = json_set(&rt->arena, rule, "minor", json_new_int(&rt->arena, d->minor));
 	if (r == 0)
 		r = json_set(&rt->arena, rule, "access", json_new_str(&rt->arena, access));
@@ -109,24 +62,25 @@ static int add_rule(struct runtime *rt, struct json *rules, bool allow, const st
  * standard ones opened. */
 static int start_rules(struct runtime *rt, struct json *rules)
 {
-	static const struct node all[] = { { 'c', ANY, ANY }, { 'b', ANY, ANY } };
+	static const struct device all[] = { { 'c', DEVICE_ANY, DEVICE_ANY },
+					     { 'b', DEVICE_ANY, DEVICE_ANY } };
 	int r = add_rule(rt, rules, false, NULL, "rwm");
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(all); i++)
 		r = add_rule(rt, rules, true, &all[i], "m");
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(standard); i++)
-		r = add_rule(rt, rules, true, &standard[i], "rwm");
+	for (size_t i = 0; r == 0 && i < device_standard_n; i++)
+		r = add_rule(rt, rules, true, &device_standard[i], "rwm");
 	return r;
 }
 
 /* What the engine's own rule for exactly this node allows (--device PATH:PATH:r). */
-static const char *access_of(const struct json *given, const struct node *d)
+static const char *access_of(const struct json *given, const struct device *d)
 {
 	const char *access = "rwm";
 
 	for (size_t i = 0; json_is(given, JSON_ARRAY) && i < given->n; i++) {
 		const struct json *rule = given->items[i];
-		struct node n;
+		struct device n;
 
 		if (json_get_bool(rule, "allow", false) && read_node(rule, &n) == 0 &&
 		    n.type == d->type && n.major == d->major && n.minor == d->minor &&
@@ -136,7 +90,7 @@ static const char *access_of(const struct json *given, const struct node *d)
 	return access;
 }
 
-static int keep_node(struct runtime *rt, struct json *entry, const struct node *d,
+static int keep_node(struct runtime *rt, struct json *entry, const struct device *d,
 		     const struct json *given, struct json *rules)
 {
 	int r = json_append(&rt->arena, rt->devices, entry);
@@ -145,27 +99,25 @@ static int keep_node(struct runtime *rt, struct json *entry, const struct node *
 }
 
 static int sort_node(struct runtime *rt, struct json *entry, const struct json *given,
-		     struct json *rules, struct err *err)
+		     struct json *rules, const struct device_list *configured, struct err *err)
 {
 	const char *path = json_get_str(entry, "path");
-	struct node d;
+	struct verdict verdict;
+	struct device d;
 	int r;
 
 	if (!path || read_node(entry, &d) < 0)
 		return err_set(err, -EINVAL, "a device without path or numbers");
-	if (node_in(standard, ARRAY_SIZE(standard), &d) || d.type == 'p')
+	if (device_is_standard(&d) || d.type == 'p')
 		return 0;
-	if (node_in(harmless, ARRAY_SIZE(harmless), &d) || is_configured(rt, &d)) {
+	if (device_is_harmless(&d) || device_list_has(configured, &d)) {
 		r = keep_node(rt, entry, &d, given, rules);
 		return r < 0 ? err_errno(err, r, "spec") : 0;
 	}
 	if (opens_all(given))
 		return 0;
-	return err_set(err, -EPERM,
-		       "device %s (%c %lld:%lld) of the host is not for containers; an "
-		       "administrator can allow it in "
-		       "\"devices\" of %s/gabion.json",
-		       path, d.type, (long long)d.major, (long long)d.minor, rt->inst.etc);
+	device_deny(&verdict, path, &d, rt->inst.etc);
+	return err_set(err, -EPERM, "%s", verdict.message);
 }
 
 int edit_devices(struct runtime *rt, struct err *err)
@@ -175,14 +127,16 @@ int edit_devices(struct runtime *rt, struct err *err)
 	struct json *resources = json_need(&rt->arena, spec_linux, "resources", JSON_OBJECT);
 	struct json *rules = json_new(&rt->arena, JSON_ARRAY);
 	const struct json *given = json_get(resources, "devices");
+	struct device_list configured;
 	int r;
 
 	rt->devices = json_new(&rt->arena, JSON_ARRAY);
 	if (!resources || !rules || !rt->devices)
 		return err_set(err, -EINVAL, "linux.resources is not an object");
+	device_list_load(&rt->arena, &rt->facts, &configured);
 	r = start_rules(rt, rules);
 	for (size_t i = 0; r == 0 && json_is(devices, JSON_ARRAY) && i < devices->n; i++) {
-		r = sort_node(rt, devices->items[i], given, rules, err);
+		r = sort_node(rt, devices->items[i], given, rules, &configured, err);
 		if (r < 0)
 			return r;
 	}

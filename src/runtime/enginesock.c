@@ -10,35 +10,12 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "linux/at.h"
+#include "hostpath/hostpath.h"
 #include "policy/texts.h"
 #include "runtime/dockerdata.h"
 #include "settings/digests.h"
 #include "settings/grant.h"
 #include "settings/policy.h"
-
-static bool is_inode(int fd, const char *path)
-{
-	struct stat a;
-	struct stat b;
-
-	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev &&
-	       a.st_ino == b.st_ino;
-}
-
-/* Where clients find this instance's engine, by whatever name it was asked for. */
-static bool is_ours(struct runtime *rt, const struct profile *profile, int fd)
-{
-	char path[PATH_MAX];
-
-	(void)snprintf(path, sizeof(path), "%s/docker.sock", rt->inst.run);
-	if (is_inode(fd, path))
-		return true;
-	for (size_t i = 0; profile->sockets[i]; i++)
-		if (is_inode(fd, profile->sockets[i]))
-			return true;
-	return false;
-}
 
 static int deny(const struct profile *profile, const struct grant *g, struct err *err)
 {
@@ -121,6 +98,7 @@ int enginesock_take(struct runtime *rt, int *fd, struct err *err)
 {
 	CLEANUP_FD int own = -EBADF;
 	struct digests digests = DIGESTS_INIT;
+	struct hostpath_sockets ours;
 	char path[PATH_MAX];
 	struct policy p;
 	struct grant g;
@@ -132,7 +110,8 @@ int enginesock_take(struct runtime *rt, int *fd, struct err *err)
 	r = policy_load(&rt->arena, &rt->inst, &p, err);
 	if (r < 0)
 		return r;
-	if (!is_ours(rt, p.profile, *fd))
+	hostpath_sockets_find(&rt->inst, p.profile, &ours);
+	if (!hostpath_sockets_have(&ours, *fd))
 		return ENGINESOCK_NOT;
 	r = load_grant(rt, &p, &g, err);
 	if (r == 0) {

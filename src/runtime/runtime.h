@@ -52,7 +52,7 @@ struct ask_map {
 	int userns;
 };
 
-struct hostmount_policy;
+struct hostpath;
 
 struct runtime {
 	struct arena arena;
@@ -77,7 +77,7 @@ struct runtime {
 
 	struct json
 		*devices; /* device nodes of the spec that the container gets, made on the stage */
-	struct hostmount_policy *hostmounts; /* made when first needed (judge.c) */
+	struct hostpath *hostpath; /* made when first needed (judge.c) */
 	struct ask_map ask_maps[8];
 	size_t nask_maps;
 

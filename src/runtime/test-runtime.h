@@ -24,6 +24,7 @@ static inline void test_runtime(struct runtime *rt, const char *spec)
 	(void)snprintf(rt->inst.etc, sizeof(rt->inst.etc), "/state/etc");
 	(void)snprintf(rt->inst.run, sizeof(rt->inst.run), "/state/run");
 	(void)snprintf(rt->inst.lib, sizeof(rt->inst.lib), "/state/lib");
+	rt->policy.profile = profile_find(SLICE_LIT("docker"));
 	rt->facts = (struct facts){ .ids_per_container = FACTS_IDS_PER_CONTAINER };
 	if (oci_spec_load(&rt->arena, slice_str(spec), &rt->spec, &err) < 0)
 		fail_msg("%s: %s", spec, err.text);

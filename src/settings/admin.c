@@ -327,6 +327,8 @@ static struct json *read_value(struct reader *r, const struct spot *spot,
 	}
 	if (v->kind == JSON_STRING)
 		entries_check(key->text, v->text, r->profile, &at, r->found);
+	if (v->kind == JSON_OBJECT && (key->flags & SCHEMA_UNIT))
+		entries_check_commands(key, v, r->profile, &at, r->found);
 	out->at = v->at;
 	if ((key->flags & SCHEMA_VALUE) && add_setting(r, spot, key, out) < 0)
 		r->found->no_memory = true;

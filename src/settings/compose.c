@@ -200,22 +200,31 @@ static int read_host(struct arena *a, const struct admin_places *places,
 	return r;
 }
 
-int compose_load(struct arena *a, const struct admin_places *places, const struct profile *profile,
-		 struct findings *found, struct policy *ret)
+int compose_read(struct arena *a, const struct admin_places *places, const struct profile *profile,
+		 struct findings *found, struct compose_files *ret)
 {
-	struct admin_file host;
-	struct admin_file own;
-	int h = read_host(a, places, profile, found, &host);
+	int h = read_host(a, places, profile, found, &ret->host);
 	int o = ADMIN_MISSING;
 
 	if (h < 0)
 		return h;
 	if (*places->own)
-		o = admin_read(a, places->own, places->own_owner, profile, found, &own);
+		o = admin_read(a, places->own, places->own_owner, profile, found, &ret->own);
 	if (o < 0)
 		return o;
-	if (h == ADMIN_BROKEN || o == ADMIN_BROKEN)
-		return COMPOSE_BROKEN;
-	return compose(a, profile, h == ADMIN_READ ? &host : NULL, o == ADMIN_READ ? &own : NULL,
-		       found, ret);
+	ret->has_host = h == ADMIN_READ;
+	ret->has_own = o == ADMIN_READ;
+	return h == ADMIN_BROKEN || o == ADMIN_BROKEN ? COMPOSE_BROKEN : COMPOSE_OK;
+}
+
+int compose_load(struct arena *a, const struct admin_places *places, const struct profile *profile,
+		 struct findings *found, struct policy *ret)
+{
+	struct compose_files files = { .has_host = false };
+	int r = compose_read(a, places, profile, found, &files);
+
+	if (r != COMPOSE_OK)
+		return r;
+	return compose(a, profile, files.has_host ? &files.host : NULL,
+		       files.has_own ? &files.own : NULL, found, ret);
 }

@@ -25,6 +25,19 @@ enum compose_result {
 	COMPOSE_BROKEN = 1, /* a file has errors: they are among what was found */
 };
 
+/* The files that count. */
+struct compose_files {
+	bool has_host;
+	bool has_own;
+	struct admin_file host;
+	struct admin_file own;
+};
+
+/* Reads the files of these places. COMPOSE_OK, COMPOSE_BROKEN (then *ret is not to be used),
+ * -ENOMEM. */
+int compose_read(struct arena *a, const struct admin_places *places, const struct profile *profile,
+		 struct findings *found, struct compose_files *ret);
+
 /* Reads the files of these places and composes. COMPOSE_OK, COMPOSE_BROKEN, -ENOMEM. */
 int compose_load(struct arena *a, const struct admin_places *places, const struct profile *profile,
 		 struct findings *found, struct policy *ret);

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "policy/command.h"
 #include "settings/finding.h"
 #include "settings/schema.h"
 
@@ -24,3 +25,18 @@ enum entries_folder {
 
 /* *ret_rest is what follows the variable: "" or a path that begins with a slash. */
 enum entries_folder entries_folder_parse(struct slice text, struct slice *ret_rest);
+
+/* An empty list of commands of that kind, for command_list_parse(). */
+struct command_list entries_command_list(const struct profile *profile, bool allow,
+					 bool report_only);
+
+/* The list of commands that an object of a file says. unit: the key with SCHEMA_UNIT that it is;
+ * what does not fit its table counts as not said. Results of command_list_parse(). */
+int entries_commands(struct arena *a, const struct schema_key *unit, const struct json *obj,
+		     const struct profile *profile, struct command_list *ret,
+		     struct command_problems *ret_problems);
+
+/* Adds what there is to say about the names in such an object, which stands at that place. */
+void entries_check_commands(const struct schema_key *unit, const struct json *obj,
+			    const struct profile *profile, const struct finding_at *at,
+			    struct findings *found);

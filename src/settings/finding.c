@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "settings/finding.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -70,6 +71,26 @@ void finding_print(const struct finding *f, struct buf *b)
 	if (*f->key)
 		buf_printf(b, ": %s", f->key);
 	buf_printf(b, ": %s", f->text);
+}
+
+struct json *finding_json(struct arena *a, const struct finding *f)
+{
+	struct json *o = json_new(a, JSON_OBJECT);
+	int r = o ? 0 : -ENOMEM;
+
+	if (r == 0)
+		r = json_set(a, o, "kind", json_new_str(a, finding_kind_name(f->kind)));
+	if (r == 0)
+		r = json_set(a, o, "file", json_new_str(a, f->file));
+	if (r == 0)
+		r = json_set(a, o, "line", json_new_uint(a, f->place.line));
+	if (r == 0)
+		r = json_set(a, o, "column", json_new_uint(a, f->place.column));
+	if (r == 0)
+		r = json_set(a, o, "key", json_new_str(a, f->key));
+	if (r == 0)
+		r = json_set(a, o, "text", json_new_str(a, f->text));
+	return r == 0 ? o : NULL;
 }
 
 const char *finding_kind_name(enum finding_kind kind)

@@ -60,6 +60,10 @@ void finding_add_file(struct findings *f, enum finding_kind kind, const char *fi
 /* "FILE:LINE:COLUMN: KEY: TEXT" without what is not known. */
 void finding_print(const struct finding *f, struct buf *b);
 
+/* {"kind":…,"file":…,"line":…,"column":…,"key":…,"text":…}; line and column are 0 for the file as a
+ * whole. NULL: out of memory. */
+struct json *finding_json(struct arena *a, const struct finding *f);
+
 /* "error", "warning", "note". */
 const char *finding_kind_name(enum finding_kind kind);
 

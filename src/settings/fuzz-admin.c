@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "policy/imagelist.h"
+#include "settings/advice.h"
 #include "settings/compose.h"
+#include "settings/entries.h"
 
 #define CAP (64u << 20)
 
@@ -65,6 +68,8 @@ static const struct admin_file *read_one(struct arena *a, struct slice text, con
 	if (r == ADMIN_BROKEN)
 		return NULL;
 	check_settings(ret);
+	must(advice_add(ret, profile, found) <= 0);
+	must(found->errors == errors || found->no_memory);
 	return ret;
 }
 
@@ -89,6 +94,39 @@ static void check_policy(struct arena *a, struct policy *p)
 	must(slice_eq(buf_slice(&text), buf_slice(&again)));
 	must(p->isolation == q.isolation && p->nsockets == q.nsockets &&
 	     p->nsharing == q.nsharing && p->sockets[0].nimages == q.sockets[0].nimages);
+}
+
+/* The gate makes the same lists, and has no policy when it cannot. */
+static void check_commands(struct arena *a, const struct profile *profile,
+			   const struct policy_commands *c)
+{
+	struct command_list list = entries_command_list(profile, c->allow, c->report_only);
+	struct slice *names = arena_array(a, c->n + 1, sizeof(*names));
+	struct command_problems problems;
+
+	if (!names)
+		return;
+	for (size_t i = 0; i < c->n; i++)
+		names[i] = slice_str(c->names[i]);
+	must(command_list_parse(a, names, c->n, &list, &problems) != COMMAND_BAD);
+}
+
+static void check_lists(struct arena *a, const struct policy *p)
+{
+	for (size_t i = 0; i < p->nsockets; i++) {
+		const struct policy_socket *s = &p->sockets[i];
+
+		check_commands(a, p->profile, &s->commands);
+		for (size_t k = 0; k < s->nimages; k++) {
+			struct imagelist_entry entry;
+			struct err err = ERR_INIT;
+
+			must(imagelist_parse_entry(p->profile, slice_str(s->images[k].text), &entry,
+						   &err) == 0);
+			if (s->images[k].commands)
+				check_commands(a, p->profile, s->images[k].commands);
+		}
+	}
 }
 
 /* What a binding file forbids is not allowed by another. */
@@ -129,6 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		return 0;
 	if (host)
 		check_bound(host, &p);
+	check_lists(&a, &p);
 	check_policy(&a, &p);
 	return 0;
 }

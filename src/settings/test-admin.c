@@ -115,7 +115,9 @@ static void test_example(void **state)
 	      "    }\n"
 	      "  }\n"
 	      "}\n",
-	      "");
+	      "warning FILE:14:53: " SOCKET ".commandList.commands[0]: \"push\": the builder can "
+	      "push, too: builds through its tunnel, as newer clients make them, are blocked as "
+	      "well\n");
 	is(f, "configurationFileVersion", "2", false);
 	is(f, "enhancedContainerIsolation.value", "true", true);
 	is(f, SOCKET ".imageList.images", "[\"docker.io/localstack/localstack:*\",\"docker:cli\"]",
@@ -146,6 +148,85 @@ static void test_ours(void **state)
 	is(f, SOCKET ".imageList.keepPreviousDigests", "true", false);
 	is(f, SOCKET ".commandList.reportOnly", "true", false);
 	is(f, SOCKET ".ownChildrenOnly", "true", false);
+}
+
+/* What the gate could not make a list of, gabiond must not take. */
+static void test_images(void **state)
+{
+	static const struct {
+		const char *entry;
+		const char *why;
+	} bad[] = {
+		{ "a b", "it has a blank in it" },
+		{ "*:*", "all images are written *" },
+		{ "Docker", "" },
+		{ "sha256:abc", "an image's id is written sha256: and 64 hex digits" },
+		{ "a*", "* is a whole tag (name:*), and before that one part of a path" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		CLEANUP_BUF struct buf want = BUF_INIT(4096);
+		char text[512];
+
+		(void)snprintf(text, sizeof(text),
+			       "{\"enhancedContainerIsolation\":{\"dockerSocketMount\":{"
+			       "\"imageList\":{\"images\":[\n\"ok\",{\"image\":\"%s\"}]}}}}",
+			       bad[i].entry);
+		read_as(f, "docker", text);
+		print_all(f, &want);
+		assert_int_equal(f->result, ADMIN_BROKEN);
+		assert_int_equal(f->found.n, 1);
+		(void)snprintf(text, sizeof(text),
+			       "error FILE:2:15: " SOCKET ".imageList.images[1].image: image list "
+			       "entry \"%s\": %s",
+			       bad[i].entry, bad[i].why);
+		if (strncmp(want.p, text, strlen(text)) != 0 || !strstr(want.p, "name[:tag]"))
+			fail_msg("%s", want.p);
+	}
+	/* 004: another engine has fewer forms. */
+	read_as(f, "iechor",
+		"{\"enhancedContainerIsolation\":{\"iechorSocketMount\":{\"imageList\":{"
+		"\"images\":[\"*\"]}}}}");
+	assert_int_equal(f->result, ADMIN_BROKEN);
+	assert_non_null(strstr(f->found.list[0].text, "do not have that form"));
+}
+
+static void test_commands(void **state)
+{
+	finds(*state,
+	      "{\"enhancedContainerIsolation\":{\"dockerSocketMount\":{\n"
+	      "\"imageList\":{\"images\":[{\"image\":\"a\",\"commandList\":{\n"
+	      "\"commands\":[\"pss\"],\"type\":\"allow\"}}]},\n"
+	      "\"commandList\":{\"Commands\":[\"ps\",\"plugin\",7,\"\",\n"
+	      "\"comp*\",\"logout\"]}}}}",
+	      "warning FILE:3:13: " SOCKET ".imageList.images[0].commandList.commands[0]: \"pss\" "
+	      "is no command of docker and has no effect; the nearest is \"ps\"\n"
+	      "warning FILE:4:16: " SOCKET ".commandList.Commands: taken for \"commands\": write "
+	      "it so\n"
+	      "error FILE:4:42: " SOCKET ".commandList.Commands[2]: a number where a string is "
+	      "expected\n"
+	      "error FILE:4:44: " SOCKET ".commandList.Commands[3]: an empty command: a name of "
+	      "`docker --help` is expected\n"
+	      "error FILE:5:1: " SOCKET ".commandList.Commands[4]: \"comp*\" is no wildcard; the "
+	      "wildcards are container*, image*, volume*, network*, build*, system*\n"
+	      "warning FILE:5:9: " SOCKET ".commandList.Commands[5]: \"logout\" has no effect: it "
+	      "is about the client's own configuration\n");
+}
+
+/* Each unknown name is compared with each known one. */
+static void test_many_commands(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP_BUF struct buf b = BUF_INIT(CAP);
+
+	buf_add_str(&b, "{\"enhancedContainerIsolation\":{\"dockerSocketMount\":{"
+			"\"commandList\":{\"commands\":[\n\"x\"");
+	for (size_t i = 0; i < 1000; i++)
+		buf_add_str(&b, ",\"x\"");
+	buf_add_str(&b, "]}}}}");
+	finds(f, b.p,
+	      "error FILE:1:79: " SOCKET ".commandList.commands: more than 1000 commands\n");
 }
 
 static void test_folders(void **state)
@@ -511,7 +592,8 @@ int main(void)
 		WITH(test_profiles),	    WITH(test_limits),
 		WITH(test_files),	    WITH(test_no_files),
 		WITH(test_large_file),	    WITH(test_hands),
-		WITH(test_places),
+		WITH(test_places),	    WITH(test_images),
+		WITH(test_commands),	    WITH(test_many_commands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -172,11 +172,11 @@ static void test_not_locked(void **state)
 	     "{\"enhancedContainerIsolation\":{\"value\":true,\"dockerSocketMount\":{\"imageList\":"
 	     "{\"images\":[\"a\"]}}}}",
 	     "{\"enhancedContainerIsolation\":{\"value\":false,\"dockerSocketMount\":{"
-	     "\"commandList\":{\"commands\":[\"push\"]}}}}");
+	     "\"commandList\":{\"commands\":[\"pull\"]}}}}");
 	assert_false(f->policy.isolation);
 	assert_int_equal(f->policy.nsockets, 1);
 	images_are(&f->policy.sockets[0], "");
-	commands_are(&f->policy.sockets[0].commands, "deny push");
+	commands_are(&f->policy.sockets[0].commands, "deny pull");
 	assert_int_equal(f->policy.nfiles, 2);
 	assert_int_equal(f->found.n, 0);
 }

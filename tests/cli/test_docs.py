@@ -87,6 +87,19 @@ def members(section):
     return part, set(re.findall(r"^\| `([A-Za-z]+)`(?: `([A-Za-z]+)`)?", part, re.M))
 
 
+def rows(section, *args):
+    """Members of a section by the paths that its table has, and those that the command prints."""
+    text = (ROOT / "docs" / "json-output.md").read_text()
+    part = text.split(f"## gabion {section}")[1].split("\n## ")[0]
+    listed = {name for row in re.findall(r"^\|([^|]+)\|", part, re.M) for name in re.findall(r"`([A-Za-z\[\].]+)`", row)}
+    doc = json.loads(run(*args, expect=None))
+    found = set(doc)
+    for name, value in doc.items():
+        for item in value if isinstance(value, list) else []:
+            found |= {f"{name}[].{member}" for member in item} if isinstance(item, dict) else set()
+    return listed, found
+
+
 def flat(pairs):
     return {name for pair in pairs for name in pair if name}
 
@@ -96,6 +109,19 @@ def test_json_members_are_documented(tmp_path):
         _, pairs = members(command)
         text = run(command, "--json", "--state-dir", str(tmp_path), expect=None)
         assert set(json.loads(text)) == flat(pairs), command
+
+
+def test_json_members_of_settings_are_documented(tmp_path):
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"configurationFileVersion": 3}')
+    (tmp_path / "lib").mkdir()
+    where = ("--state-dir", str(tmp_path))
+    for section, args in (("settings list --json", ("settings", "list", "--json", *where)),
+                          ("settings validate --json", ("settings", "validate", "--json", *where, str(bad))),
+                          ("settings schema --json", ("settings", "schema", "--json")),
+                          ("policy suggest --json", ("policy", "suggest", "--json", *where))):
+        listed, found = rows(section, *args)
+        assert listed == found, section
 
 
 def test_checks_of_doctor_are_documented(tmp_path):

@@ -4,6 +4,7 @@ gabiond by docs/protocol-control.md. Nothing here shares code with the gate."""
 
 import array
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -167,6 +168,7 @@ class Engine:
         self.conns = []  # those of clients' requests
         self.bodies = True
         self.containers = []  # ids, for the gate's janitor
+        self.told = {}  # target: document, for further questions of the gate's own
         self.events = []  # its streams
         self.script = lambda stream, request: stream.send(OK)
         self.listener = socket.socket(socket.AF_UNIX)
@@ -189,6 +191,8 @@ class Engine:
             self.events.append(stream)
             stream.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             stream.all()
+        elif request.target in self.told:
+            stream.send(answer(200, json.dumps(self.told[request.target]).encode(), "Content-Type: application/json"))
         elif request.target.startswith("/distribution/"):
             stream.send(answer(404, b'{"message":"no such image"}'))
         else:
@@ -228,11 +232,14 @@ class Engine:
 # ── gabiond ────────────────────────────────────────────────────────────────────────────────────
 
 MAGIC = 0x43424147
-OPS = ("PING", "STATUS", "DOWN", "RECORD", "FORGET", "ASKER", "REFRESH", "COPY", "LIST", "FOLDER",
+VERSION = 2
+OPS = ("PING", "STATUS", "DOWN", "RECORD", "FORGET", "ASKER", "REFRESH", "COPY", "LIST", "PATH",
        "GRANT", "GRANTS", "SOCKET", "OPEN", "KEEP", "AUDIT", "POLICY")
-SIZES = {"RECORD": 4176, "FORGET": 64, "ASKER": 64, "REFRESH": 64, "COPY": 4424, "LIST": 64, "FOLDER": 8272,
+SIZES = {"RECORD": 4176, "FORGET": 64, "ASKER": 64, "REFRESH": 64, "COPY": 4424, "LIST": 64,
          "GRANTS": 64, "SOCKET": 64, "OPEN": 68, "KEEP": 68}
-DONE, NONE, MORE, FAILED, DENIED, PLAIN = range(6)
+TEXTS = {"GRANT": 64, "AUDIT": 64, "PATH": 4180}
+DONE, NONE, MORE, FAILED, DENIED, PLAIN, IS_SOCKET = range(7)
+MAKE, RECURSIVE, DEVICE = 1, 2, 4
 
 
 class Request:
@@ -246,8 +253,23 @@ class Request:
         assert not any(groups[n:])
         return uid, gid, flags, list(groups[:n])
 
-    def path(self):
-        return self.body[4176:].rstrip(b"\0").decode()
+    def paths(self):
+        """[(path, flags)]"""
+        n, size = struct.unpack_from("=2I", self.body, 4176)
+        items = self.body[4184:]
+        assert len(items) == size and items.endswith(b"\0")
+        found = [(item[1:].decode(), item[0]) for item in self.split(items)]
+        assert len(found) == n
+        return found
+
+    @staticmethod
+    def split(items):
+        """The byte of flags may be a NUL itself."""
+        at = 0
+        while at < len(items):
+            end = items.index(b"\0", at + 1)
+            yield items[at:end]
+            at = end + 1
 
     def copy(self):
         mode, flags = struct.unpack_from("=2I", self.body, 64)
@@ -282,7 +304,7 @@ class Gabiond:
             "AUDIT": lambda q: (DONE, b""),
             "REFRESH": lambda q: (DONE, b""),
             "ASKER": self.asker,
-            "FOLDER": lambda q: (DONE, b""),
+            "PATH": lambda q: (DONE, b""),
         }
         threading.Thread(target=self.serve, daemon=True).start()
 
@@ -293,7 +315,7 @@ class Gabiond:
         return DONE, pack_asker(q.id, *([uid] if isinstance(uid, int) else [uid[0], 100, (), 0]))
 
     def answer(self, q, result, body=b"", fd=None):
-        head = struct.pack("=IHHQiI", MAGIC, 1, 1 + OPS.index(q.op), q.serial, result, len(body))
+        head = struct.pack("=IHHQiI", MAGIC, VERSION, 1 + OPS.index(q.op), q.serial, result, len(body))
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # a gate that has gone asks nothing
             socket.send_fds(self.sock, [head + body], [] if fd is None else [fd])
 
@@ -311,9 +333,11 @@ class Gabiond:
                 return
             assert not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC)
             magic, version, op, serial, size, zero = struct.unpack_from("=IHHQII", data)
-            assert (magic, version, zero) == (MAGIC, 1, 0)
+            assert (magic, version, zero) == (MAGIC, VERSION, 0)
             name = OPS[op - 1]
-            wanted = 68 + struct.unpack_from("=I", data, 24 + 64)[0] if name in ("GRANT", "AUDIT") else SIZES.get(name, 0)
+            wanted = SIZES.get(name, 0)
+            if name in TEXTS:  # a size, and so many bytes at the end
+                wanted = TEXTS[name] + 4 + struct.unpack_from("=I", data, 24 + TEXTS[name])[0]
             assert size == len(data) - 24 == wanted, (name, size, len(data))
             fds = array.array("i")
             for level, kind, payload in control:

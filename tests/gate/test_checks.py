@@ -13,7 +13,8 @@ import time
 
 import pytest
 
-from fakes import DONE, FAILED, MORE, NONE, NOW, OK, PLAIN, ROOT, answer, read_answer, wait_until
+from fakes import (DENIED, DONE, FAILED, IS_SOCKET, MAKE, MORE, NONE, NOW, OK, PLAIN, RECURSIVE, ROOT, answer,
+                   read_answer, wait_until)
 
 A = "a" * 64
 B = "b" * 64
@@ -193,24 +194,76 @@ def test_build_on_the_hosts_network(gate, docker, query, status, text):
         assert message(got) == text
 
 
-def test_sources_of_binds_are_made_as_the_asker(gate, docker, users):
+# ── paths of the host ──────────────────────────────────────────────────────────────────────────
+
+
+def asked_paths(gate):
+    return [p for q in gate.gabiond.asked if q.op == "PATH" for p in q.paths()]
+
+
+def test_paths_are_judged_as_the_asker(gate, docker, users):
+    """All in one question, each once, before the engine hears of it."""
     seen = []
-    gate.gabiond.replies["FOLDER"] = lambda q: (seen.append(list(gate.engine.seen)), (DONE, b""))[1]
-    config = {"Binds": ["/home/u/a:/a", "volume:/b", "/srv:/c:ro"],
-              "Mounts": [{"Type": "bind", "Source": "/opt", "Target": "/d"}]}
+    gate.gabiond.replies["PATH"] = lambda q: (seen.append(list(gate.engine.seen)), (DONE, b""))[1]
+    config = {"Binds": ["/home/u/a:/a", "volume:/b", "/srv:/c:ro", "/opt:/e", "/anonymous", "/home/u/a:/f"],
+              "Mounts": [{"Type": "bind", "Source": "/opt", "Target": "/d"},
+                         {"Type": "bind", "Source": "/mnt", "Target": "/g", "BindOptions": {"NonRecursive": True}},
+                         {"Type": "bind", "Source": "/mk", "Target": "/h", "BindOptions": {"createmountpoint": True}},
+                         {"Type": "bind", "Source": "relative", "Target": "/i"},
+                         {"Type": "volume", "Source": "/odd", "Target": "/j"}]}
     assert create(gate, {"Image": "x", "HostConfig": config}, users[0], groups=(7,)).status == 201
-    asked = [q for q in gate.gabiond.asked if q.op == "FOLDER"]
-    assert [q.path() for q in asked] == ["/home/u/a", "/srv"]  # the engine makes no source of Mounts
-    assert {q.id for q in asked} == {"0" * 64}
-    assert {(q.asker()[0], tuple(q.asker()[3])) for q in asked} == {(users[0], (7,))}
-    assert seen == [[], []]  # before the engine hears of it
+    asked, = [q for q in gate.gabiond.asked if q.op == "PATH"]
+    assert sorted(asked.paths()) == [("/home/u/a", MAKE | RECURSIVE), ("/mk", MAKE | RECURSIVE), ("/mnt", 0),
+                                     ("/opt", MAKE | RECURSIVE), ("/srv", MAKE | RECURSIVE)]
+    assert asked.id == "0" * 64
+    assert (asked.asker()[0], asked.asker()[3]) == (users[0], [7])
+    assert seen == [[]]
 
 
-@pytest.mark.parametrize("code,status", [(-1, 403), (-13, 400)])
-def test_sources_that_may_not_be(gate, docker, code, status):
-    gate.gabiond.replies["FOLDER"] = lambda q: (code, b"TEXT")
+@pytest.mark.parametrize("code,body,status,rule,hint", [
+    (-1, b"TEXT\0hostmount-protected", 403, "hostmount-protected", "docs/administration.md"),
+    (-1, b"TEXT\0hostmount-configured", 403, "hostmount-configured", "restrictedMounts"),
+    (-1, b"TEXT\0hostmount-not-shared", 403, "hostmount-not-shared", "filesharingAllowedDirectories"),
+    (-1, b"TEXT\0hostmount-of-tomorrow", 403, "hostmount-of-tomorrow", None),
+    (-1, b"TEXT", 403, "hostmount", None),
+    (-13, b"TEXT", 400, "bind-source", None),
+    (-2, b"TEXT", 400, "bind-source", None),
+])
+def test_paths_that_may_not_be(gate, docker, code, body, status, rule, hint):
+    gate.gabiond.replies["PATH"] = lambda q: (code, body)
     got = create(gate, {"Image": "x", "HostConfig": {"Binds": ["/etc:/e"]}})
     assert (got.status, message(got)) == (status, "TEXT")
+    answered = json.loads(got.body)
+    assert answered["rule"] == rule
+    assert (hint in answered["hint"]) if hint else ("hint" not in answered)
+    assert gate.engine.requests == []
+
+
+@pytest.mark.parametrize("answer_of", [(IS_SOCKET, b""), (IS_SOCKET, struct.pack("=I", 1)), (NONE, b""), (DENIED, b"x")])
+def test_answers_about_paths_that_make_no_sense(gate, docker, answer_of):
+    gate.gabiond.replies["PATH"] = lambda q: answer_of
+    assert create(gate, {"Image": "x", "HostConfig": {"Binds": ["/a:/a"]}}).status == 500
+    assert gate.engine.requests == []
+
+
+def test_many_paths(gate, docker):
+    """As many as fit into a message at once; too many or too long ones are refused."""
+    paths = [f"/{n:03}" + "x" * 300 for n in range(256)]
+    assert create(gate, {"Image": "x", "HostConfig": {"Binds": [f"{p}:/t" for p in paths]}}).status == 201
+    questions = [q for q in gate.gabiond.asked if q.op == "PATH"]
+    assert [p for q in questions for p, _ in q.paths()] == paths
+    assert len(questions) == 3
+    gate.gabiond.asked.clear()
+    for binds in ([f"/{n}:/t" for n in range(257)], ["/" + "x" * 4095 + ":/t"]):
+        assert create(gate, {"Image": "x", "HostConfig": {"Binds": binds}}).status == 400
+    assert gate.gabiond.asked == []
+
+
+def test_gabiond_does_not_answer_about_paths(make_gate):
+    gate = make_gate("--limit", "ask-seconds=1")
+    Docker(gate.engine)
+    gate.gabiond.replies["PATH"] = lambda q: None
+    assert create(gate, {"Image": "x", "HostConfig": {"Binds": ["/a:/a"]}}).status == 504
     assert gate.engine.requests == []
 
 

@@ -8,8 +8,8 @@ import struct
 
 import pytest
 
-from fakes import DONE, NONE, Gabiond, Stream, read_answer, wait_until
-from test_checks import A, B, C, Docker, message
+from fakes import BINDS, DONE, IS_SOCKET, NONE, Gabiond, Stream, read_answer, wait_until
+from test_checks import A, B, C, Docker, create, message
 
 OWNER, OTHER = 54321, 54322
 
@@ -111,8 +111,8 @@ def test_a_container_asks_for_its_asker(doors):
     record = next(q for q in doors.gabiond.asked if q.op == "RECORD")
     uid, gid, flags, _ = record.asker()
     assert (record.id, uid, gid, flags) == (C, OWNER, 100, 2)
-    folder = next(q for q in doors.gabiond.asked if q.op == "FOLDER")
-    assert struct.unpack_from("=I", folder.body, 64)[0] == OWNER
+    asked = next(q for q in doors.gabiond.asked if q.op == "PATH")
+    assert asked.asker()[0] == OWNER and asked.paths() == [("/srv/x", 3)]
 
 
 def test_a_container_has_no_more_rights_than_its_asker(doors):
@@ -253,3 +253,72 @@ def test_nothing_before_there_is_a_policy(make_gate, tmp_path):
     got = gabiond.ask(A, request("GET", "/_ping"))
     assert got.status == 503 and "no policy" in message(got)
     assert gate.get("/_ping").status == 200
+
+
+# ── containers that are to have it ─────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def making(make_gate, tmp_path):
+    """A gate whose gabiond says that the sources /s1, /s2, … are the engine's socket; there is one image."""
+
+    def start(**how):
+        gabiond = Doors(str(tmp_path), {}, **how)
+        gate = make_gate(gabiond=gabiond)
+        Docker(gate.engine)
+        image = {"Id": GRANT["image"]["id"], "RepoTags": ["tool:1"], "RepoDigests": [], "RootFS": {"Layers": []}}
+        gate.engine.told = {"/info": {"DriverStatus": []}, "/images/tool:1/json": image,
+                            f"/containers/{C}/json": {"Id": C, "Image": image["Id"]}}
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(f"{tmp_path}/new.sock")
+        listener.listen(8)
+
+        def paths(q):
+            found = [n for n, (path, _) in enumerate(q.paths()) if path.startswith("/s")]
+            return (IS_SOCKET, struct.pack("=I", found[0])) if found else (DONE, b"")
+
+        gabiond.replies["PATH"] = paths
+        gabiond.replies["SOCKET"] = lambda q: (DONE, b"", listener.fileno())
+        return gate
+
+    return start
+
+
+BINDINGS = ["/a:/a", "/s1:/s", "/b:/b", "/s2:/t", "/c:/c", "/s1:/u"]
+QUESTIONS = [["/a", "/s1", "/b", "/s2", "/c"], ["/b", "/s2", "/c"], ["/c"]]
+
+
+def operations(gate):
+    return [q.op for q in gate.gabiond.asked if q.op != "AUDIT"]
+
+
+def test_a_socket_that_has_another_name(making):
+    """gabiond tells what it is; the paths after it are judged too; the image may not have it."""
+    gate = making(images=[])
+    got = create(gate, {"Image": "tool:1", "HostConfig": {"Binds": BINDINGS}})
+    assert got.status == 403
+    assert message(got).startswith("enhanced container isolation: docker socket mount denied for container with image "
+                                   '"docker.io/library/tool"; image is not in the allowed list;')
+    assert [[p for p, _ in q.paths()] for q in gate.gabiond.asked if q.op == "PATH"] == QUESTIONS
+    assert operations(gate) == ["PATH"] * 3
+    assert not [r for r in gate.engine.requests if r.method == "POST"]
+
+
+def test_a_socket_that_has_another_name_is_granted(making):
+    gate = making(images=["*"])
+    assert create(gate, {"Image": "tool:1", "HostConfig": {"Binds": BINDINGS}}).status == 201
+    assert operations(gate) == ["PATH"] * 3 + ["RECORD", "GRANT", "SOCKET"]
+    record, = [q for q in gate.gabiond.asked if q.op == "RECORD"]
+    grant, = [q for q in gate.gabiond.asked if q.op == "GRANT"]
+    assert record.id == grant.id == C and record.asker()[2] == BINDS
+
+
+def test_a_name_proves_nothing(making):
+    """The usual place with something else in it is for gabiond to judge, and no matter of the image list."""
+    gate = making(images=[])
+    for path in ("/run/docker.sock", "/var/run/docker.sock"):
+        assert create(gate, {"Image": "tool:1", "HostConfig": {"Binds": [f"{path}:/x"]}}).status == 201
+    assert operations(gate) == ["PATH", "RECORD"] * 2
+    gate.gabiond.replies["PATH"] = lambda q: (-1, b"TEXT\0hostmount-protected")
+    got = create(gate, {"Image": "tool:1", "HostConfig": {"Binds": ["/run/docker.sock:/x"]}})
+    assert (got.status, message(got)) == (403, "TEXT")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The engine's socket in containers: real engine, real registry (also docker.io's mirror), real docker CLI."""
 
+import contextlib
 import json
 import os
 
@@ -18,6 +19,44 @@ def test_a_listed_image(cage, policy):
     done = run(cage, "sh", "-c", "docker ps -q --no-trunc; docker version -f '{{.Server.Version}}'; cat /etc/hostname")
     ident, version, name = done.lines
     assert ident.startswith(name) and version.startswith("20.10")
+
+
+@contextlib.contextmanager
+def other_names(cage):
+    """The socket as a symlink, a hard link and a bind mount under names that say nothing, and with dots."""
+    real = f"{cage.dir}/run/docker.sock"
+    hard = f"{os.path.dirname(cage.dir)}/.gabion-{os.getpid()}"
+    with support.host_folder() as folder:
+        os.symlink(real, f"{folder}/link")
+        os.symlink("link", f"{folder}/to-link")
+        support.write(f"{folder}/bound", "")
+        os.link(real, hard)
+        try:
+            with support.mount_where([cage.dockerd()], "--bind", real, f"{folder}/bound"):
+                yield [f"{folder}/link", f"{folder}/to-link", f"{folder}/bound", hard, real, "/run/../var/run//docker.sock"]
+        finally:
+            os.unlink(hard)
+
+
+def test_other_names_for_others(cage, policy):
+    """Refused before the engine hears of a container, not when it starts."""
+    with other_names(cage) as names:
+        for name in names:
+            for args in (("-v", f"{name}:/x"), ("--mount", f"type=bind,src={name},dst=/x")):
+                done = cage.docker("create", *args, "alpine", "true", check=False)
+                assert done.rc != 0 and done.err.strip() == f"Error response from daemon: {DENIED % 'alpine'}", args
+        # what is only called so is not the socket
+        with support.host_folder() as folder:
+            os.mkdir(f"{folder}/docker.sock")
+            assert cage.docker("create", "-v", f"{folder}/docker.sock:/x", "alpine", "true").rc == 0
+    assert len(cage.docker("ps", "-aq").lines) == 1
+
+
+def test_other_names_for_a_listed_image(cage, policy):
+    with other_names(cage) as names:
+        for name in names:
+            done = run(cage, "docker", "ps", "-q", "--no-trunc", args=("-v", f"{name}:/var/run/docker.sock"))
+            assert len(done.lines) == 1, name
 
 
 def test_a_denied_command(cage, policy):
