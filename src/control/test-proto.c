@@ -397,7 +397,8 @@ static void test_paths(void **state)
 	assert_int_equal(ITEMS("\0/\0", 1), 0);
 	assert_int_equal(ITEMS("\3/a\0\2/b b\0\4/dev/x\0", 3), 0);
 	/* flags */
-	assert_int_equal(ITEMS("\10/a\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\11/a\0\14/dev/x\0", 2), 0);
+	assert_int_equal(ITEMS("\20/a\0", 1), -EPROTO);
 	assert_int_equal(ITEMS("\5/a\0", 1), -EPROTO);
 	assert_int_equal(ITEMS("\6/a\0", 1), -EPROTO);
 	assert_int_equal(ITEMS("\377/a\0", 1), -EPROTO);

@@ -56,24 +56,28 @@ static bool still_allowed(struct images *m, struct door *d)
 	return d->allowed;
 }
 
-static void refuse_image(struct conn *c, const struct door *d)
+static void denied_image(struct conn *c, const struct door *d, struct buf *text)
 {
 	const struct profile *p = c->gate->images->policy.profile;
 	CLEANUP_BUF struct buf name = BUF_INIT(2048);
-	CLEANUP_BUF struct buf text = BUF_INIT(4096);
 	struct reference ref;
 
 	if (reference_parse(p, d->grant.asked, &ref, NULL) == 0)
 		reference_add_name(&ref, &name);
 	else
 		buf_add_slice(&name, d->grant.asked);
-	text_socket_denied(p, buf_slice(&name), &text);
+	text_socket_denied(p, buf_slice(&name), text);
+}
+
+#define NOT_ANY_MORE "the image was allowed when the container was made, and is not any more"
+
+static void refuse_image(struct conn *c, const struct door *d)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(4096);
+
+	denied_image(c, d, &text);
 	answer_text(c,
-		    &(struct answer){ .status = 403,
-				      .rule = "image-list",
-				      .reason =
-					      "the image was allowed when the container was made, "
-					      "and is not any more" },
+		    &(struct answer){ .status = 403, .rule = "image-list", .reason = NOT_ANY_MORE },
 		    "%.*s", SLICE_ARG(buf_slice(&text)));
 }
 
@@ -100,8 +104,29 @@ static void report(struct conn *c, const struct verdict *v)
 					     .hint = v->commands });
 }
 
+/* Decides for one layer after the other, until one says no. */
+static void decide(struct conn *c, const struct door *d, const char *pushes, struct verdict *v)
+{
+	struct images *m = c->gate->images;
+
+	for (size_t i = 0; i < m->policy.nsockets; i++) {
+		struct command_list list = d->entries[i] == IMAGELIST_NONE
+						   ? m->commands[i].list
+						   : m->commands[i].of_entries[d->entries[i]];
+
+		if (pushes) /* the class that a tunnel which is read was spared */
+			list.flags &= ~(unsigned)COMMAND_LIST_TUNNEL_READ;
+		command_list_decide(&list, &c->req->match, c->req->head.target, v);
+		if (v->kind == VERDICT_DENY)
+			return;
+		if (v->reported)
+			report(c, v);
+	}
+}
+
 bool commands_refused(struct conn *c, struct door *d)
 {
+	struct verdict v = { .kind = VERDICT_ALLOW };
 	struct images *m = c->gate->images;
 
 	if (m->generation == 0) {
@@ -113,19 +138,34 @@ bool commands_refused(struct conn *c, struct door *d)
 		refuse_image(c, d);
 		return true;
 	}
-	for (size_t i = 0; i < m->policy.nsockets; i++) {
-		struct verdict v;
+	decide(c, d, NULL, &v);
+	if (v.kind == VERDICT_DENY)
+		refuse_command(c, &v);
+	return v.kind == VERDICT_DENY;
+}
 
-		command_list_decide(d->entries[i] == IMAGELIST_NONE
-					    ? &m->commands[i].list
-					    : &m->commands[i].of_entries[d->entries[i]],
-				    &c->req->match, c->req->head.target, &v);
-		if (v.kind == VERDICT_DENY) {
-			refuse_command(c, &v);
-			return true;
-		}
-		if (v.reported)
-			report(c, &v);
+static void audit_build(struct conn *c, const char *rule, const char *reason, struct buf *text)
+{
+	conn_log(c, rule, text->p ? text->p : "");
+	audit_conn(c,
+		   &(struct audit_event){
+			   .verdict = "deny", .rule = rule, .message = text->p, .reason = reason });
+}
+
+bool commands_build_refused(struct conn *c, const char *pushes, struct buf *text)
+{
+	struct verdict v = { .kind = VERDICT_ALLOW };
+	struct images *m = c->gate->images;
+
+	if (!still_allowed(m, c->door)) {
+		denied_image(c, c->door, text);
+		audit_build(c, "image-list", NOT_ANY_MORE, text);
+		return true;
 	}
-	return false;
+	decide(c, c->door, pushes, &v);
+	if (v.kind == VERDICT_ALLOW)
+		return false;
+	buf_add_str(text, v.message);
+	audit_build(c, v.rule, pushes, text);
+	return true;
 }

@@ -98,6 +98,7 @@ void conn_kill(struct conn *c)
 	request_drop(c);
 	side_close(&c->client);
 	side_close(&c->engine);
+	tunnel_end(c);
 	*c->prev = c->next;
 	if (c->next)
 		c->next->prev = c->prev;

@@ -67,6 +67,7 @@ struct exchange {
 	uint64_t give_up_ns;
 };
 
+struct grpc;
 struct request;
 
 struct conn {
@@ -92,6 +93,7 @@ struct conn {
 	struct request *req; /* in arena; NULL between requests */
 	struct arena arena;  /* everything of one request */
 	struct exchange x;
+	struct grpc *grpc; /* TUNNEL: it is read (grpc.h); NULL: it is not */
 	struct ask_call call;
 	size_t held; /* counted in gate->held */
 };

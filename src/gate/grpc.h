@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The builder's tunnel (POST /grpc): HTTP/2 with gRPC calls to BuildKit, read as it goes by, so that
- * a build which pushes by itself is judged like a push. Pure: bytes in, bytes out.
+ * The builder's tunnel (POST /grpc): HTTP/2 with gRPC calls to BuildKit, read as it goes by, so
+ * that a build which pushes by itself is judged like a push. Pure: bytes in, bytes out.
  *
  * Only calls of Control.Solve are looked into. The frame with which such a call is complete waits
  * for the verdict, which is asked for at once; if it is no, the engine is told that the call is
@@ -9,8 +9,8 @@
  * "Trailers-Only"), between two frames of the engine. Everything else passes unchanged.
  *
  * Who reads along must read as the engine does. So what gRPC clients do not do ends the tunnel:
- * other frames within a header block, stream ids that do not grow, PUSH_PROMISE, compressed calls of
- * Solve, bytes after its one message (RFC 9113, RFC 7541 by libnghttp2).
+ * other frames within a header block, stream ids that do not grow, PUSH_PROMISE, compressed calls
+ * of Solve, bytes after its one message (RFC 9113, RFC 7541 by libnghttp2).
  */
 #pragma once
 

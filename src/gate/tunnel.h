@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* After an upgrade: bytes both ways, each direction with an end of its own. */
+/* After an upgrade: bytes both ways, each direction with an end of its own. They are not looked at,
+ * but for a container's builds (grpc.h). */
 #pragma once
 
 #include "gate/conn.h"
@@ -8,3 +9,5 @@
 void tunnel_begin(struct conn *c, struct slice rest);
 /* Bytes of that side may have come, or the other side may take more. */
 void tunnel_pump(struct conn *c, struct side *from);
+/* The connection goes. */
+void tunnel_end(struct conn *c);

@@ -143,7 +143,8 @@ struct command_list entries_command_list(const struct profile *profile, bool all
 					 bool report_only)
 {
 	return (struct command_list){ .type = allow ? COMMAND_LIST_ALLOW : COMMAND_LIST_DENY,
-				      .flags = report_only ? COMMAND_LIST_REPORT_ONLY : 0,
+				      .flags = COMMAND_LIST_TUNNEL_READ |
+					       (report_only ? COMMAND_LIST_REPORT_ONLY : 0u),
 				      .profile = { .engine = profile->engine,
 						   .product = profile->product,
 						   .unknown = profile->unknown_commands } };
