@@ -12,12 +12,15 @@
  *   create.c     what follows a creation
  *   exchange.c, exchange-answer.c   a request to the engine and its answer, relayed or collected
  *   tunnel.c     after an upgrade: bytes both ways
+ *   grpc.c       pure: the builder's tunnel of a container, read as it goes by
  *   archive.c    docker cp of running containers, by gabiond and gabion-cp
  *   edit.c       pure: what a JSON body asks for, and how it is written afresh
  *   policy/route.c  pure: method and path to a row of the table
  *   images.c, images-check.c, images-fetch.c   which images may have the engine's socket
  *   socket.c     containers that are to have it
  *   commands.c   what those may ask over it
+ *   explain.c    the verdict instead of the effect
+ *   own.c        endpoints of our own, for `gabion images`
  *   side.c, ask.c, answer.c, fetch.c   a socket; a question to gabiond; answers of our own; a GET
  *   audit.c      what was denied and what was granted, for lib/audit.log
  *   janitor.c    records of containers that are gone are forgotten
