@@ -134,6 +134,9 @@ static void on_subject(struct conn *c)
 			    "the engine's answer makes no sense");
 		return;
 	}
+	/* Its socket would come along. */
+	if (s->mounts && door_find(c->gate, s->id))
+		c->req->sockets++;
 	if (s->owner) {
 		ask_asker(c, s);
 		return;
@@ -380,7 +383,13 @@ void check_begin(struct conn *c)
 		add(r, named(r), owner);
 		r->path_subject = true;
 	}
-	for (size_t i = 0; i < r->edit.nothers && c->uid != 0; i++)
-		add(r, r->edit.others[i], true);
+	for (size_t i = 0; i < r->edit.nothers; i++) {
+		bool mounts = i < r->edit.nfrom && c->gate->doors->next;
+
+		if (c->uid != 0 || mounts) {
+			add(r, r->edit.others[i], c->uid != 0);
+			r->subjects[r->nsubjects - 1].mounts = mounts;
+		}
+	}
 	next(c);
 }

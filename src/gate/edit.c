@@ -320,6 +320,7 @@ static int take_others(struct arena *a, const struct json *hc, const struct edit
 	for (size_t i = 0; from && i < from->n && r == EDIT_OK; i++)
 		r = take_other(a, from->items[i], 0, slice_find(from->items[i]->text, ':'), how, e,
 			       err);
+	e->nfrom = e->nothers;
 	for (size_t i = 0; i < ARRAY_SIZE(modes) && r == EDIT_OK; i++) {
 		struct json *mode = json_get(hc, modes[i]);
 

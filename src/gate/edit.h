@@ -37,6 +37,7 @@ struct edit {
 	bool binds;	    /* create: paths of the host, or what others have of them */
 	bool names_user;    /* exec: User is a name, which the engine looks up in the container */
 	size_t nothers;	    /* containers whose mounts or namespaces it asks for */
+	size_t nfrom;	    /* of these, the first ones: whose mounts */
 	struct slice others[EDIT_OTHERS_MAX]; /* in the arena */
 	size_t nsources;		      /* each path once */
 	struct edit_source *sources;	      /* in the arena; NULL: none */

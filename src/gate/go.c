@@ -64,7 +64,7 @@ static int rewrite_others(struct conn *c)
 	struct edit_how with = { .plain = r->how.plain, .names = names, .ids = ids };
 	struct edit ignored;
 
-	if (r->match.route->kind != ROUTE_CREATE || r->nsubjects == 0)
+	if (r->match.route->kind != ROUTE_CREATE || r->nsubjects == 0 || c->uid == 0)
 		return 0;
 	for (size_t i = 0; i < r->nsubjects; i++) {
 		names[i] = r->subjects[i].name;

@@ -88,6 +88,7 @@ static void test_others(void **state)
 
 	assert_int_equal(run(f, ROUTE_CREATE, body, NULL), EDIT_OK);
 	assert_int_equal(f->edit.nothers, 5);
+	assert_int_equal(f->edit.nfrom, 3);
 	assert_true(slice_eq_str(f->edit.others[0], "web"));
 	assert_true(slice_eq_str(f->edit.others[3], "db"));
 	assert_int_equal(f->edit.others[4].n, 0);

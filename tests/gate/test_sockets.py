@@ -138,3 +138,17 @@ def test_it_is_audited(cage, policy):
     deny = [line for line in lines if line["verdict"] == "deny" and "audited" in line.get("target", "")][-1]
     grant = [line for line in lines if line["verdict"] == "grant"][-1]
     assert deny["container"] == grant["subject"] and grant["image"] == "docker:cli"
+
+
+def test_what_another_container_has(cage, policy):
+    """--volumes-from a container with the socket asks for the socket."""
+    holder = cage.start("-v", SOCKET, image="docker:cli")
+    done = run(cage, "true", image="alpine", args=("--volumes-from", holder.id), check=False)
+    assert done.rc == 125 and DENIED % "alpine" in done.err and not cage.docker("ps", "-aqf", "ancestor=alpine").out
+    done = run(cage, "sh", "-c", "docker ps -q --no-trunc; cat /etc/hostname", args=("--volumes-from", holder.id))
+    assert len(done.lines) == 3 and any(line.startswith(done.lines[-1]) for line in done.lines[:2])
+    # Each has a socket of its own, with its own name in the audit log.
+    done = run(cage, "docker", "push", "from-another", args=("--volumes-from", holder.id[:12] + ":ro"), check=False)
+    assert BLOCKED % "/v1.41/images/from-another/push?tag=latest" in done.err
+    last = [e for e in map(json.loads, cage.cli("events", "--json").lines) if "from-another" in e.get("target", "")][-1]
+    assert last["container"] != holder.id
