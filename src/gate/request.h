@@ -27,7 +27,7 @@
 struct subject {
 	struct slice name; /* as the client wrote it, or an id */
 	char id[CONTROL_ID_LEN + 1];
-	bool owner; /* who asked for it has to be known, and root or this client */
+	bool owner;  /* who asked for it has to be known, and root or this client */
 	bool mounts; /* the new container gets what this one has mounted */
 	bool running;
 	const char *user; /* its Config.User, "" if none */
