@@ -30,6 +30,7 @@ def pytest_configure(config):
     del config
     if os.geteuid() != 0:
         pytest.exit("the end-to-end tests need root: they run container engines", 3)
+    os.makedirs("/run/user", exist_ok=True)  # as on every host with systemd; an instance sees what was there before it
     rootfs = os.environ.get("GABION_E2E_ROOTFS")
     if rootfs:
         bindir = f"{rootfs}/gabion-bin"

@@ -216,7 +216,8 @@ class HostUser:
 
     def __init__(self, name, subids=True):
         self.name = name
-        run("useradd", "-m", "-s", "/bin/sh", name)
+        # Not 1000, which tests use for users inside: a process with its asker's own number is the asker.
+        run("useradd", "-m", "-s", "/bin/sh", "-K", "UID_MIN=4200", "-K", "GID_MIN=4200", name)
         entry = pwd.getpwnam(name)
         self.uid, self.gid, self.home = entry.pw_uid, entry.pw_gid, entry.pw_dir
         os.chmod(self.home, 0o755)
