@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front of meson; every target works on a fresh Debian 12 as root.
-.PHONY: all deps demo check check-long check-more install bench fuzz format lint clean
+.PHONY: all deps demo check check-long install bench fuzz format lint clean
 
 BUILD := build
 
@@ -27,11 +27,6 @@ check-long: deps
 	[ -f build-asan/build.ninja ] || CC=clang meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false
 	ninja -C build-asan
 	tools/run-tests check-long
-
-check-more: deps
-	tools/install-deps --long
-	$(MAKE) all
-	tools/run-tests check-more
 
 install: all
 	meson install -C $(BUILD)
