@@ -119,8 +119,8 @@ static const char *const port_behaviors[] = { "default-port-binding", "default-l
 			     "commands that containers may give over a mounted socket"),             \
 	{                                                                                            \
 		.path = ECI "." socket_ ".ownChildrenOnly", .types = SCHEMA_BOOL,                    \
-		.flags = SCHEMA_OURS | SCHEMA_VALUE, .merge = SCHEMA_MERGE_LAYERS,                   \
-		.fallback = "false", .socket = socket_,                                              \
+		.state = SCHEMA_PENDING, .flags = SCHEMA_OURS | SCHEMA_VALUE,                        \
+		.merge = SCHEMA_MERGE_LAYERS, .fallback = "false", .socket = socket_,                \
 		.meaning = "containers see and touch over a mounted socket only what they "          \
 			   "made over it"                                                            \
 	}
