@@ -32,6 +32,7 @@ install: all
 	meson install -C $(BUILD)
 
 bench: deps
+	tools/install-deps --long
 	$(MAKE) all
 	bench/run
 

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows about the gate: an engine of its own, asked directly, through the gate, and through haproxy with a
+list of endpoints, all on the same engine's socket. bench/README.md says what each row is."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import tarfile
+import time
+
+SETTLE = 0.3  # between starts of containers, for what the kernel does afterwards
+
+
+class Gate:
+    def __init__(self, bench, build):
+        self.bench = bench
+        self.dir = str(bench.work / "gate")
+        self.request = bench.compile("request")
+        self.cli = f"{build}/src/cli/gabion"
+        self.env = dict(os.environ)
+        for name in ("DOCKER_CONTEXT", "DOCKER_HOST", "GABION_STATE_DIR"):
+            self.env.pop(name, None)
+        self.haproxy = None
+
+    def __enter__(self):
+        os.makedirs(self.dir)
+        self.gabion("up", "--state-dir", self.dir, "--detach")
+        self.sockets = {"gate": f"{self.dir}/run/docker.sock", "direct": f"{self.dir}/run/engine.sock",
+                        "haproxy": f"{self.dir}/haproxy.sock"}
+        config = f"{self.dir}/haproxy.cfg"
+        with open(os.path.join(os.path.dirname(__file__), "haproxy.cfg"), encoding="ascii") as f:
+            text = f.read().replace("@IN@", self.sockets["haproxy"]).replace("@OUT@", self.sockets["direct"])
+        with open(config, "w", encoding="ascii") as f:
+            f.write(text)
+        self.haproxy = subprocess.Popen([self.bench.need("haproxy"), "-f", config], stdout=self.bench.errors,
+                                        stderr=self.bench.errors)
+        while not os.path.exists(self.sockets["haproxy"]):
+            if self.haproxy.poll() is not None:
+                raise SystemExit("bench: haproxy does not start")
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *_):
+        if self.haproxy:
+            self.haproxy.terminate()
+            self.haproxy.wait()
+        self.gabion("down", "--state-dir", self.dir)
+
+    def run(self, *argv, **how):
+        done = subprocess.run(argv, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, check=False, **how)
+        if done.returncode:
+            raise SystemExit(f"bench: {' '.join(argv)}: {done.stderr}")
+        return done.stdout.strip()
+
+    def gabion(self, *args):
+        outside = int(os.environ["GABION_BENCH_OUTSIDE"])
+        self.run("nsenter", f"--mount=/proc/self/fd/{outside}", self.cli, *args, pass_fds=[outside])
+
+    def docker(self, way, *args):
+        return self.run("docker", "-H", f"unix://{self.sockets[way]}", *args)
+
+    def ask(self, way, count, method, target, *more):
+        """Median and 99th percentile in microseconds."""
+        p50, p99, _ = map(int, self.run(self.request, self.sockets[way], str(count), method, target, *more).split())
+        return p50 / 1e3, p99 / 1e3
+
+    def image(self, size):
+        """busybox, and a file of that many bytes."""
+        path = f"{self.dir}/image.tar"
+        with tarfile.open(path, "w") as tar:
+            tar.add(shutil.which("busybox"), "bin/busybox")
+            info = tarfile.TarInfo("data")
+            info.size = size
+            with open("/dev/zero", "rb") as zero:
+                tar.addfile(info, zero)
+        self.docker("direct", "import", path, "bench")
+        os.unlink(path)
+
+    def resident(self):
+        """MiB of the gate."""
+        with open(f"{self.dir}/run/instance.json", encoding="utf-8") as f:
+            pid = json.load(f)["gate"]["pid"]
+        with open(f"/proc/{pid}/status", encoding="ascii") as f:
+            return int(next(line for line in f if line.startswith("VmRSS:")).split()[1]) / 1024
+
+
+def small(g, table, rounds, count):
+    """A request and its answer over a connection that is there."""
+    ways = ("direct", "gate", "haproxy")
+    seen = {way: [] for way in ways}
+    for i in range(rounds + 1):
+        for way in ways if i % 2 else reversed(ways):
+            seen[way].append(g.ask(way, count, "GET", "/_ping"))
+    p50 = {way: [x[0] for x in seen[way][1:]] for way in ways}
+    p99 = {way: statistics.median(x[1] for x in seen[way][1:]) for way in ways}
+    added = [statistics.median(a - b for a, b in zip(p50[way], p50["direct"])) for way in ("gate", "haproxy")]
+    table.add("gate: small request, added p50, µs", added[0], 60.0, "µs")
+    table.add(f"gate: the same over haproxy's ({added[1]:.1f} µs)", added[0] / added[1], 1.0, "ratio", strict=True)
+    table.add(f"gate: small request, p99 over haproxy's ({p99['haproxy']:.0f} µs)", p99["gate"] / p99["haproxy"], 1.0, "ratio")
+
+
+def stream(g, table, rounds, size):
+    """An image's bytes on their way out. A row says how much longer it takes: 0.97 of the speed is 1.03."""
+    g.image(size)
+    times = {way: [] for way in ("direct", "gate", "haproxy")}
+    for _ in range(rounds + 1):
+        for way, seen in times.items():
+            seen.append(g.ask(way, 1, "GET", "/images/bench/get")[0])
+    ratio = {way: statistics.median(a / b for a, b in zip(times["gate"][1:], times[way][1:])) for way in ("direct", "haproxy")}
+    name = f"gate: save of {size >> 20} MiB, time over"
+    table.add(f"{name} direct", ratio["direct"], 1 / 0.97, "ratio")
+    table.add(f"{name} haproxy", ratio["haproxy"], 1.0, "ratio")
+
+
+def idle(g, table, count):
+    before = g.resident()
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            s = stack.enter_context(socket.socket(socket.AF_UNIX))
+            s.connect(g.sockets["gate"])
+            s.sendall(b"GET /events HTTP/1.1\r\nHost: bench\r\n\r\n")
+            assert s.recv(4096).startswith(b"HTTP/1.1 200 ")
+        table.add(f"gate: memory of {count} idle streams, MiB", g.resident() - before, 12.0, "MiB")
+
+
+def runs(g, table, rounds):
+    def one(way):
+        time.sleep(SETTLE)
+        start = time.monotonic_ns()
+        g.docker(way, "run", "--rm", "--network", "none", "bench", "busybox", "true")
+        return time.monotonic_ns() - start
+
+    table.ratio("gate: docker run --rm, over direct", g.bench.pairs(rounds, lambda: one("gate"), lambda: one("direct")), 1.05)
+
+
+def creation(g, table, count):
+    """The verdict about a large creation, without the engine's part of it."""
+    path = f"{g.dir}/create.json"
+    body = {"Image": "bench", "Labels": {f"org.example.label-{i}": f"value {i}" for i in range(5000)},
+            "HostConfig": {"Mounts": [{"Type": "volume", "Source": f"volume-{i}", "Target": f"/volumes/{i}"} for i in range(200)]}}
+    with open(path, "w", encoding="ascii") as f:
+        json.dump(body, f)
+    p50, _ = g.ask("gate", count, "POST", "/containers/create", path, "Gabion-Explain: yes")
+    table.add("gate: create with 200 mounts and 5,000 labels, ms", p50 / 1e3, 1.0, "ms")
+
+
+def measure(bench, table, args):
+    with Gate(bench, args.build) as g:
+        small(g, table, args.rounds, 200 if args.smoke else 2000)
+        creation(g, table, 20 if args.smoke else 200)
+        idle(g, table, 50 if args.smoke else 1000)
+        stream(g, table, max(1, args.rounds // 8), args.stream << 20)
+        runs(g, table, max(1, args.rounds // 2))
