@@ -15,7 +15,7 @@
 #define HEAD 9u			   /* bytes before a frame's payload */
 #define FRAME_MAX (1u << 20)	   /* gRPC writes 16 KiB */
 #define BLOCK_MAX (256u << 10)	   /* a header block */
-#define MESSAGE_MAX (16u << 20)	   /* a call of Solve */
+#define MESSAGE_MAX (16u << 20)	   /* a call of Solve, and all that are not complete */
 #define STREAMS_MAX 64u		   /* calls of Solve at once */
 #define TEXT_MAX 2048u		   /* of a message to the client */
 #define SETTINGS_MAX 1024u	   /* bytes of the engine's SETTINGS */
@@ -311,6 +311,15 @@ static int on_headers(struct grpc *g, const struct frame *f, struct buf *engine)
 	return r;
 }
 
+size_t grpc_held(const struct grpc *g)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < STREAMS_MAX; i++)
+		n += g->calls[i].message.n;
+	return n;
+}
+
 /* The message is there: length and flag first. 1: not yet. */
 static int judge(struct grpc *g, struct call *c, struct buf *text)
 {
@@ -347,7 +356,8 @@ static int on_call_data(struct grpc *g, struct call *c, const struct frame *f, s
 		return -EPROTO;
 	if (!c->judged) {
 		buf_add_slice(&c->message, payload);
-		r = buf_ok(&c->message) ? judge(g, c, &text) : -EPROTO;
+		r = buf_ok(&c->message) && grpc_held(g) <= MESSAGE_MAX + 5u ? judge(g, c, &text)
+									    : -EPROTO;
 	}
 	if (r < 0)
 		return r;

@@ -30,5 +30,7 @@ void grpc_free(struct grpc *g);
 /* Bytes of the client, to be sent to the engine, and what the client is told. -EPROTO: the tunnel
  * must end; -ENOMEM. */
 int grpc_up(struct grpc *g, struct slice in, struct buf *engine, struct buf *client);
+/* Bytes of calls that are not complete, which it holds. */
+size_t grpc_held(const struct grpc *g);
 /* Bytes of the engine, to be sent to the client. */
 int grpc_down(struct grpc *g, struct slice in, struct buf *client);

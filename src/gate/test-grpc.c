@@ -346,6 +346,36 @@ static void test_refused_frames(void **state)
 			 -EPROTO);
 }
 
+/* Calls that do not come to an end are held up to a limit, all together. */
+static void test_held(void **state)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(CAP);
+	struct peer *p = *state;
+	uint32_t stream = 1;
+
+	start(p);
+	buf_add(&b, "\0\x00\xf0\0\0", 5);
+	while (b.n < (1u << 20) - 8)
+		buf_add_char(&b, 'x');
+	for (; stream < 2 * 15; stream += 2) {
+		headers(p, stream, SOLVE_PATH);
+		frame(&p->sent, 0, 0, stream, buf_slice(&b));
+		assert_int_equal(up(p), 0);
+		assert_int_equal(grpc_held(p->g), (stream / 2 + 1) * b.n);
+		buf_reset(&p->sent);
+		buf_reset(&p->engine);
+	}
+	frame(&p->sent, 3, 0, 1, SLICE_LIT("\0\0\0\x8"));
+	assert_int_equal(up(p), 0);
+	assert_int_equal(grpc_held(p->g), 14 * b.n);
+	buf_reset(&p->sent);
+	for (unsigned i = 0; i < 3; i++) {
+		headers(p, stream + 2 * i, SOLVE_PATH);
+		frame(&p->sent, 0, 0, stream + 2 * i, buf_slice(&b));
+	}
+	assert_int_equal(up(p), -EPROTO);
+}
+
 /* A reset call is forgotten, a denied one's reset does not reach the engine twice. */
 static void test_resets(void **state)
 {
@@ -387,6 +417,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_frames, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

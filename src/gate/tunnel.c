@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/tunnel.h"
 
+#include <errno.h>
+
 #include "gate/commands.h"
 #include "gate/grpc.h"
 #include "gate/request.h"
@@ -13,11 +15,24 @@ static bool on_build(void *data, const char *pushes, struct buf *text)
 	return commands_build_refused(data, pushes, text);
 }
 
+/* What is held counts, whoever it is that makes the gate hold it. */
+static int account(struct conn *c, size_t before)
+{
+	size_t after = grpc_held(c->grpc);
+
+	if (after > before)
+		return conn_hold(c, after - before) ? 0 : -ENOBUFS;
+	gate_release(c->gate, before - after);
+	c->held -= before - after;
+	return 0;
+}
+
 /* As side_move(), but read. */
 static int move_read(struct conn *c, struct side *from)
 {
 	CLEANUP_BUF struct buf engine = BUF_INIT(PIECE_MAX);
 	CLEANUP_BUF struct buf client = BUF_INIT(PIECE_MAX);
+	size_t held = grpc_held(c->grpc);
 	struct slice in;
 	int got = side_fill(from, c->gate->scratch, &in);
 	int r;
@@ -30,7 +45,9 @@ static int move_read(struct conn *c, struct side *from)
 		conn_log(c, "builder's tunnel", "what was sent is not what gRPC clients send");
 		return r;
 	}
-	r = side_keep(from, SLICE_NULL);
+	r = account(c, held);
+	if (r == 0)
+		r = side_keep(from, SLICE_NULL);
 	if (r == 0 && engine.n > 0)
 		r = side_send_buf(&c->engine, &engine);
 	if (r == 0 && client.n > 0)
