@@ -295,7 +295,7 @@ static int prepare(struct daemon *d, struct err *err)
 	if (r == 0)
 		r = cgroups_enter(&d->cgroups, err);
 	if (r == 0 && fresh)
-		r = space_new(&d->space, &d->inst, d->way_out, err);
+		r = space_new(&d->space, &d->inst, d->profile, d->way_out, err);
 	if (r < 0)
 		return r;
 	layout_forget_askers(d);
@@ -315,9 +315,11 @@ static int listen_on(struct daemon *d, struct err *err)
 	d->clients = sock_listen(path, SOCK_STREAM, 0660, docker ? docker->gr_gid : (gid_t)-1);
 	if (d->clients < 0)
 		return err_errno(err, d->clients, "listening on %s", path);
-	r = space_show_socket(&d->inst, err);
+	r = space_show_socket(&d->inst, d->profile, err);
 	if (r < 0)
 		return r;
+	if (r == SPACE_NOT_EVERYWHERE)
+		daemon_say("%s", err->text);
 	(void)snprintf(path, sizeof(path), "%s/control.sock", d->inst.run);
 	control = sock_listen(path, SOCK_SEQPACKET, 0666, (gid_t)-1);
 	if (control < 0)

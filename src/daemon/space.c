@@ -31,8 +31,27 @@ static const struct {
 	{ "containerd", "containerd" },
 };
 
-/* Where clients look for an engine's socket, and containers that are given it. */
 #define CLIENTS_SOCKET "/run/docker.sock"
+
+/* Where clients look for an engine's socket, and containers that are given it: under Docker's name,
+ * and under those that the profile's documents have. Only names in /run itself: the folders there
+ * are the host's, and nothing can be put into them. */
+struct points {
+	const char *at[POINTS_MAX];
+	size_t n;
+};
+
+static void socket_points(const struct profile *profile, struct points *ret)
+{
+	*ret = (struct points){ .at = { CLIENTS_SOCKET }, .n = 1 };
+	for (size_t i = 0; profile->sockets[i] && ret->n < POINTS_MAX; i++) {
+		const char *path = profile->sockets[i];
+
+		if (strncmp(path, "/run/", 5) == 0 && !strchr(path + 5, '/') &&
+		    strcmp(path, CLIENTS_SOCKET) != 0)
+			ret->at[ret->n++] = path;
+	}
+}
 
 static uint64_t inode_of(const char *path)
 {
@@ -204,11 +223,12 @@ static int copy_entry(int dir, int run, const struct dirent *e)
 }
 
 /*
- * Where the host has no /run/docker, /run/containerd or /run/docker.sock there is nothing to mount
- * on, and making it would touch the host. Then the instance gets a /run of its own with the same
- * entries in it; what the host puts beside them later is not seen.
+ * Where the host has no /run/docker, /run/containerd or /run/docker.sock (or the profile's own
+ * name for that) there is nothing to mount on, and making it would touch the host. Then the
+ * instance gets a /run of its own with the same entries in it; what the host puts beside them later
+ * is not seen.
  */
-static int fresh_run(const char *scratch)
+static int fresh_run(const char *scratch, const struct points *sockets)
 {
 	CLEANUP_FD int run = open("/run", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CLEANUP_FD int dir = -EBADF;
@@ -241,26 +261,32 @@ static int fresh_run(const char *scratch)
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
 		if (mkdirat(dir, folders[i].host, 0711) < 0 && errno != EEXIST)
 			return -errno;
-	if (mknodat(dir, strrchr(CLIENTS_SOCKET, '/') + 1, S_IFREG | 0600, 0) < 0 &&
-	    errno != EEXIST)
-		return -errno;
+	for (size_t i = 0; i < sockets->n; i++)
+		if (mknodat(dir, strrchr(sockets->at[i], '/') + 1, S_IFREG | 0600, 0) < 0 &&
+		    errno != EEXIST)
+			return -errno;
 	return mnt_attach(tree, target);
 }
 
-static int own_run_folders(const struct instance *inst, struct err *err)
+static int own_run_folders(const struct instance *inst, const struct profile *profile,
+			   struct err *err)
 {
+	struct points sockets;
 	char from[PATH_MAX];
 	char to[64];
-	bool missing = inode_of(CLIENTS_SOCKET) == 0;
+	bool missing = false;
 	int r;
 
+	socket_points(profile, &sockets);
+	for (size_t i = 0; i < sockets.n; i++)
+		missing = missing || inode_of(sockets.at[i]) == 0;
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
 		(void)snprintf(to, sizeof(to), "/run/%s", folders[i].host);
 		missing = missing || inode_of(to) == 0;
 	}
 	if (missing) {
 		(void)snprintf(from, sizeof(from), "%s/tmp", inst->run);
-		r = fresh_run(from);
+		r = fresh_run(from, &sockets);
 		if (r < 0)
 			return err_errno(err, r, "making a /run for the instance");
 	}
@@ -274,17 +300,31 @@ static int own_run_folders(const struct instance *inst, struct err *err)
 	return 0;
 }
 
-int space_show_socket(const struct instance *inst, struct err *err)
+int space_show_socket(const struct instance *inst, const struct profile *profile, struct err *err)
 {
+	struct points points;
 	char from[PATH_MAX];
 	int r;
 
+	socket_points(profile, &points);
 	(void)snprintf(from, sizeof(from), "%s/docker.sock", inst->run);
-	while (umount2(CLIENTS_SOCKET, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
-		; /* an earlier gabiond's, which nobody listens on */
-	r = bind_mount(from, CLIENTS_SOCKET, O_NOFOLLOW);
-	return r < 0 ? err_errno(err, r, "mounting %s on " CLIENTS_SOCKET " in the instance", from)
-		     : 0;
+	for (size_t i = 0; i < points.n; i++) {
+		const char *to = points.at[i];
+
+		while (umount2(to, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+			; /* an earlier gabiond's, which nobody listens on */
+		if (i > 0 && inode_of(to) == 0) {
+			(void)err_set(err, 0,
+				      "%s is not there in this instance, which was started with "
+				      "another engineProfile: `gabion down` and `gabion up`",
+				      to);
+			return SPACE_NOT_EVERYWHERE;
+		}
+		r = bind_mount(from, to, O_NOFOLLOW);
+		if (r < 0)
+			return err_errno(err, r, "mounting %s on %s in the instance", from, to);
+	}
+	return SPACE_SHOWN;
 }
 
 /* On the name itself, should it be a symlink: its target may be replaced by the host at any time,
@@ -303,7 +343,8 @@ static int own_resolv_conf(const struct instance *inst, struct err *err)
 	return 0;
 }
 
-static int arrange(const struct space *s, const struct instance *inst, bool resolv, struct err *err)
+static int arrange(const struct space *s, const struct instance *inst,
+		   const struct profile *profile, bool resolv, struct err *err)
 {
 	int r = own_root(err);
 
@@ -313,7 +354,7 @@ static int arrange(const struct space *s, const struct instance *inst, bool reso
 		return err_errno(err, -errno, "detaching the instance's mounts from the host's");
 	r = hide_hybrid_cgroup2(err);
 	if (r == 0)
-		r = own_run_folders(inst, err);
+		r = own_run_folders(inst, profile, err);
 	if (r == 0 && resolv)
 		r = own_resolv_conf(inst, err);
 	if (r == 0)
@@ -334,14 +375,15 @@ static int arrange(const struct space *s, const struct instance *inst, bool reso
 	return loopback_up(err);
 }
 
-int space_new(struct space *s, const struct instance *inst, bool resolv, struct err *err)
+int space_new(struct space *s, const struct instance *inst, const struct profile *profile,
+	      bool resolv, struct err *err)
 {
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET) < 0)
 		return err_errno(err, -errno, "making mount and network namespaces");
 	s->inside = true;
 	s->mnt = inode_of("/proc/self/ns/mnt");
 	s->net = inode_of("/proc/self/ns/net");
-	return arrange(s, inst, resolv, err);
+	return arrange(s, inst, profile, resolv, err);
 }
 
 bool space_has(pid_t pid, uint64_t mnt, uint64_t net)

@@ -9,7 +9,8 @@
  * rshared and rslave binds are accepted. In it the instance has, privately:
  *   /run/docker      is DIR/run/exec        (dockerd's exec root; 20.10 has its name compiled in)
  *   /run/containerd  is DIR/run/containerd  (the shims' sockets; the name is compiled in)
- *   /run/docker.sock is DIR/run/docker.sock (what `-v /var/run/docker.sock:…` means here)
+ *   /run/docker.sock is DIR/run/docker.sock (what `-v /var/run/docker.sock:…` means here), and so
+ *                    is the name that the engine profile's documents have (/run/iechor.sock)
  *   /etc/resolv.conf is DIR/run/resolv.conf (when there is a way out through slirp4netns)
  *   DIR/run/host-net is the host's network namespace (hostnet.h)
  * and not the cgroup2 of a hybrid host, which crun refuses.
@@ -25,6 +26,7 @@
 
 #include "base/err.h"
 #include "daemon/hostnet.h"
+#include "policy/profile.h"
 #include "settings/instance.h"
 
 struct space {
@@ -45,11 +47,19 @@ void space_done(struct space *s);
 
 /* Makes new namespaces and moves this process there. DIR/run/exec and DIR/run/containerd have to
  * be there; with `resolv`, DIR/run/resolv.conf too. */
-int space_new(struct space *s, const struct instance *inst, bool resolv, struct err *err);
+int space_new(struct space *s, const struct instance *inst, const struct profile *profile,
+	      bool resolv, struct err *err);
 
-/* Puts DIR/run/docker.sock at its place in the instance, also again after it was made anew. This
- * process has to be inside. */
-int space_show_socket(const struct instance *inst, struct err *err);
+enum space_show {
+	SPACE_SHOWN = 0,
+	/* Not under a name of the profile, because the instance was started with another one:
+	 * there is nothing to mount on. *err says so. */
+	SPACE_NOT_EVERYWHERE = 1,
+};
+
+/* Puts DIR/run/docker.sock at its places in the instance, also again after it was made anew. This
+ * process has to be inside. One of these, or -errno. */
+int space_show_socket(const struct instance *inst, const struct profile *profile, struct err *err);
 
 /* Whether process pid is in both namespaces mnt and net. */
 bool space_has(pid_t pid, uint64_t mnt, uint64_t net);

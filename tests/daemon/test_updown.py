@@ -210,6 +210,49 @@ def test_take_over_with_other_arguments(box):
     assert "other=yes" in box.docker("info", "-f", "{{.Labels}}").stdout
 
 
+def put_profile(box, name):
+    os.makedirs(f"{box.dir}/etc", exist_ok=True)
+    with open(f"{box.dir}/etc/gabion.json", "w", encoding="utf-8") as f:
+        f.write(f'{{"engineProfile": "{name}"}}')
+
+
+def seen_inside(box, path):
+    """Inode numbers of a path in the instance and of the socket for clients."""
+    try:
+        inside = os.stat(f"/proc/{box.pid('engine')}/root{path}").st_ino
+    except FileNotFoundError:
+        inside = None
+    return inside, os.stat(f"{box.dir}/run/docker.sock").st_ino
+
+
+def test_the_socket_has_the_name_of_the_profile(fresh):
+    """In the instance, not on the host; and again after gabiond was killed."""
+    put_profile(fresh, "iechor")
+    on_host = os.path.exists("/run/iechor.sock")
+    for again in (False, True):
+        if again:
+            fresh.kill("gabiond")
+        fresh.up()
+        for name in ("/run/iechor.sock", "/run/docker.sock"):
+            inside, clients = seen_inside(fresh, name)
+            assert inside == clients, name
+        assert os.path.exists("/run/iechor.sock") == on_host
+
+
+def test_take_over_with_another_profile(fresh):
+    """There is no place for its name then: said, and nothing is lost."""
+    fresh.up()
+    engine = fresh.pid("engine")
+    fresh.kill("gabiond")
+    put_profile(fresh, "iechor")
+    done = fresh.up()
+    if not os.path.exists("/run/iechor.sock"):
+        assert "/run/iechor.sock is not there in this instance" in done.stderr
+    assert fresh.pid("engine") == engine
+    inside, clients = seen_inside(fresh, "/run/docker.sock")
+    assert inside == clients
+
+
 def test_start_after_everything_was_killed(box):
     """Nothing is left to adopt: a clean start, and containers with a restart policy come back."""
     box.start("one", options=("--restart", "always"))
