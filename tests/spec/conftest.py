@@ -4,8 +4,12 @@ import importlib.util
 import pathlib
 import sys
 
+import pytest
+
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+
+import sockets  # noqa: E402
 
 
 def load(path, name):
@@ -20,3 +24,13 @@ _instance = _fixtures._instance
 instance = _fixtures.instance
 _user_without_subids = _fixtures._user_without_subids
 ordinary_user = _fixtures.user_without_subids
+
+
+@pytest.fixture(scope="session")
+def docker_cell():
+    yield from _fixtures.engine_session(lambda: sockets.Cell("docker"))
+
+
+@pytest.fixture(scope="session")
+def iechor_cell():
+    yield from _fixtures.engine_session(lambda: sockets.Cell("iechor"))

@@ -1,6 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every example of the specification has a row in examples.tsv, and the rows that do not wait for a
-later part of the suite run against a real engine."""
+later part of the suite run against a real engine:
+
+  isolation, verification   the row's command, by sh, on the engine of the end-to-end tests
+  socket, profile           on an engine of their own with a registry (sockets.py says what is real there).
+      console   the row's command, by sh, under the settings of the JSON row that UNDER names
+      json      the document, or the fragment of one, becomes the instance's admin-settings.json; then each
+                FACT=VALUE of the expected column has to be true. IMAGE=allow|deny: `gabion images check` of
+                an image of that name that was pulled from its registry. COMMAND=allow|deny: `gabion explain`
+                of the request that the command is, and, where a container of NAME:cli may have the socket,
+                that request made by one. Others: what `gabion settings` and `gabion images` print
+"""
 import collections
 import json
 import os
@@ -12,12 +22,22 @@ import warnings
 
 import blocks
 import pytest
+import sockets
 
 ROWS = blocks.HERE / "examples.tsv"
-RUN = {"isolation", "verification"}
-WAIT = {"socket", "settings", "signin", "egress", "profile", "builder", "kubernetes"}
+CELLS = {"socket": "docker_cell", "profile": "iechor_cell"}
+RUN = {"isolation", "verification", *CELLS}
+WAIT = {"settings", "signin", "egress", "builder", "kubernetes"}
 CONFIG = {"json", "xml", "javascript"}
 UNESCAPE = {"n": "\n", "t": "\t", "\\": "\\"}
+
+# The settings that are in force around an example: those of the JSON block of its document that has the
+# lists that the text speaks about. None: "by default".
+UNDER = {
+    ("000", 18): None, ("000", 104): 40, ("000", 129): 40, ("000", 238): 40, ("000", 278): 268, ("000", 285): 268,
+    ("001", 705): 634, ("001", 775): 742, ("001", 858): None, ("001", 1267): None,
+    ("004", 19): None, ("004", 97): 38, ("004", 125): 38, ("004", 145): 38, ("004", 185): 175, ("004", 192): 175,
+}
 
 Row = collections.namedtuple("Row", "document line kind shows input exit expected capability")
 
@@ -131,21 +151,53 @@ def run_row(row, instance):
     """The row's command by sh; containers that it leaves are swept away by the fixture."""
     name = f"gabion-spec-{row.document}-{row.line}-{uuid.uuid4().hex[:6]}"
     env = dict(os.environ, **instance.environment({"NAME": name, "LC_ALL": "C.UTF-8"}))
-    instance.need("alpine")
     return subprocess.run(["sh", "-c", row.input], env=env, text=True, timeout=180,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-@pytest.mark.parametrize("row", [row for row in ALL if row.capability in RUN],
-                         ids=lambda row: f"{row.document}:{row.line}")
-def test_row(row, instance):
-    done = run_row(row, instance)
+def check_output(row, done):
     shown = f"{shlex.quote(row.input)}\nexit {done.returncode}\n{done.stdout}"
     assert (done.returncode == 0) == (row.exit == "0"), shown
     if row.expected.startswith("re:"):
         assert re.search(row.expected[3:], done.stdout, re.MULTILINE), shown
     elif row.expected != "-":
         assert row.expected in done.stdout, shown
+
+
+def rows_of(*capabilities):
+    return pytest.mark.parametrize("row", [row for row in ALL if row.capability in capabilities],
+                                   ids=lambda row: f"{row.document}:{row.line}")
+
+
+@rows_of("isolation", "verification")
+def test_row(row, instance):
+    instance.need("alpine")
+    check_output(row, run_row(row, instance))
+
+
+def test_settings_around_examples():
+    """UNDER has each console row of these capabilities, and names rows of settings."""
+    rows = by_place(ALL)
+    assert UNDER.keys() == {place for place, row in rows.items() if row.capability in CELLS and row.kind == "console"}
+    assert all(line is None or rows[(document, line)].kind == "json" for (document, _), line in UNDER.items())
+
+
+@pytest.fixture
+def cell(request):
+    """The engine that a row is for."""
+    engine = request.getfixturevalue(CELLS[request.node.callspec.params["row"].capability])
+    yield engine
+    engine.restore()
+
+
+@rows_of(*CELLS)
+def test_socket_row(row, cell):
+    if row.kind == "json":
+        sockets.check_document(cell, row)
+        return
+    around = UNDER[(row.document, row.line)]
+    cell.put(json.loads(by_place(ALL)[(row.document, around)].input) if around else None)
+    check_output(row, run_row(row, cell))
 
 
 def test_waiting_rows_are_counted():
