@@ -312,7 +312,8 @@ int engine_configure(struct daemon *d, struct err *err)
 		r = write_containerd_toml(d, err);
 	if (r == 0)
 		r = write_daemon_json(d, true, err);
-	if (r == 0 && d->way_out)
+	/* An instance that was taken over has it mounted, and a mount must not lose its file. */
+	if (r == 0 && d->way_out && !d->space.inside)
 		r = write_resolv_conf(d, err);
 	return r;
 }

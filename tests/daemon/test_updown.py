@@ -210,6 +210,15 @@ def test_take_over_with_other_arguments(box):
     assert "other=yes" in box.docker("info", "-f", "{{.Labels}}").stdout
 
 
+def test_binds_after_take_over(box):
+    """The files that are mounted in the instance are still those, and paths of the host can be judged."""
+    box.kill("gabiond")
+    box.up()
+    assert "//deleted" not in read(f"/proc/{box.pid('engine')}/mountinfo")
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        assert box.docker("run", "--rm", "-v", f"{folder}:/x", "box", "echo", "bound").stdout == "bound"
+
+
 def put_profile(box, name):
     os.makedirs(f"{box.dir}/etc", exist_ok=True)
     with open(f"{box.dir}/etc/gabion.json", "w", encoding="utf-8") as f:
