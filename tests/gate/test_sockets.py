@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 
+import cages
 from cages import BLOCKED, DENIED, SOCKET, run, support
 
 
@@ -152,3 +153,22 @@ def test_what_another_container_has(cage, policy):
     assert BLOCKED % "/v1.41/images/from-another/push?tag=latest" in done.err
     last = [e for e in map(json.loads, cage.cli("events", "--json").lines) if "from-another" in e.get("target", "")][-1]
     assert last["container"] != holder.id
+
+
+def test_an_image_that_the_registry_has_lost(cage, policy):
+    """Deleted there, it is not good any more, until the administrator says that what was good stays so."""
+    cages.registries.push(cage, cage.registry, "alpine", "library/lost", "1")
+    cage.docker("pull", "lost:1")
+    try:
+        policy(["lost:1"])
+        assert run(cage, "true", image="lost:1").rc == 0
+        cage.registry.delete("library/lost", "1")
+        cage.cli("images", "refresh")
+        done = run(cage, "true", image="lost:1", check=False)
+        assert done.rc == 125 and DENIED % "lost" in done.err
+        last = json.loads(cage.cli("explain", "--last", "--json", check=False).out)
+        assert "keepPreviousDigests" in last["hint"], last
+        policy(["lost:1"], keepPreviousDigests=True)
+        assert run(cage, "true", image="lost:1").rc == 0
+    finally:
+        cage.docker("rmi", "-f", "lost:1", check=False)
