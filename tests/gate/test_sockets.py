@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import threading
 
 import cages
 from cages import BLOCKED, DENIED, SOCKET, run, support
@@ -172,3 +173,24 @@ def test_an_image_that_the_registry_has_lost(cage, policy):
         assert run(cage, "true", image="lost:1").rc == 0
     finally:
         cage.docker("rmi", "-f", "lost:1", check=False)
+
+
+def test_a_registry_that_does_not_answer(cage, policy):
+    """It is waited for, but not for long, and by nobody else."""
+    cages.registries.push(cage, cage.registry, "alpine", "library/slow", "1")
+    cage.docker("pull", "slow:1")
+    cage.registry.freeze()
+    try:
+        policy(["slow:1"])
+        done = []
+        waiting = threading.Thread(target=lambda: done.append(run(cage, "true", image="slow:1", check=False, timeout=30)))
+        waiting.start()
+        cage.docker("ps")
+        assert waiting.is_alive()
+        waiting.join()
+        assert done[0].rc == 125 and DENIED % "slow" in done[0].err
+        last = json.loads(cage.cli("explain", "--last", "--json", check=False).out)
+        assert last["rule"] == "socket-image-not-known" and "registry unreachable" in last["reason"], last
+    finally:
+        cage.registry.thaw()
+        cage.docker("rmi", "-f", "slow:1", check=False)
