@@ -30,7 +30,7 @@ static const struct opts opts = {
 	.table = table,
 	.count = ARRAY_SIZE(table),
 	.max_args = 64, /* the subcommand's own matter */
-	.subcommands = true,
+	.word_ends = true,
 };
 
 static const struct subcommand {

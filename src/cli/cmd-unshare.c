@@ -43,6 +43,7 @@ static const struct opts opts = {
 	.table = table,
 	.count = ARRAY_SIZE(table),
 	.max_args = 4096,
+	.word_ends = true,
 };
 
 /* Root makes the namespace itself. */

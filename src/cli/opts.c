@@ -121,7 +121,7 @@ int opts_parse(const struct opts *o, int argc, char **argv, void *values, int *r
 
 	while (i < end) {
 		if (argv[i][0] != '-' || argv[i][1] == '\0') {
-			if (o->dashes || o->subcommands)
+			if (o->dashes || o->word_ends)
 				break;
 			put_last(argc, argv, i);
 			end--;

@@ -3,7 +3,8 @@
  * Options from a table. Every command describes itself in a `struct opts`; `--help` (and -h) is
  * written from it. Long options take their value as `--name value` or `--name=value`, one-letter
  * ones as `-n value`; `--` ends the options. They may stand before, between and after words, but
- * end at the first word where that is a subcommand, or where words are taken after `--` only.
+ * end at the first word where that is a command with options of its own, or where words are taken
+ * after `--` only.
  */
 #pragma once
 
@@ -32,8 +33,9 @@ struct opts {
 	size_t count;
 	size_t min_args; /* words after the options */
 	size_t max_args;
-	bool dashes;	  /* words are only taken after `--` */
-	bool subcommands; /* the first word is one, with options of its own behind it */
+	bool dashes;	/* words are only taken after `--` */
+	bool word_ends; /* the first word ends the options: it is a command, with options of its own
+			 */
 };
 
 #define OPTS_HELP 1 /* help was asked for and printed */
