@@ -238,8 +238,25 @@ def test_build_of_a_user(instance, user, buildkit):
 
 
 @pytest.mark.long
-def test_buildx_container_builder():
-    pytest.skip("a docker-container builder needs the image moby/buildkit; no package of Debian 12 has it")
+def test_builder_in_a_container(instance):
+    """A whole engine in a privileged container, which builds and runs. buildx's docker-container driver is the same
+    with moby/buildkit as the image, which no registry is here for; dockerd has that BuildKit in it."""
+    instance.need("alpine", "dind")
+    c = instance.start("--privileged", "-v", "dind:/var/lib/docker", image="dind",
+                       cmd=("dockerd", "--iptables=false", "--bridge=none"))
+    support.wait_until(lambda: c.exec("docker", "version", check=False).rc == 0, 60, "an engine in a container")
+    assert c.exec("docker", "info", "-f", "{{.Driver}}").out == "overlay2"
+    with open(f"{support.CACHE}/images/alpine.tar", "rb") as f:
+        c.exec("docker", "import", "-", "alpine", input=f.read())
+    c.exec("sh", "-c", "mkdir /ctx && echo data >/ctx/f")
+    c.exec("sh", "-c", "cat >/ctx/Dockerfile", input=b"FROM alpine\nCOPY f /f\nRUN --mount=type=cache,target=/c cat /f "
+           b"/proc/self/uid_map >/map; touch /c/x; cat /proc/net/dev | wc -l >/links\n")
+    for network in ("none", "host"):  # host: the builder's own
+        done = c.exec("env", "DOCKER_BUILDKIT=1", "docker", "build", "--network", network, "--no-cache", "-t", "x", "/ctx", check=False, timeout=120)
+        assert done.rc == 0, done
+    data, ids = c.exec("docker", "run", "--rm", "--network", "none", "--privileged", "x", "cat", "/map").lines
+    assert data == "data" and ids.split()[1] == str(c.base())
+    c.remove()
 
 
 def test_nothing_is_left_of_builds(instance):
