@@ -24,7 +24,9 @@ static void check_paths(const struct control_path *p)
 	uint32_t n = 0;
 
 	while (control_path_next(p, &at, &path, &flags)) {
-		must(path[0] == '/' && strlen(path) < CONTROL_PATH_MAX && flags <= 4);
+		must(path[0] == '/' && strlen(path) < CONTROL_PATH_MAX && flags < 16);
+		must(!(flags & CONTROL_PATH_DEVICE) ||
+		     (flags & ~CONTROL_PATH_PREDICT) == CONTROL_PATH_DEVICE);
 		n++;
 	}
 	must(at == p->size && n == p->n && n > 0 && n <= CONTROL_PATHS_MAX);
