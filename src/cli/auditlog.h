@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the audit log: lib/audit.log and the older ones beside it, for `gabion events` and
- * `gabion policy suggest`. */
+/* Reading the audit log: lib/audit.log and the older ones beside it, for `gabion events`,
+ * `gabion policy suggest` and `gabion explain --last`. */
 #pragma once
 
 #include "base/buf.h"

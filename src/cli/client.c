@@ -84,6 +84,24 @@ static void unlink_all(const char *dir)
 	(void)rmdir(dir);
 }
 
+/* Ctrl-C and its like end docker; what was made for it goes then, as always. */
+static volatile pid_t child;
+
+static void on_signal(int number)
+{
+	if (child > 0)
+		(void)kill(child, number);
+}
+
+static void catch_signals(void)
+{
+	static const int numbers[] = { SIGHUP, SIGINT, SIGTERM };
+	struct sigaction act = { .sa_handler = on_signal };
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		(void)sigaction(numbers[i], &act, NULL);
+}
+
 static NORETURN void become(const char *program, char *const argv[], int errors)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -121,7 +139,9 @@ static int run(const char *program, char *const argv[], struct buf *errors, stru
 		become(program, argv, fd);
 	if (pid < 0)
 		return err_errno(err, -errno, "%s", program);
+	child = pid;
 	r = wait_for(pid, err);
+	child = 0;
 	if (r >= 0 && lseek(fd, 0, SEEK_SET) == 0)
 		(void)file_read_fd(fd, errors);
 	return r;
@@ -147,6 +167,7 @@ int client_run(const struct instance *inst, char *const words[], const char *fie
 		return err_set(err, -ENOENT, "there is no docker command on PATH");
 	if (!user_folder(folder))
 		folder[0] = '\0';
+	catch_signals();
 	if (!mkdtemp(dir))
 		return err_errno(err, -errno, "%s", dir);
 	r = write_config(folder, dir, field, value, err);

@@ -9,17 +9,15 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "cli/auditlog.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/gateway.h"
 #include "cli/print.h"
+#include "policy/texts.h"
 
-#define MARK "gabion explain: " /* gate/explain.h */
-#define FIELD "Gabion-Explain"
 #define TEXT_MAX (16u << 20)
-#define LOG_MAX (256u << 20)
 #define ARENA_MAX (64u << 20)
-#define OLDER 4
 
 struct args {
 	const char *state_dir;
@@ -72,6 +70,15 @@ static const struct opts opts = {
 	.max_args = 1023,
 	.dashes = true,
 };
+
+/* It becomes a part of a request's head: no blanks, no line's end. */
+static bool is_word(const char *s)
+{
+	for (; *s; s++)
+		if (*s <= ' ' || *s > '~')
+			return false;
+	return true;
+}
 
 static void print_line(const struct json *o, const char *key, const char *label)
 {
@@ -187,7 +194,7 @@ static int explain_request(const struct args *args, const struct instance *inst)
 		size_t n = strcspn(args->request, " ");
 
 		q.target = args->request + n + strspn(args->request + n, " ");
-		if (n == 0 || n >= sizeof(method) || q.target[0] != '/') {
+		if (n == 0 || n >= sizeof(method) || q.target[0] != '/' || !is_word(q.target)) {
 			cli_error("explain: --request wants a method and a target, as in 'POST "
 				  "/v1.43/images/x/push'");
 			return CLI_EXIT_USAGE;
@@ -207,13 +214,14 @@ static int explain_command(const struct args *args, const struct instance *inst,
 	struct err err = ERR_INIT;
 	struct json *o;
 	const char *at;
-	int r = client_run(inst, words, FIELD, args->image ? args->image : "yes", &errors, &err);
+	int r = client_run(inst, words, TEXT_EXPLAIN_FIELD, args->image ? args->image : "yes",
+			   &errors, &err);
 
 	if (r < 0)
 		return failed(&err, r);
 	buf_add_char(&errors, '\0');
-	at = buf_ok(&errors) ? strstr(errors.p, MARK) : NULL;
-	if (at && parse(&a, slice_str(at + strlen(MARK)), &o) == 0)
+	at = buf_ok(&errors) ? strstr(errors.p, TEXT_EXPLAIN_MARK) : NULL;
+	if (at && parse(&a, slice_str(at + strlen(TEXT_EXPLAIN_MARK)), &o) == 0)
 		return print_verdict(args, o);
 	if (r == 0)
 		return print_passed(args);
@@ -233,58 +241,33 @@ static bool is_denial(const struct json *o)
 	return verdict && strcmp(verdict, "deny") == 0 && (geteuid() == 0 || uid == geteuid());
 }
 
-/* From the end of one log. 0: there is none in it; 1: printed, *code says how. */
-static int last_of(const struct args *args, struct slice log, int *code)
+/* Keeps the line; a later one takes its place. */
+static void take_denial(void *data, const struct json *o, struct slice line)
 {
-	while (log.n > 0) {
-		CLEANUP_ARENA struct arena a = ARENA_INIT(ARENA_MAX);
-		struct json *o;
-		size_t start;
+	struct buf *last = data;
 
-		if (log.p[log.n - 1] == '\n')
-			log.n--;
-		for (start = log.n; start > 0 && log.p[start - 1] != '\n'; start--)
-			;
-		if (parse(&a, slice_from(log, start), &o) == 0 && is_denial(o)) {
-			*code = print_verdict(args, o);
-			return 1;
-		}
-		log.n = start;
-	}
-	return 0;
+	if (!is_denial(o))
+		return;
+	buf_reset(last);
+	buf_add_slice(last, line);
 }
 
 static int explain_last(const struct args *args, const struct instance *inst)
 {
-	for (int i = 0; i <= OLDER; i++) {
-		CLEANUP_BUF struct buf log = BUF_INIT(LOG_MAX);
-		struct err err = ERR_INIT;
-		char path[PATH_MAX + 16];
-		int code;
-		int r;
+	CLEANUP_ARENA struct arena a = ARENA_INIT(ARENA_MAX);
+	CLEANUP_BUF struct buf last = BUF_INIT(AUDITLOG_LINE_MAX);
+	struct auditlog_reader reader = { .since = "", .take = take_denial, .data = &last };
+	struct err err = ERR_INIT;
+	struct json *o;
+	int r = auditlog_read(&reader, inst->lib, &err);
 
-		(void)snprintf(path, sizeof(path), i ? "%s/audit.log.%d" : "%s/audit.log",
-			       inst->lib, i);
-		r = file_read(path, &log);
-		if (r == -ENOENT)
-			continue;
-		if (r < 0)
-			return failed(&err, err_errno(&err, r, "%s", path));
-		if (last_of(args, buf_slice(&log), &code))
-			return code;
-	}
+	if (r < 0)
+		return failed(&err, r);
+	if (parse(&a, buf_slice(&last), &o) == 0)
+		return print_verdict(args, o);
 	cli_error("nothing was denied to %s, as far as the audit log goes back",
 		  geteuid() == 0 ? "anybody" : "you");
 	return CLI_EXIT_UNKNOWN;
-}
-
-/* It becomes a field of a request. */
-static bool is_name(const char *s)
-{
-	for (; *s; s++)
-		if (*s <= ' ' || *s > '~')
-			return false;
-	return true;
 }
 
 int cmd_explain(int argc, char **argv)
@@ -304,7 +287,7 @@ int cmd_explain(int argc, char **argv)
 			  "--create, --request (with --body), --last");
 		return CLI_EXIT_USAGE;
 	}
-	if (args.image && !is_name(args.image)) {
+	if (args.image && !is_word(args.image)) {
 		cli_error("explain: --image wants the name of an image");
 		return CLI_EXIT_USAGE;
 	}

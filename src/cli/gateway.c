@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/sock.h"
 #include "http/body.h"
+#include "policy/texts.h"
 
 #define ANSWER_MAX (16u << 20)
 #define REQUEST_MAX (16u << 20)
@@ -72,7 +73,7 @@ static void write_request(const struct gateway_request *q, struct buf *b)
 	buf_printf(b, "%s %s HTTP/1.1\r\nHost: gabion\r\nConnection: close\r\n", q->method,
 		   q->target);
 	if (q->explain)
-		buf_printf(b, "Gabion-Explain: %s\r\n", q->explain);
+		buf_printf(b, "%s: %s\r\n", TEXT_EXPLAIN_FIELD, q->explain);
 	if (q->body.p)
 		buf_printf(b, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
 			   q->body.n);

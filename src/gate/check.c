@@ -384,7 +384,7 @@ void check_begin(struct conn *c)
 		r->path_subject = true;
 	}
 	for (size_t i = 0; i < r->edit.nothers; i++) {
-		bool mounts = i < r->edit.nfrom && c->gate->doors->next;
+		bool mounts = i < r->edit.nfrom && c->gate->doors->next && !r->how.plain;
 
 		if (c->uid != 0 || mounts) {
 			add(r, r->edit.others[i], c->uid != 0);

@@ -305,8 +305,8 @@ static bool client_may_read(const struct conn *c)
 	case CONN_COPY:
 		return archive_wants_body(c) ? !side_blocked(&c->worker)
 					     : c->client.in.n < PIPELINE_MAX;
-	case CONN_TUNNEL: /* who is told that a call was denied has to listen */
-		return !side_blocked(&c->engine) && !(c->grpc && side_blocked(&c->client));
+	case CONN_TUNNEL:
+		return tunnel_may_read(c, &c->client);
 	}
 	return false;
 }

@@ -5,6 +5,7 @@
 #include "gate/answer.h"
 #include "gate/images.h"
 #include "gate/request.h"
+#include "policy/texts.h"
 #include "json/json.h"
 
 #define TREE_MAX (4u << 20)
@@ -71,7 +72,7 @@ static void say(struct conn *c, const char *verdict, const struct answer *a, con
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		if (texts[i].text && *texts[i].text)
 			(void)json_set(&tree, o, texts[i].key, json_new_str(&tree, texts[i].text));
-	buf_add_str(&text, EXPLAIN_MARK);
+	buf_add_str(&text, TEXT_EXPLAIN_MARK);
 	json_emit(o, &text);
 	(void)json_set(&tree, whole, "message", json_new_slice(&tree, buf_slice(&text)));
 	(void)json_set(&tree, whole, "explain", o);
@@ -156,7 +157,7 @@ bool explain_begin(struct conn *c, void (*then)(struct conn *c))
 	if (door_is_container(c->door))
 		return false;
 	for (size_t i = 0; i < h->nfields; i++)
-		if (slice_eq_nocase(h->fields[i].name, SLICE_LIT(EXPLAIN_FIELD))) {
+		if (slice_eq_nocase(h->fields[i].name, SLICE_LIT(TEXT_EXPLAIN_FIELD))) {
 			value = h->fields[i].value;
 			h->fields[i].kind = HTTP_FIELD_HOP;
 		}

@@ -17,9 +17,6 @@
 
 #include "gate/conn.h"
 
-#define EXPLAIN_FIELD "Gabion-Explain"
-#define EXPLAIN_MARK "gabion explain: "
-
 struct answer;
 struct explain;
 

@@ -27,6 +27,8 @@ static struct own_work *work(struct conn *c)
 	if (w)
 		w->conn = c;
 	c->req->own = w;
+	if (!c->gate->images->loaded) /* gabiond's first answers are still to come, or never will */
+		conn_timer(c, c->gate->limits.ask_seconds);
 	return w;
 }
 
@@ -136,6 +138,7 @@ static void on_refreshed(struct images_wait *wait)
 	struct conn *c = w->conn;
 
 	w->waits = false;
+	conn_timer_stop(c);
 	answer_lists(c);
 	conn_update(c);
 }
@@ -184,6 +187,7 @@ static void on_checked(struct images_check *k)
 	struct json *o = json_new(&a, JSON_OBJECT);
 	struct conn *c = w->conn;
 
+	conn_timer_stop(c);
 	if (!o) {
 		conn_kill(c);
 		return;

@@ -60,12 +60,19 @@ static int move(struct conn *c, struct side *from, struct side *to)
 	return c->grpc ? move_read(c, from) : side_move(from, to, c->gate->scratch);
 }
 
+bool tunnel_may_read(const struct conn *c, const struct side *from)
+{
+	if (from->eof || side_blocked(from == &c->client ? &c->engine : &c->client))
+		return false;
+	return !c->grpc || !side_blocked(&c->client);
+}
+
 void tunnel_pump(struct conn *c, struct side *from)
 {
 	struct side *to = from == &c->client ? &c->engine : &c->client;
 	bool over;
 
-	if (!side_blocked(to) && !from->eof) {
+	if (tunnel_may_read(c, from)) {
 		int r = move(c, from, to);
 
 		if (r < 0) {

@@ -9,6 +9,11 @@
 #include "base/buf.h"
 #include "policy/profile.h"
 
+/* Between `gabion explain` and the gate (gate/explain.h): the field of a request that is only to be
+ * judged, and what its answer's message begins with. */
+#define TEXT_EXPLAIN_FIELD "Gabion-Explain"
+#define TEXT_EXPLAIN_MARK "gabion explain: "
+
 /* A container asked for the engine's socket. image: its image's name, expanded, without tag. */
 void text_socket_denied(const struct profile *p, struct slice image, struct buf *b);
 

@@ -99,6 +99,8 @@ def test_bodies(cage, policy, tmp_path):
     assert (rc, said["verdict"], said["status"]) == (3, "error", 400)
     assert cage.cli("explain", "--create", str(tmp_path / "none"), check=False).rc == 3
     assert cage.cli("explain", "--request", "nothing", check=False).rc == 2
+    smuggled = "GET /info HTTP/1.1\r\nHost: x\r\n\r\nPOST /containers/prune"
+    assert cage.cli("explain", "--request", smuggled, check=False).rc == 2
     assert cage.cli("explain", "--image", "a\r\nb", "--request", "GET /info", check=False).rc == 2
     assert cage.cli("explain", check=False).rc == 2
 
