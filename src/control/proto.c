@@ -26,6 +26,8 @@ static_assert(sizeof(struct control_file) == 68, "file");
 static_assert(offsetof(struct control_request, id) == 24, "body");
 static_assert(sizeof(struct control_answer) == 24, "answer");
 static_assert(sizeof(struct control_policy) == 8, "policy");
+static_assert(offsetof(struct control_child, line) == 4180, "child");
+static_assert(offsetof(struct control_kin, line) == 68, "kin");
 
 bool control_id_ok(const char id[CONTROL_ID_LEN])
 {
@@ -144,6 +146,46 @@ static int check_path(const struct control_request *q, struct err *err)
 	return check_asker(&p->asker, err);
 }
 
+static bool is_line(const char line[][CONTROL_ID_LEN], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!control_id_ok(line[i]))
+			return false;
+	return n > 0;
+}
+
+static int check_child(const struct control_request *q, struct err *err)
+{
+	const struct control_child *c = &q->child;
+
+	if (q->size < offsetof(struct control_child, line) || c->n > CONTROL_LINE_MAX ||
+	    q->size != offsetof(struct control_child, line) + c->n * sizeof(c->line[0]))
+		return err_set(err, -EPROTO, "wrong size of a line");
+	if (!is_line(c->line, c->n))
+		return err_set(err, -EPROTO, "bad line");
+	return check_asker(&c->asker, err);
+}
+
+int control_kin_next(struct slice *rest, struct control_kin *ret)
+{
+	size_t head = offsetof(struct control_kin, line);
+	size_t n;
+
+	if (rest->n == 0)
+		return 0;
+	if (rest->n < head)
+		return -EPROTO;
+	memcpy(ret, rest->p, head);
+	if (ret->n > CONTROL_LINE_MAX || !control_id_ok(ret->id))
+		return -EPROTO;
+	n = ret->n * sizeof(ret->line[0]);
+	if (rest->n < head + n)
+		return -EPROTO;
+	memcpy(ret->line, rest->p + head, n);
+	*rest = slice_from(*rest, head + n);
+	return is_line((const char(*)[CONTROL_ID_LEN])ret->line, ret->n) ? 1 : -EPROTO;
+}
+
 static int check_text(const struct control_request *q, struct err *err)
 {
 	const struct control_text *t = &q->text;
@@ -177,6 +219,8 @@ static int check_body(const struct control_request *q, size_t nfds, struct err *
 	switch ((enum control_op)q->header.op) {
 	case CONTROL_RECORD:
 		return check_asker(&q->asker, err);
+	case CONTROL_CHILD:
+		return check_child(q, err);
 	case CONTROL_COPY:
 		return check_copy(&q->copy, nfds, err);
 	case CONTROL_PATH:
@@ -197,6 +241,7 @@ static int check_body(const struct control_request *q, size_t nfds, struct err *
 	case CONTROL_GRANTS:
 	case CONTROL_SOCKET:
 	case CONTROL_POLICY:
+	case CONTROL_KIN:
 	case CONTROL_OPS:
 		return 0;
 	}
@@ -218,11 +263,14 @@ static const size_t body_size[CONTROL_OPS] = {
 	[CONTROL_OPEN] = sizeof(struct control_file),
 	[CONTROL_KEEP] = sizeof(struct control_file),
 	[CONTROL_AUDIT] = sizeof(struct control_text),
+	[CONTROL_CHILD] = sizeof(struct control_child),
+	[CONTROL_KIN] = sizeof(struct control_id),
 };
 
 static bool varies(unsigned op)
 {
-	return op == CONTROL_PATH || op == CONTROL_GRANT || op == CONTROL_AUDIT;
+	return op == CONTROL_PATH || op == CONTROL_GRANT || op == CONTROL_AUDIT ||
+	       op == CONTROL_CHILD;
 }
 
 int control_request_check(const struct control_request *q, size_t n, size_t nfds, struct err *err)

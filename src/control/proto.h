@@ -31,6 +31,7 @@
 #define CONTROL_LIST_MAX 1000	    /* ids in one answer */
 #define CONTROL_PATHS_MAX 256	    /* paths in one question */
 #define CONTROL_ITEMS_MAX 32768	    /* bytes of those paths with their flags and NULs */
+#define CONTROL_LINE_MAX 64	    /* containers in a line of descent */
 
 enum control_op {
 	CONTROL_PING = 1, /* no body; answer: empty */
@@ -57,6 +58,11 @@ enum control_op {
 			   empty */
 	CONTROL_POLICY, /* never asked: gabiond's own word that run/policy.json is another one,
 			   in the form of an answer with serial 0; struct control_policy */
+	CONTROL_CHILD,	/* struct control_child: like CONTROL_RECORD, of a container that another
+			   one has made over its socket */
+	CONTROL_KIN,	/* struct control_id; answer: nothing, no record sorts after it; or a struct
+			   control_id, the last record that was looked at, and a struct control_kin
+			   for each of these that has a line of descent, in order */
 	CONTROL_OPS,
 };
 
@@ -125,6 +131,21 @@ struct control_asker {
 	uint32_t groups[CONTROL_GROUPS_MAX]; /* supplementary ones; zero beyond ngroups */
 };
 
+/* Whoever made a container over its socket, first its maker, then the maker's maker, and so on, the
+ * nearest ones where there are more. Only the first `n` ids are sent. */
+struct control_child {
+	struct control_asker asker;
+	uint32_t n; /* at least one */
+	char line[CONTROL_LINE_MAX][CONTROL_ID_LEN];
+};
+
+/* In the answer to CONTROL_KIN; the same, and nothing is sent beyond the ids. */
+struct control_kin {
+	char id[CONTROL_ID_LEN];
+	uint32_t n;
+	char line[CONTROL_LINE_MAX][CONTROL_ID_LEN];
+};
+
 struct control_copy {
 	char id[CONTROL_ID_LEN];
 	uint32_t mode;		     /* enum control_copy_mode */
@@ -167,6 +188,7 @@ struct control_request {
 	union {
 		struct control_id id;
 		struct control_asker asker;
+		struct control_child child;
 		struct control_copy copy;
 		struct control_path path;
 		struct control_text text;
@@ -189,6 +211,10 @@ bool control_path_add(struct control_request *q, struct slice path, unsigned fla
 /* The path at *at (0: the first), which steps on to the next one; false when there is none. */
 bool control_path_next(const struct control_path *p, size_t *at, const char **ret_path,
 		       unsigned *ret_flags);
+
+/* Takes the struct control_kin at the front of *rest off it; not beyond its ids, which are checked.
+ * Returns 1; 0 at the end; -EPROTO. */
+int control_kin_next(struct slice *rest, struct control_kin *ret);
 
 /* Checks a message of n bytes with nfds descriptors. Returns 0; -EPROTO with a text otherwise;
  * header.serial and header.op are valid even then when the message has a header at all. */

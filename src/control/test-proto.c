@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/sock.h"
 #include "base/test-dir.h"
@@ -28,6 +29,7 @@
 #define PATH_BODY (ASKER + 8 + 4)
 #define FILE_BODY 68
 #define TEXT_BODY (68 + 5)
+#define CHILD_BODY (ASKER + 4 + 64)
 
 enum {
 	PING = 1,
@@ -47,8 +49,10 @@ enum {
 	KEEP,
 	AUDIT,
 	POLICY,
+	CHILD,
+	KIN,
 };
-#define LAST POLICY
+#define LAST KIN
 
 /* Offsets in a message. */
 enum {
@@ -74,6 +78,8 @@ enum {
 	AT_PATHS = HEAD + ASKER,
 	AT_PATHS_SIZE = HEAD + ASKER + 4,
 	AT_ITEMS = HEAD + ASKER + 8,
+	AT_NLINE = HEAD + ASKER,
+	AT_LINE = HEAD + ASKER + 4,
 };
 
 struct message {
@@ -97,6 +103,7 @@ static size_t body_of(unsigned op)
 	       : op == RECORD		    ? ASKER
 	       : op == COPYING		    ? COPY
 	       : op == PATH		    ? PATH_BODY
+	       : op == CHILD		    ? CHILD_BODY
 	       : op == GRANT || op == AUDIT ? TEXT_BODY
 	       : op == OPEN || op == KEEP   ? FILE_BODY
 					    : 64;
@@ -117,7 +124,11 @@ static void make(struct message *m, unsigned op)
 	m->n = HEAD + body_of(op);
 	if (body_of(op))
 		memset((char *)&m->q + AT_ID, 'a', 64);
-	if (op == RECORD || op == PATH) {
+	if (op == CHILD) {
+		put32(m, AT_NLINE, 1);
+		memset((char *)&m->q + AT_LINE, 'b', 64);
+	}
+	if (op == RECORD || op == PATH || op == CHILD) {
 		put32(m, AT_UID, 1000);
 		put32(m, AT_GID, 1000);
 		put32(m, AT_NGROUPS, 1);
@@ -214,8 +225,8 @@ static void test_head(void **state)
 static void test_ids(void **state)
 {
 	static const unsigned char bad[] = { 'A', 'F', 'g', '/', ':', '`', ' ', '.', 0, 0x80 };
-	static const unsigned ops[] = { RECORD,	 FORGET, ASKED,	 COPYING, LIST,
-					REFRESH, GRANT,	 GRANTS, SOCKET };
+	static const unsigned ops[] = { RECORD,	 FORGET, ASKED,	 COPYING, LIST, CHILD,
+					REFRESH, GRANT,	 GRANTS, SOCKET,  KIN };
 	struct message m;
 
 	(void)state;
@@ -262,6 +273,73 @@ static void test_asker(void **state)
 	make(&m, RECORD);
 	put32(&m, AT_GROUPS + 4 * 1023, 5);
 	assert_int_equal(check(&m, 0), -EPROTO);
+}
+
+static void put_line(struct message *m, uint32_t n, uint32_t sent)
+{
+	make(m, CHILD);
+	memset((char *)&m->q + AT_LINE, 'c', 64u * sent);
+	put32(m, AT_NLINE, n);
+	put32(m, AT_SIZE, ASKER + 4 + 64 * sent);
+	m->n = HEAD + ASKER + 4 + 64 * sent;
+}
+
+static void test_lines(void **state)
+{
+	struct message m;
+
+	(void)state;
+	put_line(&m, 64, 64);
+	assert_int_equal(check(&m, 0), 0);
+	put_line(&m, 2, 2);
+	((char *)&m.q)[AT_LINE + 127] = 'G';
+	assert_int_equal(check(&m, 0), -EPROTO);
+	put_line(&m, 0, 0);
+	assert_int_equal(check(&m, 0), -EPROTO);
+	put_line(&m, 1, 2);
+	assert_int_equal(check(&m, 0), -EPROTO);
+	put_line(&m, 3, 2);
+	assert_int_equal(check(&m, 0), -EPROTO);
+	put_line(&m, UINT32_MAX, 2);
+	assert_int_equal(check(&m, 0), -EPROTO);
+	put_line(&m, 0x4000001, 1); /* times 64 it is 64 again */
+	assert_int_equal(check(&m, 0), -EPROTO);
+	put_line(&m, 1, 1);
+	put32(&m, AT_UID, UINT32_MAX);
+	assert_int_equal(check(&m, 0), -EPROTO);
+}
+
+/* Answers to KIN, one after the other, and each that is cut. */
+static void test_kin(void **state)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(4096);
+	static struct control_kin k;
+	uint32_t n = 2;
+	struct slice rest;
+
+	(void)state;
+	for (char c = 'a'; c < 'c'; c++) {
+		for (int i = 0; i < 64; i++)
+			buf_add_char(&b, c);
+		buf_add(&b, &n, sizeof(n));
+		for (int i = 0; i < 128; i++)
+			buf_add_char(&b, i < 64 ? 'd' : 'e');
+	}
+	rest = buf_slice(&b);
+	for (char c = 'a'; c < 'c'; c++) {
+		assert_int_equal(control_kin_next(&rest, &k), 1);
+		assert_int_equal(k.n, 2);
+		assert_int_equal(k.id[63], c);
+		assert_int_equal(k.line[1][63], 'e');
+	}
+	assert_int_equal(control_kin_next(&rest, &k), 0);
+	for (size_t cut = 1; cut < b.n / 2; cut++) {
+		rest = (struct slice){ b.p, b.n / 2 - cut };
+		assert_int_equal(control_kin_next(&rest, &k), -EPROTO);
+	}
+	b.p[b.n / 2 - 1] = 'x';
+	rest = buf_slice(&b);
+	assert_int_equal(control_kin_next(&rest, &k), -EPROTO);
 }
 
 static void test_copy(void **state)
@@ -657,6 +735,7 @@ int main(void)
 		cmocka_unit_test(test_texts),	    cmocka_unit_test(test_files),
 		cmocka_unit_test(test_request),	    cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_bad_answers), cmocka_unit_test(test_ask),
+		cmocka_unit_test(test_lines),	    cmocka_unit_test(test_kin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

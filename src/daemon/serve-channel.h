@@ -64,6 +64,9 @@ void serve_audit(struct serve_channel *ch, const struct control_request *q, int 
 int serve_grant_forget(struct serve *s, const char id[CONTROL_ID_LEN + 1], struct err *err);
 void serve_grants_done(struct serve *s);
 
+/* serve-kin.c: which containers were made by which others. */
+void serve_kin(struct serve_channel *ch, const struct control_request *q, int take_fd);
+
 /* serve-box.c: what run/containers/ID.json says of a container, see runtime/record.h. */
 struct serve_box {
 	uint32_t base;

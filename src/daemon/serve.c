@@ -206,9 +206,14 @@ static void on_record(struct serve_channel *ch, const struct control_request *q,
 			   .ngroups = q->asker.ngroups };
 
 	static_assert(ASKER_GROUPS_MAX >= CONTROL_GROUPS_MAX, "groups");
+	static_assert(sizeof(a.line) == sizeof(q->child.line), "lines");
 	(void)fd_close(take_fd);
 	id_text(q->asker.id, id);
 	memcpy(a.groups, q->asker.groups, a.ngroups * sizeof(a.groups[0]));
+	if (q->header.op == CONTROL_CHILD) { /* begins as the other one */
+		a.nline = q->child.n;
+		memcpy(a.line, q->child.line, a.nline * sizeof(a.line[0]));
+	}
 	if (asker_store(ch->serve->instance->lib, id, &a, &err) < 0) {
 		log_error("record of container %.12s: %s", id, err.text);
 		serve_answer_err(ch, &q->header, &err);
@@ -316,6 +321,8 @@ static const struct permit {
 	[CONTROL_OPEN] = { SERVE_GATE, serve_open },
 	[CONTROL_KEEP] = { SERVE_GATE, serve_keep },
 	[CONTROL_AUDIT] = { SERVE_GATE, serve_audit },
+	[CONTROL_CHILD] = { SERVE_GATE, on_record },
+	[CONTROL_KIN] = { SERVE_GATE, serve_kin },
 };
 
 static void handle(struct serve_channel *ch, const struct control_request *q, size_t n, int fd,

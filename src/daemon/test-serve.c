@@ -209,6 +209,53 @@ static void test_records(void **state)
 	assert_int_equal(ask(f.gate, -EBADF), CONTROL_NONE);
 }
 
+/* Made by a container: its line is on record, and told page by page. */
+static void test_kin(void **state)
+{
+	static struct control_kin k;
+	char last[CONTROL_ID_LEN];
+	struct slice rest;
+	size_t n = 0;
+
+	(void)state;
+	request(CONTROL_KIN, sizeof(f.q.id), '0');
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	assert_int_equal(f.a.size, 0);
+	for (char c = 'a'; c < 'f'; c++) {
+		request(CONTROL_RECORD, sizeof(f.q.asker), c);
+		assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	}
+	for (unsigned i = 1; i <= 100; i++) {
+		char id[CONTROL_ID_LEN + 1];
+
+		request(CONTROL_CHILD, sizeof(f.q.asker) + 4 + (size_t)CONTROL_LINE_MAX * 64, '0');
+		(void)snprintf(id, sizeof(id), "%064x", i);
+		memcpy(f.q.id.id, id, CONTROL_ID_LEN);
+		f.q.child.n = CONTROL_LINE_MAX;
+		memset(f.q.child.line, 'f', sizeof(f.q.child.line));
+		assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	}
+	memset(last, '0', sizeof(last));
+	for (;;) {
+		request(CONTROL_KIN, sizeof(f.q.id), '0');
+		memcpy(f.q.id.id, last, sizeof(last));
+		assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+		if (f.a.size == 0)
+			break;
+		assert_true(memcmp(f.body, last, sizeof(last)) > 0);
+		memcpy(last, f.body, sizeof(last));
+		rest = (struct slice){ f.body + CONTROL_ID_LEN, f.a.size - CONTROL_ID_LEN };
+		while (control_kin_next(&rest, &k) == 1) {
+			n++;
+			assert_int_equal(k.n, CONTROL_LINE_MAX);
+			assert_int_equal(k.line[0][0], 'f');
+		}
+		assert_int_equal(rest.n, 0);
+	}
+	assert_int_equal(n, 100);
+	assert_int_equal(last[0], 'e');
+}
+
 /* More records than one answer holds: asked for page by page, each once, in order. */
 static void test_list(void **state)
 {
@@ -583,6 +630,7 @@ int main(void)
 		T(test_permits),
 		T(test_records),
 		T(test_list),
+		T(test_kin),
 		T(test_refresh),
 		T(test_copy_of_nobody),
 		T(test_gate_gone),

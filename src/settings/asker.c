@@ -36,6 +36,23 @@ static int take_groups(const struct json *groups, struct asker *ret)
 	return 0;
 }
 
+static int take_line(const struct json *line, struct asker *ret)
+{
+	if (!line)
+		return 0;
+	if (!json_is(line, JSON_ARRAY) || line->n > ASKER_LINE_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < line->n; i++) {
+		const char *id = json_str(line->items[i]);
+
+		if (!id || strlen(id) != ASKER_ID_LEN || !records_id_ok(id))
+			return -EINVAL;
+		memcpy(ret->line[i], id, ASKER_ID_LEN);
+	}
+	ret->nline = line->n;
+	return 0;
+}
+
 int asker_load(const char *lib, const char *id, struct asker *ret, struct err *err)
 {
 	CLEANUP_ARENA struct arena arena = ARENA_INIT(256 * 1024);
@@ -60,7 +77,7 @@ int asker_load(const char *lib, const char *id, struct asker *ret, struct err *e
 		return r;
 	}
 	if (take_id(v, "uid", &a.uid) < 0 || take_id(v, "gid", &a.gid) < 0 ||
-	    take_groups(json_get(v, "groups"), &a) < 0)
+	    take_groups(json_get(v, "groups"), &a) < 0 || take_line(json_get(v, "line"), &a) < 0)
 		return err_set(err, -EINVAL, "%s: not a record of who asked", path);
 	a.truncated = json_get_bool(v, "truncated", false);
 	a.binds = json_get_bool(v, "binds", false);
@@ -75,8 +92,11 @@ int asker_store(const char *lib, const char *id, const struct asker *a, struct e
 	buf_printf(&text, "{\"uid\":%u,\"gid\":%u,\"groups\":[", a->uid, a->gid);
 	for (size_t i = 0; i < a->ngroups; i++)
 		buf_printf(&text, "%s%u", i ? "," : "", a->groups[i]);
-	buf_printf(&text, "]%s%s}\n", a->truncated ? ",\"truncated\":true" : "",
+	buf_printf(&text, "]%s%s", a->truncated ? ",\"truncated\":true" : "",
 		   a->binds ? ",\"binds\":true" : "");
+	for (size_t i = 0; i < a->nline; i++)
+		buf_printf(&text, "%s\"%.*s\"", i ? "," : ",\"line\":[", ASKER_ID_LEN, a->line[i]);
+	buf_printf(&text, "%s}\n", a->nline ? "]" : "");
 	if (!buf_ok(&text))
 		return err_set(err, -ENOMEM, "record of container %.12s", id);
 	return records_store(lib, RECORDS_ASKERS, id, buf_slice(&text), err);

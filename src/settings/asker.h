@@ -3,9 +3,11 @@
  * Who asked for a container: lib/askers/ID, one line of JSON,
  *   {"uid":1000,"gid":1000,"groups":[4,27,1000]}
  * with "truncated":true when the user has more groups than the list holds, and "binds":true when
- * the container has paths of the host. Written by gabiond at the gate's word before the creation is
- * answered, read by gabion-runc (binds act with the asker's rights) and by gabiond for the gate
- * (others may not act on a user's container).
+ * the container has paths of the host, and "line":["ID",…] when another container made it over its
+ * socket: that one, then the one that made that, and so on, so that it stays the grandmother's
+ * descendant when the mother and her record are gone. Written by gabiond at the gate's word before
+ * the creation is answered, read by gabion-runc (binds act with the asker's rights) and by gabiond
+ * for the gate (others may not act on a user's container).
  */
 #pragma once
 
@@ -17,6 +19,7 @@
 
 #define ASKER_ID_LEN 64
 #define ASKER_GROUPS_MAX 1024
+#define ASKER_LINE_MAX 64
 
 struct asker {
 	uid_t uid;
@@ -25,6 +28,8 @@ struct asker {
 	bool binds;	/* the container has paths of the host, and so acts for the asker */
 	size_t ngroups;
 	gid_t groups[ASKER_GROUPS_MAX]; /* supplementary */
+	size_t nline;
+	char line[ASKER_LINE_MAX][ASKER_ID_LEN]; /* who made it, the nearest first; no NULs */
 };
 
 enum asker_result {

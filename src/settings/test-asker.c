@@ -37,6 +37,8 @@ static void assert_loads(const char *lib, const struct asker *want)
 	assert_int_equal(got.truncated, want->truncated);
 	assert_int_equal(got.ngroups, want->ngroups);
 	assert_memory_equal(got.groups, want->groups, want->ngroups * sizeof(gid_t));
+	assert_int_equal(got.nline, want->nline);
+	assert_memory_equal(got.line, want->line, want->nline * sizeof(want->line[0]));
 }
 
 static void test_round_trip(void **state)
@@ -61,6 +63,29 @@ static void test_round_trip(void **state)
 	assert_loads(lib, &a);
 }
 
+/* Who made it; a record without that is one of before there was such a thing. */
+static void test_line(void **state)
+{
+	CLEANUP_TEST_DIR char lib[TEST_DIR_MAX] = "";
+	CLEANUP_BUF struct buf text = BUF_INIT(65536);
+	struct asker a = { .uid = 1, .gid = 2, .binds = true, .nline = 2 };
+	char path[PATH_MAX];
+
+	(void)state;
+	test_dir_new(lib);
+	memset(a.line[0], 'a', sizeof(a.line[0]));
+	memset(a.line[1], 'b', sizeof(a.line[1]));
+	must_store(lib, &a);
+	assert_loads(lib, &a);
+	assert_int_equal(file_read(test_path(path, lib, "askers/" ID), &text), 0);
+	assert_string_equal(
+		text.p, "{\"uid\":1,\"gid\":2,\"groups\":[],\"binds\":true,\"line\":["
+			"\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
+			"\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"]}\n");
+	test_put(lib, "askers/" ID, "{\"uid\":1,\"gid\":2,\"groups\":[]}");
+	assert_loads(lib, &(struct asker){ .uid = 1, .gid = 2 });
+}
+
 static void test_most_groups(void **state)
 {
 	CLEANUP_TEST_DIR char lib[TEST_DIR_MAX] = "";
@@ -70,6 +95,8 @@ static void test_most_groups(void **state)
 	test_dir_new(lib);
 	for (size_t i = 0; i < ASKER_GROUPS_MAX; i++)
 		a.groups[i] = (gid_t)(UINT32_MAX - 1 - i);
+	a.nline = ASKER_LINE_MAX;
+	memset(a.line, 'c', sizeof(a.line));
 	must_store(lib, &a);
 	assert_loads(lib, &a);
 }
@@ -142,6 +169,10 @@ static void test_broken(void **state)
 		"{\"uid\":1,\"gid\":1,\"groups\":[-1]}",
 		"{\"uid\":1,\"gid\":1,\"groups\":[1e3]}",
 		"{\"uid\":1,\"gid\":1,\"groups\":[]} x",
+		"{\"uid\":1,\"gid\":1,\"groups\":[],\"line\":1}",
+		"{\"uid\":1,\"gid\":1,\"groups\":[],\"line\":[1]}",
+		"{\"uid\":1,\"gid\":1,\"groups\":[],\"line\":[\"abc\"]}",
+		"{\"uid\":1,\"gid\":1,\"groups\":[],\"line\":[\"" ID "0\"]}",
 	};
 	CLEANUP_TEST_DIR char lib[TEST_DIR_MAX] = "";
 	char path[PATH_MAX];
@@ -184,9 +215,13 @@ static void test_too_many_groups(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),	cmocka_unit_test(test_most_groups),
-		cmocka_unit_test(test_none_and_forget), cmocka_unit_test(test_ids),
-		cmocka_unit_test(test_broken),		cmocka_unit_test(test_too_many_groups),
+		cmocka_unit_test(test_line),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_most_groups),
+		cmocka_unit_test(test_none_and_forget),
+		cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_too_many_groups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
