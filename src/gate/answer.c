@@ -46,7 +46,11 @@ static int body_of(const struct answer *a, const char *message, struct buf *b)
 	if (!obj)
 		return -ENOMEM;
 	r = json_set(&arena, obj, "message", json_new_str(&arena, message));
-	if (r == 0 && a->rule)
+	if (r < 0 || a->quiet) {
+		json_emit(obj, b);
+		return r;
+	}
+	if (a->rule)
 		r = json_set(&arena, obj, "rule", json_new_str(&arena, a->rule));
 	if (r == 0 && a->reason && *a->reason)
 		r = json_set(&arena, obj, "reason", json_new_str(&arena, a->reason));
@@ -99,6 +103,7 @@ void answer_text(struct conn *c, const struct answer *a, const char *fmt, ...)
 						     .rule = a->rule,
 						     .message = message,
 						     .reason = a->reason,
+						     .subject = a->subject,
 						     .hint = a->hint });
 	}
 	if (body_of(a, message, &body) < 0) {

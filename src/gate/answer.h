@@ -7,9 +7,11 @@
 
 struct answer {
 	unsigned status;
-	const char *rule;   /* which rule of ours said so; NULL: none did */
-	const char *hint;   /* the way out; NULL: none */
-	const char *reason; /* why the rule said so here; NULL: none */
+	const char *rule;    /* which rule of ours said so; NULL: none did */
+	const char *hint;    /* the way out; NULL: none */
+	const char *reason;  /* why the rule said so here; NULL: none */
+	const char *subject; /* id of the container that it is about; NULL: none */
+	bool quiet;	     /* the client is not told of rule, hint and reason */
 };
 
 /* {"message":…} and, in members of their own, rule and hint; the message must be exactly what a

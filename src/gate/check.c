@@ -8,6 +8,7 @@
 #include "gate/archive.h"
 #include "gate/exchange.h"
 #include "gate/explain.h"
+#include "gate/family.h"
 #include "gate/request.h"
 #include "gate/socket.h"
 #include "policy/hostmount.h"
@@ -114,18 +115,110 @@ static void ask_asker(struct conn *c, const struct subject *s)
 		conn_timer(c, c->gate->limits.ask_seconds);
 }
 
+/* --- those that are not its own --- */
+
+static void resolve(struct conn *c, const struct subject *s);
+
+/* Engines before 23 answer the beginning of several ids with 500. */
+static bool says_several(const struct json *v)
+{
+	const char *message = json_get_str(v, "message");
+
+	return message && strstr(message, "Multiple IDs found");
+}
+
+/* Nobody has that name, or only somebody else's container (foreign: its id): the answer is the
+ * same.
+ */
+static void no_such(struct conn *c, const char *foreign)
+{
+	const struct request *r = c->req;
+	enum route_kind kind = r->match.route->kind;
+	bool exec = kind == ROUTE_EXEC_ID;
+	/* A 404 would tell a creation that the image is missing. */
+	struct answer a = { .status = kind == ROUTE_CREATE || kind == ROUTE_BUILD ? 400 : 404 };
+
+	if (foreign) {
+		a.rule = FAMILY_RULE;
+		a.reason = "it was not made over this container's socket";
+		a.subject = foreign;
+		a.quiet = true;
+	}
+	answer_text(c, &a, "No such %s: %.*s", exec ? "exec instance" : "container",
+		    SLICE_ARG(exec ? r->match.name : r->subjects[r->at].name));
+}
+
+/* Names may be written with the slash that the engine stores them with. */
+static struct slice plain_name(const struct subject *s)
+{
+	return slice_from(s->name, s->name.n > 0 && s->name.p[0] == '/');
+}
+
+/* The engine means another container by that name, none, or several: by the beginning of an id, one
+ * of the own ones may be meant. */
+static void try_prefix(struct conn *c, struct subject *s, const char *foreign)
+{
+	char id[CONTROL_ID_LEN + 1];
+	size_t n = s->by ? 0 : family_prefix(c, plain_name(s), id);
+
+	if (n > 1) {
+		answer_text(c, &(struct answer){ .status = 400 },
+			    "Multiple IDs found with provided prefix: %.*s", SLICE_ARG(s->name));
+		return;
+	}
+	s->by = n ? arena_strdup(&c->arena, id) : NULL;
+	if (s->by)
+		resolve(c, s);
+	else
+		no_such(c, foreign);
+}
+
+/* Whether the answer is about a container of its own; else the request goes on without it. */
+static bool is_own(struct conn *c, struct arena *tree)
+{
+	struct subject *s = &c->req->subjects[c->req->at];
+	struct json_limits limits = JSON_LIMITS;
+	struct slice body = buf_slice(&c->x.body);
+	struct json *v = NULL;
+	const char *id;
+
+	if (json_parse(tree, body, &limits, &v, NULL, NULL) < 0)
+		v = NULL;
+	id = json_get_str(v, c->req->exec_id ? "ContainerID" : "Id");
+	if (c->x.status == 200 && id && strlen(id) == CONTROL_ID_LEN && control_id_ok(id)) {
+		if (family_own(c, id))
+			return true;
+	} else if (c->x.status == 404 || c->x.status == 400 || says_several(v)) {
+		id = NULL;
+	} else if (s->by) {
+		exchange_release(c); /* about a container of its own, in the engine's words */
+		return false;
+	} else {
+		answer_text(c, &(struct answer){ .status = 502 },
+			    "the engine does not say which container that is");
+		return false;
+	}
+	if (c->req->exec_id)
+		no_such(c, id);
+	else
+		try_prefix(c, s, id);
+	return false;
+}
+
 /* --- which container it is --- */
 
 static void on_subject(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
-	struct json *v = answer_object(c, &tree);
-	struct subject *s;
+	struct subject *s = &c->req->subjects[c->req->at];
+	struct json *v;
 	const char *user;
 
+	if (s->own && !is_own(c, &tree))
+		return;
+	v = answer_object(c, &tree);
 	if (!v)
 		return;
-	s = &c->req->subjects[c->req->at];
 	user = json_get_str(json_get(v, "Config"), "User");
 	s->running = json_get_bool(json_get(v, "State"), "Running", false);
 	s->user = arena_strdup(&c->arena, user ? user : "");
@@ -160,11 +253,12 @@ static bool name_ok(struct slice name)
 
 static void resolve(struct conn *c, const struct subject *s)
 {
-	struct slice name = s->name;
+	struct slice name = s->by ? slice_str(s->by) : plain_name(s);
 
-	/* Names may be written with the slash that the engine stores them with. */
-	if (name.n > 0 && name.p[0] == '/')
-		name = slice_from(name, 1);
+	if (s->own && !name_ok(name)) {
+		no_such(c, NULL);
+		return;
+	}
 	if (!name_ok(name)) {
 		answer_text(c, &(struct answer){ .status = 404 }, "No such container: %.*s",
 			    SLICE_ARG(s->name));
@@ -176,12 +270,14 @@ static void resolve(struct conn *c, const struct subject *s)
 static void on_exec(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
-	struct json *v = answer_object(c, &tree);
-	struct subject *s;
+	struct subject *s = &c->req->subjects[c->req->at];
+	struct json *v;
 
+	if (s->own && !is_own(c, &tree))
+		return;
+	v = answer_object(c, &tree);
 	if (!v)
 		return;
-	s = &c->req->subjects[c->req->at];
 	if (!take_id(s, json_get_str(v, "ContainerID"))) {
 		answer_text(c, &(struct answer){ .status = 502 },
 			    "the engine's answer makes no sense");
@@ -189,7 +285,12 @@ static void on_exec(struct conn *c)
 	}
 	c->req->exec_id = NULL;
 	s->name = slice_str(s->id);
-	ask_asker(c, s);
+	if (s->owner) {
+		ask_asker(c, s);
+		return;
+	}
+	c->req->at++;
+	next(c);
 }
 
 /* --- a fresh view --- */
@@ -354,6 +455,13 @@ static void add(struct request *r, struct slice name, bool owner)
 
 	s->name = name;
 	s->owner = owner;
+	s->own = r->whose;
+}
+
+/* Does the path or the query say which container it acts on? */
+static bool names_container(const struct route *route)
+{
+	return (route->flags & ROUTE_CONTAINER) || route->kind == ROUTE_COMMIT;
 }
 
 void check_begin(struct conn *c)
@@ -369,24 +477,24 @@ void check_begin(struct conn *c)
 		conn_kill(c);
 		return;
 	}
-	if (route->kind == ROUTE_EXEC_ID && owner) {
+	if (route->kind == ROUTE_EXEC_ID && (owner || r->whose)) {
 		r->exec_id = arena_dup(&c->arena, r->match.name.p, r->match.name.n);
 		if (!r->exec_id || !name_ok(r->match.name)) {
 			answer_text(c, &(struct answer){ .status = 404 },
 				    "No such exec instance: %.*s", SLICE_ARG(r->match.name));
 			return;
 		}
-		add(r, r->match.name, true);
+		add(r, r->match.name, owner);
 	} else if (route->kind != ROUTE_EXEC_ID &&
 		   (owner || r->refresh || route->kind == ROUTE_ARCHIVE ||
-		    (starts(r) && c->gate->doors->next))) {
+		    (r->whose && names_container(route)) || (starts(r) && c->gate->doors->next))) {
 		add(r, named(r), owner);
 		r->path_subject = true;
 	}
 	for (size_t i = 0; i < r->edit.nothers; i++) {
 		bool mounts = i < r->edit.nfrom && c->gate->doors->next && !r->how.plain;
 
-		if (c->uid != 0 || mounts) {
+		if (c->uid != 0 || mounts || r->whose) {
 			add(r, r->edit.others[i], c->uid != 0);
 			r->subjects[r->nsubjects - 1].mounts = mounts;
 		}

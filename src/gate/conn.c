@@ -10,6 +10,7 @@
 #include "gate/archive.h"
 #include "gate/exchange.h"
 #include "gate/explain.h"
+#include "gate/family.h"
 #include "gate/own.h"
 #include "gate/request.h"
 #include "gate/socket.h"
@@ -78,6 +79,7 @@ static void request_drop(struct conn *c)
 	side_close(&c->worker);
 	exchange_reset(c);
 	c->x.last = false;
+	family_stop(c);
 	socket_stop(c);
 	own_stop(c);
 	explain_stop(c);
@@ -331,6 +333,8 @@ static uint32_t engine_wants(const struct conn *c)
 
 	if (side_blocked(&c->engine))
 		want |= EPOLLOUT;
+	if (c->x.stalled)
+		return want;
 	if (c->engine.eof)
 		return want ? want : c->engine.gone ? 0 : EPOLLERR;
 	if (c->x.for_us || c->state == CONN_HEAD || c->state == CONN_CHECK ||

@@ -51,6 +51,9 @@ struct exchange {
 	bool in_body;	  /* the answer's head has been read */
 	bool complete;	  /* the answer has been read to its end */
 	bool engine_ends; /* the engine's connection ends after this answer */
+	bool sifting;	  /* the answer goes through c->req->sift */
+	bool stalled;	  /* which waits to hear of a creation; exchange_resume() */
+	size_t sift_held; /* what it holds has been counted as this */
 	struct slice method;
 	struct http_decoder up;
 	enum http_body_kind up_as; /* framing towards the engine */

@@ -8,6 +8,7 @@
 #include "gate/answer.h"
 #include "gate/check.h"
 #include "gate/exchange.h"
+#include "gate/family.h"
 #include "gate/request.h"
 #include "gate/socket.h"
 #include "json/json.h"
@@ -61,6 +62,8 @@ static void on_recorded(struct ask_call *call, int result, struct slice body)
 	conn_timer_stop(c);
 	if (result != CONTROL_DONE)
 		create_undo(c, body);
+	else if (family_add(c) < 0)
+		create_undo(c, SLICE_LIT("out of memory"));
 	else if (c->req->sockets > 0)
 		socket_grant(c, exchange_release, create_undo, on_forbidden);
 	else
@@ -68,14 +71,27 @@ static void on_recorded(struct ask_call *call, int result, struct slice body)
 	conn_update(c);
 }
 
+/* What a container makes has its line on record too. */
+static void add_line(const struct conn *c, struct control_request *q)
+{
+	struct control_child *child = &q->child;
+
+	child->n = (uint32_t)kin_line(&c->gate->kin, c->door->id, child->line);
+	q->size = (uint32_t)(offsetof(struct control_child, line) +
+			     child->n * sizeof(child->line[0]));
+}
+
 static void record(struct conn *c)
 {
-	struct control_request *q = ask_new(CONTROL_RECORD);
+	bool child = door_is_container(c->door);
+	struct control_request *q = ask_new(child ? CONTROL_CHILD : CONTROL_RECORD);
 
 	if (q) {
 		q->size = sizeof(q->asker);
 		go_asker(c, &q->asker);
 		memcpy(q->asker.id, c->req->created, CONTROL_ID_LEN);
+		if (child)
+			add_line(c, q);
 	}
 	if (ask_start(&c->gate->ask, &c->call, q, -EBADF, on_recorded) < 0)
 		create_undo(c, SLICE_LIT("gabiond cannot be asked"));

@@ -153,9 +153,60 @@ void doorman_init(struct doorman *m, struct gate *g)
 	m->call.fd = -EBADF;
 }
 
+/* --- which containers were made by which others --- */
+
+static void kin_next(struct doorman *m, const char after[CONTROL_ID_LEN]);
+
+/* Returns 1 when there may be more after *last; 0; -errno. */
+static int take_kin(struct doorman *m, struct slice body, char last[CONTROL_ID_LEN])
+{
+	struct control_kin *k;
+	int r;
+
+	if (body.n < CONTROL_ID_LEN)
+		return body.n == 0 ? 0 : -EPROTO;
+	memcpy(last, body.p, CONTROL_ID_LEN);
+	body = slice_from(body, CONTROL_ID_LEN);
+	k = calloc(1, sizeof(*k));
+	if (!k)
+		return -ENOMEM;
+	do {
+		r = control_kin_next(&body, k);
+		if (r == 1 &&
+		    kin_add(&m->gate->kin, k->id, (const char(*)[CONTROL_ID_LEN])k->line, k->n) < 0)
+			r = -ENOMEM;
+	} while (r == 1);
+	free(k);
+	return r == 0 ? 1 : r;
+}
+
+static void on_kin(struct ask_call *call, int result, struct slice body)
+{
+	struct doorman *m = CONTAINER_OF(call, struct doorman, call);
+	char last[CONTROL_ID_LEN];
+	int r = result == CONTROL_DONE ? take_kin(m, body, last) : -EPROTO;
+
+	if (r > 0 && control_id_ok(last)) {
+		kin_next(m, last);
+		return;
+	}
+	if (r != 0)
+		log_error("which containers were made by others is not known: %.*s",
+			  SLICE_ARG(result < 0 ? body : slice_str(strerror(r < 0 ? -r : EPROTO))));
+	list_next(m);
+}
+
+static void kin_next(struct doorman *m, const char after[CONTROL_ID_LEN])
+{
+	ask_id(m, CONTROL_KIN, after, on_kin);
+}
+
 void doorman_start(struct doorman *m)
 {
-	list_next(m);
+	char first[CONTROL_ID_LEN];
+
+	memset(first, '0', sizeof(first));
+	kin_next(m, first);
 }
 
 void doorman_done(struct doorman *m)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Opens the doors of containers that were given the engine's socket before this gate began: gabiond
- * knows them (lib/grants), who asked for them, and has their listening sockets.
+ * knows them (lib/grants), who asked for them, and has their listening sockets. Before the first
+ * one opens it is known which containers were made by which others.
  */
 #pragma once
 

@@ -50,6 +50,7 @@ static const struct shape_member host_config_members[] = {
 	{ "NetworkMode", &shape_string },  { "CgroupnsMode", &shape_string },
 	{ "Privileged", &shape_bool },	   { "Devices", &shape_any },
 	{ "CapAdd", &shape_strslice },	   { "SecurityOpt", &shape_strings },
+	{ "Links", &shape_strings },
 };
 static const struct shape host_config = SHAPE_POINTER_TO(host_config_members);
 
@@ -72,6 +73,13 @@ static const struct shape_member volume_members[] = {
 	{ "DriverOpts", &shape_string_map },
 };
 static const struct shape volume_shape = SHAPE_STRUCT_OF(volume_members);
+
+static const struct shape_member join_members[] = {
+	{ "Container", &shape_string },
+	{ "Force", &shape_bool },
+	{ "EndpointConfig", &shape_any },
+};
+static const struct shape join_shape = SHAPE_STRUCT_OF(join_members);
 
 /* --- verdicts --- */
 
@@ -289,30 +297,89 @@ static struct slice id_of(const struct edit_how *how, struct slice name)
 	return name;
 }
 
+int edit_other(struct edit *e, const struct edit_how *how, struct slice *name, struct err *err)
+{
+	struct slice written = *name;
+
+	*name = id_of(how, written);
+	return add_other(e, written, err);
+}
+
 /* Notes the container in prefix NAME rest, and writes its id there when that is known. */
 static int take_other(struct arena *a, struct json *v, size_t at, size_t n,
 		      const struct edit_how *how, struct edit *e, struct err *err)
 {
 	struct slice name = { v->text.p + at, n };
-	struct slice id = id_of(how, name);
+	struct slice id = name;
 	struct slice rest = slice_from(v->text, at + n);
+	int r = edit_other(e, how, &id, err);
 	char *s;
 
-	if (id.p != name.p) {
-		s = arena_printf(a, "%.*s%.*s%.*s", (int)at, v->text.p, SLICE_ARG(id),
-				 SLICE_ARG(rest));
-		if (!s)
-			return bad(err, "too large");
-		v->text = slice_str(s);
-	}
-	return add_other(e, name, err);
+	if (r != EDIT_OK || id.p == name.p)
+		return r;
+	s = arena_printf(a, "%.*s%.*s%.*s", (int)at, v->text.p, SLICE_ARG(id), SLICE_ARG(rest));
+	if (!s)
+		return bad(err, "too large");
+	v->text = slice_str(s);
+	return EDIT_OK;
+}
+
+static int take_mode(struct arena *a, const struct json *hc, const char *key,
+		     const struct edit_how *how, struct edit *e, struct err *err)
+{
+	static const struct slice prefix = { "container:", 10 };
+	struct json *mode = json_get(hc, key);
+
+	if (!mode || !slice_starts(mode->text, prefix))
+		return EDIT_OK;
+	return take_other(a, mode, prefix.n, mode->text.n - prefix.n, how, e, err);
+}
+
+/* "NAME" or "NAME:ALIAS", which the engine also takes with a slash before each. Without an alias it
+ * is the name, and stays so when an id takes its place. */
+static int take_link(struct arena *a, struct json *v, const struct edit_how *how, struct edit *e,
+		     struct err *err)
+{
+	size_t at = v->text.n > 0 && v->text.p[0] == '/';
+	size_t n = slice_find(slice_from(v->text, at), ':');
+	struct slice name = { v->text.p + at, n };
+	struct slice alias = slice_from(v->text, at + n);
+	struct slice id = name;
+	int r = edit_other(e, how, &id, err);
+	char *s;
+
+	if (r != EDIT_OK || id.p == name.p)
+		return r;
+	if (alias.n == 0)
+		s = arena_printf(a, "%.*s:%.*s", SLICE_ARG(id), SLICE_ARG(name));
+	else
+		s = arena_printf(a, "%s%.*s%.*s", at ? "/" : "", SLICE_ARG(id), SLICE_ARG(alias));
+	if (!s)
+		return bad(err, "too large");
+	v->text = slice_str(s);
+	return EDIT_OK;
+}
+
+/* What only matters where not every container may be named. The engine knows no such user, UTS and
+ * cgroup namespaces; one that did would be told the id as well. */
+static int take_own(struct arena *a, const struct json *hc, const struct edit_how *how,
+		    struct edit *e, struct err *err)
+{
+	static const char *const modes[] = { "UsernsMode", "UTSMode", "CgroupnsMode" };
+	const struct json *links = json_get(hc, "Links");
+	int r = EDIT_OK;
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes) && r == EDIT_OK; i++)
+		r = take_mode(a, hc, modes[i], how, e, err);
+	for (size_t i = 0; links && i < links->n && r == EDIT_OK; i++)
+		r = take_link(a, links->items[i], how, e, err);
+	return r;
 }
 
 static int take_others(struct arena *a, const struct json *hc, const struct edit_how *how,
 		       struct edit *e, struct err *err)
 {
 	static const char *const modes[] = { "PidMode", "IpcMode", "NetworkMode" };
-	static const struct slice prefix = { "container:", 10 };
 	const struct json *from = json_get(hc, "VolumesFrom");
 	int r = EDIT_OK;
 
@@ -321,13 +388,9 @@ static int take_others(struct arena *a, const struct json *hc, const struct edit
 		r = take_other(a, from->items[i], 0, slice_find(from->items[i]->text, ':'), how, e,
 			       err);
 	e->nfrom = e->nothers;
-	for (size_t i = 0; i < ARRAY_SIZE(modes) && r == EDIT_OK; i++) {
-		struct json *mode = json_get(hc, modes[i]);
-
-		if (mode && slice_starts(mode->text, prefix))
-			r = take_other(a, mode, prefix.n, mode->text.n - prefix.n, how, e, err);
-	}
-	return r;
+	for (size_t i = 0; i < ARRAY_SIZE(modes) && r == EDIT_OK; i++)
+		r = take_mode(a, hc, modes[i], how, e, err);
+	return r == EDIT_OK && how->own ? take_own(a, hc, how, e, err) : r;
 }
 
 /* --- bodies --- */
@@ -378,6 +441,15 @@ static void look_at_exec(const struct json *doc, struct edit *e)
 	e->names_user = user[strspn(user, "0123456789:")] != '\0';
 }
 
+/* A container that is missing, or "", is the engine's to refuse. */
+static int edit_join(struct arena *a, const struct json *doc, const struct edit_how *how,
+		     struct edit *e, struct err *err)
+{
+	struct json *v = json_get(doc, "Container");
+
+	return how->own && v ? take_other(a, v, 0, v->text.n, how, e, err) : EDIT_OK;
+}
+
 static const struct shape *shape_of(enum route_kind kind)
 {
 	switch (kind) {
@@ -387,12 +459,15 @@ static const struct shape *shape_of(enum route_kind kind)
 		return &exec_shape;
 	case ROUTE_VOLUME:
 		return &volume_shape;
+	case ROUTE_JOIN:
+		return &join_shape;
 	case ROUTE_RELAY:
 	case ROUTE_REFUSE:
 	case ROUTE_EXEC_ID:
 	case ROUTE_COMMIT:
 	case ROUTE_ARCHIVE:
 	case ROUTE_BUILD:
+	case ROUTE_LIST:
 		return &shape_any;
 	}
 	return &shape_any;
@@ -417,6 +492,8 @@ int edit_body(enum route_kind kind, struct arena *a, struct slice text, const st
 		r = edit_create(a, doc, how, ret, err);
 	else if (kind == ROUTE_EXEC)
 		look_at_exec(doc, ret);
+	else if (kind == ROUTE_JOIN)
+		r = edit_join(a, doc, how, ret, err);
 	else if (kind == ROUTE_VOLUME && !how->plain)
 		r = check_volume_options(text_of(doc, "Driver"), json_get(doc, "DriverOpts"), ret,
 					 err);

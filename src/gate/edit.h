@@ -36,8 +36,8 @@ struct edit {
 	struct slice image; /* ROUTE_CREATE: Image */
 	bool binds;	    /* create: paths of the host, or what others have of them */
 	bool names_user;    /* exec: User is a name, which the engine looks up in the container */
-	size_t nothers;	    /* containers whose mounts or namespaces it asks for */
-	size_t nfrom;	    /* of these, the first ones: whose mounts */
+	size_t nothers; /* containers whose mounts or namespaces it asks for, or that it names */
+	size_t nfrom;	/* of these, the first ones: whose mounts */
 	struct slice others[EDIT_OTHERS_MAX]; /* in the arena */
 	size_t nsources;		      /* each path once */
 	struct edit_source *sources;	      /* in the arena; NULL: none */
@@ -46,6 +46,7 @@ struct edit {
 /* How a body is judged and written. All zero: by every rule, names stay. */
 struct edit_how {
 	bool plain; /* isolation is off: namespaces and mounts are not judged */
+	bool own;   /* every container that is named is wanted, since only some may be (family.h) */
 	/* Ids that stand for names in the body that is written. */
 	size_t n;
 	const struct slice *names;
@@ -59,6 +60,15 @@ int edit_body(enum route_kind kind, struct arena *a, struct slice text, const st
 /* Parameters that decide: POST /build. */
 int edit_query(enum route_kind kind, const struct http_target *t, const struct edit_how *how,
 	       struct edit *ret, struct err *err);
+
+/* The parameter `filters` of GET /containers/json, whose "before" and "since" name containers. out:
+ * as it is sent; may be NULL. */
+int edit_filters(struct arena *a, struct slice text, const struct edit_how *how, struct edit *ret,
+		 struct buf *out, struct err *err);
+
+/* Between edit.c and edit-filters.c: notes the container, and writes its id into *name where that
+ * is known. EDIT_BAD: there are too many. */
+int edit_other(struct edit *e, const struct edit_how *how, struct slice *name, struct err *err);
 
 /* The text about shared namespaces (design: "Texts that are part of the interface"). */
 extern const char edit_network_text[];

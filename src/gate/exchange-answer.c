@@ -5,6 +5,7 @@
 #include "gate/answer.h"
 #include "gate/exchange.h"
 #include "gate/request.h"
+#include "gate/sift.h"
 #include "gate/tunnel.h"
 
 #define ANSWER_HEAD_MAX (4u * HTTP_HEAD_MAX)
@@ -57,25 +58,44 @@ static int on_tunnel(struct conn *c, const struct http_head *h)
 	return side_send_buf(&c->client, &b);
 }
 
+/* Which objects it has is for us to say, and so is how long it is. */
+static int begin_sifting(struct conn *c, const struct http_head *h)
+{
+	struct exchange *x = &c->x;
+
+	x->sifting = x->sifting && !x->for_us && h->status == 200 && h->body != HTTP_BODY_NONE;
+	if (!x->sifting)
+		return 0;
+	x->down_as = h->minor == 1 && c->req->head.minor == 1 ? HTTP_BODY_CHUNKED : HTTP_BODY_CLOSE;
+	return http_head_field(h, "content-encoding") ? -EPROTO : 0;
+}
+
 static int on_answer(struct conn *c, const struct http_head *h)
 {
 	CLEANUP_BUF struct buf b = BUF_INIT(ANSWER_HEAD_MAX);
 	struct exchange *x = &c->x;
+	int r;
 
-	x->in_body = true;
 	x->status = h->status;
 	x->engine_ends = !h->keep_alive || h->body == HTTP_BODY_CLOSE;
 	x->down_as = h->body;
 	http_decoder_init(&x->down, h->body, h->length);
+	r = begin_sifting(c, h);
+	if (r < 0)
+		return r;
+	x->in_body = true;
 	if (x->for_us) {
 		emit_answer(h, &x->head);
 		return buf_ok(&x->head) ? 0 : -ENOBUFS;
 	}
-	if (h->body == HTTP_BODY_CLOSE || !request_keeps_alive(c->req) ||
+	if (x->down_as == HTTP_BODY_CLOSE || !request_keeps_alive(c->req) ||
 	    (!x->up_done && x->engine_ends))
 		x->last = true;
 	emit_answer(h, &b);
-	http_framing_emit(h->has_length ? HTTP_BODY_LENGTH : h->body, h->length, &b);
+	if (x->sifting)
+		http_framing_emit(x->down_as, 0, &b);
+	else
+		http_framing_emit(h->has_length ? HTTP_BODY_LENGTH : h->body, h->length, &b);
 	if (x->last)
 		buf_add_str(&b, "Connection: close\r\n");
 	else if (h->minor == 0)
@@ -121,12 +141,77 @@ static int take_heads(struct conn *c, struct slice *in)
 	}
 }
 
+/* --- sifted answers --- */
+
+/* What is held of the answer counts among what the gate holds for everybody. */
+static bool count_held(struct conn *c)
+{
+	size_t now = sift_held(c->req->sift);
+	size_t before = c->x.sift_held;
+
+	c->x.sift_held = now;
+	if (now > before)
+		return conn_hold(c, now - before);
+	gate_release(c->gate, before - now);
+	c->held -= before - now;
+	return true;
+}
+
+static int end_sifted(struct conn *c)
+{
+	struct slice last = SLICE_LIT("0\r\n\r\n");
+
+	if (!sift_may_end(c->req->sift))
+		return -EPROTO;
+	return c->x.down_as == HTTP_BODY_CHUNKED ? side_send(&c->client, &last, 1) : 0;
+}
+
+/* The same as take_body(). While it is not known what becomes of an object, nothing more is read.
+ */
+static int sift_body(struct conn *c, struct slice *in)
+{
+	CLEANUP_BUF struct buf out = BUF_INIT(2u * GATE_BODY_MAX);
+	struct sift *sift = c->req->sift;
+	struct exchange *x = &c->x;
+	int sent = sift->waiting ? sift_push(sift, SLICE_NULL, &out) : 0;
+	int r;
+
+	do {
+		struct slice piece;
+		size_t used;
+
+		r = http_decode(&x->down, *in, &used, &piece);
+		*in = slice_from(*in, used);
+		if (r == HTTP_PIECE && sent == 0)
+			sent = sift_push(sift, piece, &out);
+	} while (r == HTTP_PIECE && sent == 0);
+	if (sent == 0 && out.n > 0)
+		sent = exchange_send_piece(&c->client, x->down_as, buf_slice(&out));
+	if (sent < 0 || r < 0)
+		return sent < 0 ? sent : r;
+	if (!count_held(c))
+		return -ENOBUFS;
+	x->stalled = sift->waiting;
+	if (r != HTTP_PIECE_END || x->stalled)
+		return HTTP_PIECE_MORE;
+	sent = end_sifted(c);
+	return sent < 0 ? sent : r;
+}
+
+void exchange_resume(struct conn *c)
+{
+	c->x.stalled = false;
+	exchange_pump_down(c);
+}
+
 /* Returns HTTP_PIECE_MORE, HTTP_PIECE_END, -errno. */
 static int take_body(struct conn *c, struct slice *in)
 {
 	struct exchange *x = &c->x;
 	int r;
 
+	if (x->sifting)
+		return sift_body(c, in);
 	if (!x->for_us)
 		return exchange_move(&x->down, &c->client, x->down_as, in);
 	for (;;) {
@@ -179,7 +264,7 @@ void exchange_pump_down(struct conn *c)
 	int got;
 	int r;
 
-	if (!side_is_open(&c->engine) || c->x.complete)
+	if (!side_is_open(&c->engine) || c->x.complete || c->x.stalled)
 		return;
 	if (!c->x.for_us && side_blocked(&c->client))
 		return;
@@ -199,7 +284,7 @@ void exchange_pump_down(struct conn *c)
 		exchange_failed(c, 502, "the engine's answer makes no sense");
 	else if (r == 1)
 		answered(c);
-	else if (got == SIDE_EOF && r == 0)
+	else if (got == SIDE_EOF && r == 0 && !c->x.stalled)
 		exchange_engine_ended(c);
 	else if (r == 2)
 		tunnel_pump(c, &c->client);
@@ -209,7 +294,9 @@ void exchange_engine_ended(struct conn *c)
 {
 	struct exchange *x = &c->x;
 
-	if (x->in_body && x->down.kind == HTTP_BODY_CLOSE) {
+	if (x->in_body && x->sifting && x->down.kind == HTTP_BODY_CLOSE && end_sifted(c) < 0) {
+		exchange_failed(c, 502, "the engine's answer makes no sense");
+	} else if (x->in_body && x->down.kind == HTTP_BODY_CLOSE) {
 		conn_drop_engine(c);
 		answered(c);
 	} else {

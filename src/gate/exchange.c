@@ -144,6 +144,7 @@ static void begin(struct conn *c, const struct exchange_head *h)
 	exchange_reset(c);
 	x->hijack = h->hijack;
 	x->upgrade = h->upgrade.p != NULL;
+	x->sifting = h->sift;
 	x->method = h->method;
 	x->up_as = h->body;
 	http_decoder_init(&x->up, h->whole ? HTTP_BODY_NONE : h->body, h->length);
@@ -176,7 +177,7 @@ void exchange_ask(struct conn *c, const struct exchange_head *h, void (*done)(st
 
 /* --- the client's body --- */
 
-static int send_piece(struct side *to, enum http_body_kind as, struct slice piece)
+int exchange_send_piece(struct side *to, enum http_body_kind as, struct slice piece)
 {
 	char size[HTTP_CHUNK_HEAD_MAX];
 	struct slice parts[3];
@@ -201,7 +202,7 @@ int exchange_move(struct http_decoder *d, struct side *to, enum http_body_kind a
 		r = http_decode(d, *in, &used, &piece);
 		*in = slice_from(*in, used);
 		if (r == HTTP_PIECE)
-			r = send_piece(to, as, piece);
+			r = exchange_send_piece(to, as, piece);
 		if (r != HTTP_PIECE)
 			break;
 	}

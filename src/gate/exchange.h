@@ -14,6 +14,7 @@ struct exchange_head {
 	struct slice upgrade;		/* value of an Upgrade field; null: none */
 	bool expect_continue;
 	bool hijack;		  /* a tunnel may follow */
+	bool sift;		  /* a 200 answer goes through c->req->sift */
 	enum http_body_kind body; /* framing of what the client will send */
 	uint64_t length;
 	const struct buf *whole; /* the body itself, instead; NULL: none */
@@ -39,6 +40,8 @@ void exchange_pump_down(struct conn *c);
 /* The engine's end of file, or the end of both directions. */
 void exchange_engine_ended(struct conn *c);
 void exchange_connect_again(struct conn *c);
+/* It is stalled, and what it waited for may be known now. */
+void exchange_resume(struct conn *c);
 
 /* Between exchange.c and exchange-answer.c: */
 
@@ -48,5 +51,6 @@ void exchange_failed(struct conn *c, unsigned status, const char *text);
 void exchange_maybe_over(struct conn *c);
 /* Takes what is whole out of *in and sends it on. Returns HTTP_PIECE_MORE, HTTP_PIECE_END, -errno.
  */
+int exchange_send_piece(struct side *to, enum http_body_kind as, struct slice piece);
 int exchange_move(struct http_decoder *d, struct side *to, enum http_body_kind as,
 		  struct slice *in);

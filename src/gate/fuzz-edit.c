@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Properties: what is written is taken again, asks for the same, and is written the same; nothing
- * that is written asks for a namespace of the host or a runtime. The first byte chooses the
- * endpoint. */
+ * that is written asks for a namespace of the host or a runtime; where ids stand for the containers
+ * that are named, nothing but those ids is named. The first byte chooses the endpoint. */
 #include <assert.h>
 
 #include "gate/edit.h"
@@ -38,6 +38,31 @@ static void check_sources(const struct edit *e, const struct edit *f)
 	}
 }
 
+/* Every container that it names is called ID. */
+static void check_ids(struct arena *a, enum route_kind kind, struct slice text,
+		      const struct edit *e)
+{
+	static const struct slice id = {
+		"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", 64
+	};
+	struct slice ids[EDIT_OTHERS_MAX];
+	struct edit_how how = { .own = true, .n = e->nothers, .names = e->others, .ids = ids };
+	struct buf out = BUF_INIT(4u << 20);
+	struct edit f;
+	int r;
+
+	for (size_t i = 0; i < e->nothers; i++)
+		ids[i] = id;
+	r = edit_body(kind, a, text, &how, &f, &out, NULL);
+	assert(r == EDIT_OK && f.nothers == e->nothers);
+	how.n = 0;
+	r = edit_body(kind, a, buf_slice(&out), &how, &f, NULL, NULL);
+	assert(r == EDIT_OK && f.nothers == e->nothers);
+	for (size_t i = 0; i < f.nothers; i++)
+		assert(slice_eq(f.others[i], id));
+	buf_done(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static const enum route_kind kinds[] = { ROUTE_CREATE, ROUTE_EXEC, ROUTE_VOLUME,
@@ -52,7 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	if (n == 0 || n > 65536)
 		return 0;
-	kind = kinds[data[0] % ARRAY_SIZE(kinds)];
+	kind = (data[0] & 0x48) == 0x48 ? ROUTE_JOIN : kinds[data[0] % ARRAY_SIZE(kinds)];
+	how.own = data[0] & 0x40;
 	how.plain = data[0] & 0x80;
 	if (edit_body(kind, &a, (struct slice){ (const char *)data + 1, n - 1 }, &how, &e, &out,
 		      NULL) == EDIT_OK) {
@@ -62,6 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		assert(slice_eq(buf_slice(&out), buf_slice(&again)));
 		assert(e.nothers == f.nothers && e.names_user == f.names_user);
 		check_sources(&e, &f);
+		if (how.own && !how.plain)
+			check_ids(&a, kind, (struct slice){ (const char *)data + 1, n - 1 }, &e);
 		if (kind == ROUTE_CREATE)
 			check_created(&a, buf_slice(&out));
 	}

@@ -215,6 +215,7 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 	if (!g->scratch || !g->images)
 		return err_set(err, -ENOMEM, "out of memory");
 	images_init(g->images, g);
+	kin_init(&g->kin);
 	r = fd_nonblock(g->clients, true);
 	if (r == 0 && o->take_control >= 0)
 		r = fd_nonblock(o->take_control, true);
@@ -279,5 +280,6 @@ void gate_done(struct gate *g)
 	g->clients = fd_close(g->clients);
 	g->engine_dir = fd_close(g->engine_dir);
 	free(g->scratch);
+	kin_done(&g->kin);
 	loop_done(&g->loop);
 }

@@ -14,7 +14,10 @@
  *   tunnel.c     after an upgrade: bytes both ways
  *   grpc.c       pure: the builder's tunnel of a container, read as it goes by
  *   archive.c    docker cp of running containers, by gabiond and gabion-cp
- *   edit.c       pure: what a JSON body asks for, and how it is written afresh
+ *   edit.c, edit-filters.c   pure: what a JSON body asks for, and how it is written afresh
+ *   family.c     ownChildrenOnly: which containers exist for a container
+ *   kin.c        pure: which containers were made by which others
+ *   sift.c       pure: lists and streams of objects, with some of them left out
  *   policy/route.c  pure: method and path to a row of the table
  *   images.c, images-check.c, images-fetch.c   which images may have the engine's socket
  *   socket.c     containers that are to have it
@@ -40,6 +43,7 @@
 #include "base/loop.h"
 #include "gate/ask.h"
 #include "gate/audit.h"
+#include "gate/kin.h"
 
 #define GATE_BODY_MAX (8u * 1024u * 1024u) /* a JSON body, an answer that is read whole */
 
@@ -96,7 +100,9 @@ struct gate {
 	struct sockaddr_un engine; /* where the engine listens, resolved at start */
 	int engine_dir;		   /* keeps that address valid where the path is long */
 
-	char *scratch; /* SIDE_SCRATCH_SIZE bytes that all sides read into */
+	char *scratch;		   /* SIDE_SCRATCH_SIZE bytes that all sides read into */
+	struct kin kin;		   /* which containers were made by which others */
+	struct loop_deferred wake; /* a creation by a container is over (family.h) */
 	struct conn *conns;
 	size_t nconns;
 	struct gate_user *users;

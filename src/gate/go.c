@@ -9,6 +9,7 @@
 #include "gate/create.h"
 #include "gate/exchange.h"
 #include "gate/explain.h"
+#include "gate/family.h"
 #include "gate/request.h"
 #include "json/json.h"
 
@@ -22,7 +23,8 @@ static const char *fixed_id(const struct conn *c)
 {
 	const struct request *r = c->req;
 
-	return r->path_subject && r->subjects[0].owner ? r->subjects[0].id : NULL;
+	return r->path_subject && (r->subjects[0].owner || r->subjects[0].own) ? r->subjects[0].id
+									       : NULL;
 }
 
 static void emit_path(const struct request *r, const char *id, struct buf *b)
@@ -54,17 +56,21 @@ void go_target(const struct conn *c, struct buf *b)
 	http_query_emit(&r->target, b);
 }
 
-/* A creation by somebody who is not root names other containers by their ids. */
+/* A creation names other containers by their ids where these were looked at; so does what connects
+ * a container to a network. */
 static int rewrite_others(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
 	struct request *r = c->req;
 	struct slice names[EDIT_OTHERS_MAX];
 	struct slice ids[EDIT_OTHERS_MAX];
-	struct edit_how with = { .plain = r->how.plain, .names = names, .ids = ids };
+	struct edit_how with = {
+		.plain = r->how.plain, .own = r->how.own, .names = names, .ids = ids
+	};
 	struct edit ignored;
 
-	if (r->match.route->kind != ROUTE_CREATE || r->nsubjects == 0 || c->uid == 0)
+	if ((r->match.route->kind != ROUTE_CREATE && r->match.route->kind != ROUTE_JOIN) ||
+	    r->nsubjects == 0 || (c->uid == 0 && !r->whose))
 		return 0;
 	for (size_t i = 0; i < r->nsubjects; i++) {
 		names[i] = r->subjects[i].name;
@@ -72,10 +78,25 @@ static int rewrite_others(struct conn *c)
 	}
 	with.n = r->nsubjects;
 	buf_reset(&r->whole);
-	return edit_body(ROUTE_CREATE, &tree, buf_slice(&r->body), &with, &ignored, &r->whole,
-			 NULL) == EDIT_OK
+	return edit_body(r->match.route->kind, &tree, buf_slice(&r->body), &with, &ignored,
+			 &r->whole, NULL) == EDIT_OK
 		       ? 0
 		       : -EINVAL;
+}
+
+/* The same for POST /build, where the parameter stands once. */
+static int rewrite_networkmode(struct conn *c)
+{
+	struct request *r = c->req;
+	const char *value;
+
+	if (r->match.route->kind != ROUTE_BUILD || r->nsubjects == 0)
+		return 0;
+	value = arena_printf(&c->arena, "container:%s", r->subjects[0].id);
+	for (size_t i = 0; value && i < r->target.nparams; i++)
+		if (slice_eq_str(r->target.params[i].key, "networkmode"))
+			r->target.params[i].value = slice_str(value);
+	return value ? 0 : -ENOMEM;
 }
 
 static struct exchange_head head_of(struct request *r, const struct buf *target)
@@ -143,15 +164,23 @@ void go(struct conn *c)
 		archive_begin(c);
 		return;
 	}
-	if (rewrite_others(c) < 0) {
+	if (rewrite_others(c) < 0 || rewrite_networkmode(c) < 0) {
 		answer_text(c, &(struct answer){ .status = 500 },
-			    "the body cannot be written afresh");
+			    "the request cannot be written afresh");
+		return;
+	}
+	if (family_prepare(c) < 0) {
+		answer_text(c, &(struct answer){ .status = 503 },
+			    "there is no memory for the answer");
 		return;
 	}
 	go_target(c, &target);
 	h = head_of(r, &target);
-	if (r->match.route->kind == ROUTE_CREATE)
+	h.sift = r->sift != NULL;
+	if (r->match.route->kind == ROUTE_CREATE) {
+		family_making(c);
 		exchange_ask(c, &h, create_answered);
-	else
+	} else {
 		exchange_relay(c, &h);
+	}
 }

@@ -56,6 +56,7 @@ static void forget(struct janitor *j, const char id[CONTROL_ID_LEN])
 
 	if (d)
 		door_close(d);
+	kin_bury(&j->gate->kin, id);
 	buf_add(&j->gone, id, CONTROL_ID_LEN);
 	if (!buf_ok(&j->gone))
 		buf_done(&j->gone);

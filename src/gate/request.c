@@ -10,6 +10,7 @@
 #include "gate/create.h"
 #include "gate/exchange.h"
 #include "gate/explain.h"
+#include "gate/family.h"
 #include "gate/own.h"
 
 /* The tree of a body is gone before anything is waited for. */
@@ -268,6 +269,9 @@ static bool refused(struct conn *c)
 			    SLICE_ARG(r->head.target), r->match.route->reason);
 		return true;
 	}
+	family_begin(c, door);
+	if (family_refused(c))
+		return true;
 	if (!route_version_ok(&r->match.version)) {
 		answer_text(c, &(struct answer){ .status = 400 },
 			    "client version %.*s is not supported by gabion: API versions are 1.24 "
@@ -287,7 +291,7 @@ static bool refused(struct conn *c)
 	switch (edit_query(r->match.route->kind, &r->target, &r->how, &found, &err)) {
 	case EDIT_OK:
 		r->edit = found;
-		return false;
+		return !family_query(c);
 	case EDIT_DENIED:
 		answer_text(
 			c,

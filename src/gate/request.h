@@ -5,7 +5,8 @@
  *   1. the head is copied and parsed; method and path choose a row of the route table; what can be
  *      refused without asking anybody is refused
  *   2. a JSON body is read whole, and edit.h says what it asks for
- *   3. names of containers that the request acts on become ids: the engine is asked
+ *   3. names of containers that the request acts on become ids: the engine is asked; those that do
+ *      not exist for whoever asks are told apart from what does not exist by nobody (family.h)
  *   4. who asked for those containers: gabiond is asked; others may not act on them
  *   5. paths of the host that a creation asks for: gabiond judges and makes them as the asker
  *   6. where one of those is the engine's socket, whatever it is called: may the image have it? And
@@ -26,7 +27,9 @@
 /* A container that the request acts on. */
 struct subject {
 	struct slice name; /* as the client wrote it, or an id */
+	const char *by;	   /* the id that the engine is asked for instead; NULL: the name */
 	char id[CONTROL_ID_LEN + 1];
+	bool own;    /* the request is limited: it has to be one of its own */
 	bool owner;  /* who asked for it has to be known, and root or this client */
 	bool mounts; /* the new container gets what this one has mounted */
 	bool running;
@@ -37,6 +40,7 @@ struct subject {
 
 struct explain;
 struct own_work;
+struct sift;
 struct socket_work;
 
 struct request {
@@ -50,6 +54,10 @@ struct request {
 	struct buf body;	/* the body, as it came */
 	struct buf whole;	/* the body, as it will be sent */
 	bool body_read;		/* nothing of the body is left on the client's connection */
+
+	const char *whose; /* only that container's own ones exist (family.h); NULL: all do */
+	bool making;	   /* a creation by a container is on its way */
+	struct sift *sift; /* the answer is sifted by it; NULL: it is not */
 
 	struct edit_how how; /* as the policy was when the head was read */
 	struct edit edit;

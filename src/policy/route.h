@@ -28,6 +28,8 @@ enum route_kind {
 	ROUTE_ARCHIVE, /* docker cp */
 	ROUTE_BUILD,   /* POST /build */
 	ROUTE_VOLUME,  /* POST /volumes/create */
+	ROUTE_LIST,    /* GET /containers/json: filters may name containers */
+	ROUTE_JOIN,    /* POST /networks/{}/connect, disconnect: the body names a container */
 };
 
 enum route_flags {

@@ -119,10 +119,10 @@ static const char *const port_behaviors[] = { "default-port-binding", "default-l
 			     "commands that containers may give over a mounted socket"),             \
 	{                                                                                            \
 		.path = ECI "." socket_ ".ownChildrenOnly", .types = SCHEMA_BOOL,                    \
-		.state = SCHEMA_PENDING, .flags = SCHEMA_OURS | SCHEMA_VALUE,                        \
-		.merge = SCHEMA_MERGE_LAYERS, .fallback = "false", .socket = socket_,                \
-		.meaning = "containers see and touch over a mounted socket only what they "          \
-			   "made over it"                                                            \
+		.flags = SCHEMA_OURS | SCHEMA_VALUE, .merge = SCHEMA_MERGE_LAYERS,                   \
+		.fallback = "false", .socket = socket_,                                              \
+		.meaning = "containers see and touch over a mounted socket, of containers, only "    \
+			   "themselves and what was made over it"                                    \
 	}
 
 const struct schema_key schema_keys[] = {

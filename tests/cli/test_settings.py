@@ -231,7 +231,8 @@ def test_schema(cage):
     row = keys[SOCKET + ".commandList.type"]
     assert row["types"] == ["string"] and row["allowed"] == ["deny", "allow"] and row["default"] == "deny"
     assert row["setting"] and row["specified"] and row["state"] == "enforced" and "docker" in row["profiles"]
-    assert not keys[SOCKET + ".ownChildrenOnly"]["specified"]
+    own = keys[SOCKET + ".ownChildrenOnly"]
+    assert not own["specified"] and own["state"] == "enforced" and own["default"] is False
     assert keys["enhancedContainerIsolation"]["lockable"] and not keys["enhancedContainerIsolation"]["setting"]
     assert keys["filesharingAllowedDirectories[].path"]["required"]
     assert keys["filesharingAllowedDirectories"]["default"] is None

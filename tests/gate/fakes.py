@@ -234,9 +234,9 @@ class Engine:
 MAGIC = 0x43424147
 VERSION = 2
 OPS = ("PING", "STATUS", "DOWN", "RECORD", "FORGET", "ASKER", "REFRESH", "COPY", "LIST", "PATH",
-       "GRANT", "GRANTS", "SOCKET", "OPEN", "KEEP", "AUDIT", "POLICY")
+       "GRANT", "GRANTS", "SOCKET", "OPEN", "KEEP", "AUDIT", "POLICY", "CHILD", "KIN")
 SIZES = {"RECORD": 4176, "FORGET": 64, "ASKER": 64, "REFRESH": 64, "COPY": 4424, "LIST": 64,
-         "GRANTS": 64, "SOCKET": 64, "OPEN": 68, "KEEP": 68}
+         "GRANTS": 64, "SOCKET": 64, "OPEN": 68, "KEEP": 68, "KIN": 64}
 TEXTS = {"GRANT": 64, "AUDIT": 64, "PATH": 4180}
 DONE, NONE, MORE, FAILED, DENIED, PLAIN, IS_SOCKET = range(7)
 MAKE, RECURSIVE, DEVICE = 1, 2, 4
@@ -252,6 +252,11 @@ class Request:
         groups = struct.unpack_from("=1024I", self.body, 80)
         assert not any(groups[n:])
         return uid, gid, flags, list(groups[:n])
+
+    def line(self):
+        """Who made it, of a CHILD."""
+        ids = self.body[4180:].decode()
+        return [ids[i:i + 64] for i in range(0, len(ids), 64)]
 
     def paths(self):
         """[(path, flags)]"""
@@ -294,6 +299,8 @@ class Gabiond:
         self.askers = {}
         self.replies = {
             "RECORD": lambda q: (DONE, b""),
+            "CHILD": lambda q: (DONE, b""),
+            "KIN": lambda q: (DONE, b""),
             "FORGET": lambda q: (DONE, b""),
             "LIST": lambda q: (DONE, b""),
             "GRANT": lambda q: (DONE, b""),
@@ -338,13 +345,15 @@ class Gabiond:
             wanted = SIZES.get(name, 0)
             if name in TEXTS:  # a size, and so many bytes at the end
                 wanted = TEXTS[name] + 4 + struct.unpack_from("=I", data, 24 + TEXTS[name])[0]
+            if name == "CHILD":
+                wanted = 4180 + 64 * struct.unpack_from("=I", data, 24 + 4176)[0]
             assert size == len(data) - 24 == wanted, (name, size, len(data))
             fds = array.array("i")
             for level, kind, payload in control:
                 assert (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
                 fds.frombytes(payload[:len(payload) - len(payload) % fds.itemsize])
             q = Request(name, serial, data[24:], fds[0] if fds else None)
-            if name not in ("LIST", "FORGET", "GRANTS", "OPEN", "KEEP"):
+            if name not in ("LIST", "FORGET", "GRANTS", "OPEN", "KEEP", "KIN"):
                 self.asked.append(q)
             reply = self.replies.get(name)
             if reply:

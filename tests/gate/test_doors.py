@@ -19,12 +19,12 @@ GRANT = {"version": 1, "asked": "tool:1", "image": {"id": "sha256:" + "1" * 64, 
                                                     "tags": [], "repoDigests": []}}
 
 
-def policy(generation=1, images=("*",), deny=(), allow=None, report=False):
+def policy(generation=1, images=("*",), deny=(), allow=None, report=False, own=False):
     """A snapshot as gabiond writes it."""
     values = {"configurationFileVersion": 2, "enhancedContainerIsolation.value": True,
               f"{SOCKET}.imageList.images": list(images), f"{SOCKET}.commandList.type": "deny" if allow is None else "allow",
               f"{SOCKET}.commandList.commands": list(deny if allow is None else allow),
-              f"{SOCKET}.commandList.reportOnly": report, f"{SOCKET}.ownChildrenOnly": False,
+              f"{SOCKET}.commandList.reportOnly": report, f"{SOCKET}.ownChildrenOnly": own,
               f"{SOCKET}.imageList.allowDerivedImages": False, f"{SOCKET}.imageList.keepPreviousDigests": False}
     return {"version": 1, "generation": generation, "profile": "docker", "files": [], "settings": [
         {"key": key, "layer": 0, "value": value, "locked": False, "source": "default"} for key, value in values.items()]}
@@ -38,10 +38,11 @@ def as_file(document):
 
 
 class Doors(Gabiond):
-    """A gabiond that knows containers with the socket: {id: uid of who asked for it}."""
+    """A gabiond that knows containers with the socket: {id: uid of who asked for it}, and their makers: {id: line}."""
 
-    def __init__(self, folder, owners, **how):
+    def __init__(self, folder, owners, kin=None, **how):
         self.listeners = {}
+        self.kin = kin or {}
         self.policy = policy(**how)
         for ident in owners:
             listener = socket.socket(socket.AF_UNIX)
@@ -53,12 +54,24 @@ class Doors(Gabiond):
         self.replies["GRANTS"] = self.grants
         self.replies["SOCKET"] = self.socket
         self.replies["OPEN"] = self.open
+        self.replies["KIN"] = self.answer_kin
+        self.replies["CHILD"] = self.child
 
     def open(self, q):
         which = struct.unpack_from("=I", q.body, 64)[0]
         if which == 0:
             return DONE, b"", as_file(self.policy)
         return (DONE, b"", as_file(GRANT)) if which == 2 else (NONE, b"")
+
+    def answer_kin(self, q):
+        """A page of two at most."""
+        page = sorted(i for i in self.kin if i > q.id)[:2]
+        items = [i.encode() + struct.pack("=I", len(self.kin[i])) + "".join(self.kin[i]).encode() for i in page]
+        return DONE, page[-1].encode() + b"".join(items) if page else b""
+
+    def child(self, q):
+        self.kin[q.id] = q.line()
+        return DONE, b""
 
     def told(self):
         self.tell_policy(self.policy.get("generation", 0))
@@ -108,7 +121,8 @@ def test_a_container_asks_for_its_asker(doors):
     got = doors.gabiond.ask(A, request("POST", "/v1.41/containers/create", {
         "Image": "x", "HostConfig": {"Binds": ["/srv/x:/x"]}}))
     assert got.status == 201, got
-    record = next(q for q in doors.gabiond.asked if q.op == "RECORD")
+    record = next(q for q in doors.gabiond.asked if q.op == "CHILD")
+    assert record.line() == [A]
     uid, gid, flags, _ = record.asker()
     assert (record.id, uid, gid, flags) == (C, OWNER, 100, 2)
     asked = next(q for q in doors.gabiond.asked if q.op == "PATH")

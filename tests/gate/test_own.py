@@ -1,0 +1,521 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ownChildrenOnly, with both neighbours played by the test: what a container names, what it is shown, and the moments in
+between that a real engine does not hold still for. test_children.py has the same with a real one."""
+
+import contextlib
+import json
+import threading
+import urllib.parse
+
+import pytest
+
+from fakes import answer, read_answer, wait_until
+from test_checks import A, B, C, Docker, message
+from test_doors import Doors, policy, request
+
+CHILD, GRANDCHILD, FOREIGN = "c1" + "1" * 62, "c2" + "2" * 62, "f0" + "0" * 62
+KIN = {CHILD: [A], GRANDCHILD: [CHILD, A]}
+
+
+class Town(Docker):
+    """Of these containers, by name, id and the beginning of an id; lists, events and networks as `says` has them."""
+
+    def __init__(self, engine):
+        super().__init__(engine)
+        self.says = {}
+        self.ids = []
+
+    def add(self, name, ident, **how):
+        super().add(name, ident, **how)
+        self.ids.append(ident)
+
+    def find(self, name):
+        """As the engine does."""
+        if name in self.by_name:
+            return 200, self.by_name[name]
+        found = [i for i in self.ids if i.startswith(name)]
+        if len(found) > 1:
+            return 500, {"message": f"Multiple IDs found with provided prefix: {name}"}
+        return (200, self.by_name[found[0]]) if found else (404, {"message": f"No such container: {name}"})
+
+    def script(self, stream, request):
+        path = request.target.split("?")[0]
+        path = path[path.index("/", 1):] if path.startswith("/v1.") else path
+        parts = path.strip("/").split("/")
+        if request.method == "GET" and path in self.says:
+            status, body = self.says[path]
+            stream.send(answer(status, body if isinstance(body, bytes) else json.dumps(body).encode() + b"\n",
+                               "Content-Type: application/json"))
+        elif request.method == "GET" and parts[0] == "containers" and parts[-1] == "json" and len(parts) == 3:
+            status, body = self.find(parts[1])
+            stream.send(answer(status, json.dumps(body).encode(), "Content-Type: application/json"))
+        else:
+            return super().script(stream, request)
+
+
+@pytest.fixture
+def town(make_gate, tmp_path):
+    """Container A has the socket and has made `child`, which has made `grandchild`; `foreign` is somebody else's, and so
+    is B, which has the socket too."""
+    gabiond = Doors(str(tmp_path), {A: 0, B: 0, CHILD: 0}, kin=dict(KIN), own=True)
+    gate = make_gate(gabiond=gabiond)
+    gate.docker = Town(gate.engine)
+    for name, ident in (("self", A), ("other", B), ("child", CHILD), ("grandchild", GRANDCHILD), ("foreign", FOREIGN)):
+        gate.docker.add(name, ident)
+    gate.docker.execs.update({"e-own": GRANDCHILD, "e-foreign": FOREIGN})
+    return gate
+
+
+def ask(gate, method, target, body=None, who=A):
+    stream = gate.gabiond.connect(who)
+    stream.send(request(method, target, body))
+    try:
+        return read_answer(stream, method == "HEAD")
+    finally:
+        stream.close()
+
+
+def audited(gate):
+    return [json.loads(q.body[68:]) for q in gate.gabiond.asked if q.op == "AUDIT"]
+
+
+def reached(gate):
+    """What the engine was asked for beside the gate's own questions."""
+    return [line for line in gate.engine.seen if not (line.startswith("GET /v1.41/containers/") and line.endswith("/json"))]
+
+
+# ── what it names ──────────────────────────────────────────────────────────────────────────────
+
+ROUTES = [("GET", "/containers/%s/json"), ("GET", "/containers/%s/top"), ("GET", "/containers/%s/logs?stdout=1"),
+          ("GET", "/containers/%s/stats?stream=0"), ("GET", "/containers/%s/changes"), ("GET", "/containers/%s/export"),
+          ("HEAD", "/containers/%s/archive?path=/"), ("GET", "/containers/%s/archive?path=/"),
+          ("PUT", "/containers/%s/archive?path=/"), ("GET", "/containers/%s/attach/ws"), ("POST", "/containers/%s/attach"),
+          ("POST", "/containers/%s/start"), ("POST", "/containers/%s/stop"), ("POST", "/containers/%s/restart"),
+          ("POST", "/containers/%s/kill"), ("POST", "/containers/%s/pause"), ("POST", "/containers/%s/unpause"),
+          ("POST", "/containers/%s/rename?name=x"), ("POST", "/containers/%s/update"), ("POST", "/containers/%s/wait"),
+          ("POST", "/containers/%s/resize?h=1&w=1"), ("POST", "/containers/%s/exec"), ("DELETE", "/containers/%s?force=1"),
+          ("POST", "/commit?container=%s&repo=x")]
+
+
+@pytest.mark.parametrize("method, target", ROUTES)
+def test_a_foreign_container_does_not_exist(town, method, target):
+    for name in ("foreign", FOREIGN, FOREIGN[:12], "%66oreign", "other", B):
+        plain = urllib.parse.unquote(name)
+        got = ask(town, method, "/v1.41" + target % name)
+        nobody = ask(town, method, "/v1.41" + target % "nosuch")
+        assert got.status == nobody.status == 404
+        if method != "HEAD":
+            assert json.loads(got.body) == {"message": f"No such container: {plain}"}
+            # not a byte tells it from one that nobody has
+            assert got.raw.replace(plain.encode(), b"N") == nobody.raw.replace(b"nosuch", b"N").replace(
+                b"Content-Length: %d" % len(nobody.body), b"Content-Length: %d" % len(got.body))
+    assert not reached(town)
+    lines = audited(town)
+    assert {(e["verdict"], e["rule"], e["container"]) for e in lines} == {("deny", "ownChildrenOnly", A)}
+    assert [e["subject"] for e in lines] == [FOREIGN] * 4 + [B] * 2
+
+
+@pytest.mark.parametrize("method, target", ROUTES)
+def test_its_own_are_named_by_id(town, method, target):
+    """Whatever they are called meanwhile."""
+    if "archive" in target:
+        for one in town.docker.by_name.values():
+            one["State"]["Running"] = False
+    for name, ident in (("child", CHILD), ("grandchild", GRANDCHILD), ("self", A), (A, A), (CHILD[:8], CHILD)):
+        town.engine.requests.clear()
+        assert ask(town, method, "/v1.41" + target % name).status in (200, 204)
+        assert town.engine.seen[-1] == f"{method} /v1.41" + target % ident
+
+
+def test_the_beginning_of_an_id(town):
+    """Only its own ones are told apart by it, and a foreign name is no name."""
+    town.docker.add("c1", FOREIGN[:-1] + "1")
+    town.docker.add("c22", FOREIGN[:-1] + "2")
+    town.docker.add("more", CHILD[:20] + "f" * 44)
+    for name in ("c1", CHILD[:3], CHILD[:20]):
+        assert ask(town, "POST", f"/v1.41/containers/{name}/stop").status == 200
+        assert town.engine.seen[-1] == f"POST /v1.41/containers/{CHILD}/stop"
+    assert ask(town, "POST", "/v1.41/containers/c22/stop").status == 200
+    assert town.engine.seen[-1] == f"POST /v1.41/containers/{GRANDCHILD}/stop"
+    got = ask(town, "POST", "/v1.41/containers/c/stop")
+    assert got.status == 400 and message(got) == "Multiple IDs found with provided prefix: c"
+    got = ask(town, "POST", "/v1.41/containers/f0/stop")
+    assert got.status == 404 and message(got) == "No such container: f0"
+
+
+def test_execs(town):
+    for method, target in (("GET", "json"), ("POST", "start"), ("POST", "resize?h=1&w=1")):
+        body = {"Detach": True} if target == "start" else None
+        assert ask(town, method, f"/v1.41/exec/e-own/{target}", body).status == 200
+        got = ask(town, method, f"/v1.41/exec/e-foreign/{target}", body)
+        assert got.status == 404 and json.loads(got.body) == {"message": "No such exec instance: e-foreign"}
+        got = ask(town, method, f"/v1.41/exec/nosuch/{target}", body)
+        assert got.status == 404 and json.loads(got.body) == {"message": "No such exec instance: nosuch"}
+    assert not [line for line in town.engine.seen if "e-foreign/start" in line or "e-foreign/resize" in line]
+
+
+REFERENCES = [{"NetworkMode": "container:%s"}, {"PidMode": "container:%s"}, {"IpcMode": "container:%s"},
+              {"UsernsMode": "container:%s"}, {"UTSMode": "container:%s"}, {"CgroupnsMode": "container:%s"},
+              {"VolumesFrom": ["%s"]}, {"VolumesFrom": ["grandchild", "%s:ro"]}, {"Links": ["%s"]}, {"Links": ["%s:alias"]},
+              {"Links": ["/%s:/x/alias"]}]
+
+
+def fill(value, name):
+    if isinstance(value, dict):
+        return {k: fill(v, name) for k, v in value.items()}
+    if isinstance(value, list):
+        return [fill(v, name) for v in value]
+    return value.replace("%s", name)
+
+
+@pytest.mark.parametrize("config", REFERENCES)
+def test_references_of_a_creation(town, config):
+    for name in ("foreign", FOREIGN[:10], "nosuch"):
+        got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": fill(config, name)})
+        assert got.status == 400 and json.loads(got.body) == {"message": f"No such container: {name}"}
+    assert not [q for q in town.engine.requests if q.method == "POST"]
+    got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": fill(config, "grandchild")})
+    assert got.status == 201
+    sent = json.loads(town.engine.requests[-1].body)["HostConfig"]
+    if config == {"Links": ["%s"]}:
+        assert sent == {"Links": [f"{GRANDCHILD}:grandchild"]}
+    else:
+        assert sent == json.loads(json.dumps(config).replace("%s", GRANDCHILD).replace("grandchild", GRANDCHILD))
+
+
+@pytest.mark.parametrize("what", ["connect", "disconnect"])
+def test_networks_are_joined_by_its_own(town, what):
+    for key in ("Container", "container", "CONTAINER", "\\u0063ontainer"):
+        raw = f'{{"{key}":"foreign","Force":true}}'.encode()
+        head = f"POST /v1.41/networks/n/{what} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        got = town.gabiond.ask(A, head.encode() + b"Content-Length: %d\r\n\r\n" % len(raw) + raw)
+        assert got.status == 404 and json.loads(got.body) == {"message": "No such container: foreign"}, key
+    raw = b'{"Container":"child","container":"foreign"}'
+    assert town.gabiond.ask(A, head.encode() + b"Content-Length: %d\r\n\r\n" % len(raw) + raw).status == 400
+    assert not reached(town)
+    body = {"Container": "child", "EndpointConfig": {"Aliases": ["a"]}}
+    assert ask(town, "POST", f"/v1.41/networks/n/{what}", body).status == 200
+    assert json.loads(town.engine.requests[-1].body) == {"Container": CHILD, "EndpointConfig": {"Aliases": ["a"]}}
+
+
+def test_the_network_of_a_build(town):
+    got = ask(town, "POST", "/v1.41/build?networkmode=container:foreign")
+    assert got.status == 400 and message(got) == "No such container: foreign"
+    assert ask(town, "POST", "/v1.41/build?networkmode=container:child&t=x").status == 200
+    assert reached(town) == [f"POST /v1.41/build?networkmode=container:{CHILD}&t=x"]
+
+
+def test_nothing_is_pruned(town):
+    got = ask(town, "POST", "/v1.41/containers/prune")
+    assert got.status == 403 and message(got) == (
+        'enhanced container isolation: docker command "/v1.41/containers/prune" is blocked; it would remove containers that '
+        "are not this container's own")
+    assert not town.engine.requests
+    assert ask(town, "POST", "/v1.41/networks/prune").status == 200
+
+
+def test_whose_it_is_depends_on_who_asks(town):
+    """A child does not see its maker; users of the host see all; without the setting so do containers."""
+    for who, name, status in ((CHILD, "self", 404), (CHILD, "grandchild", 200), (CHILD, "child", 200), (B, "child", 404),
+                              (B, "other", 200)):
+        assert ask(town, "POST", f"/v1.41/containers/{name}/stop", who=who).status == status, (who, name)
+    assert town.get("/v1.41/containers/foreign/stop", method="POST").status == 200
+    town.gabiond.policy = policy(2)
+    town.gabiond.told()
+    wait_until(lambda: ask(town, "POST", "/v1.41/containers/foreign/stop").status == 200)
+    assert town.engine.seen[-1] == "POST /v1.41/containers/foreign/stop"  # as it was written
+    town.gabiond.policy = policy(3, own=True)
+    town.gabiond.told()
+    wait_until(lambda: ask(town, "POST", "/v1.41/containers/foreign/stop").status == 404)
+
+
+def test_an_engine_in_trouble(town):
+    """Its own words about its own containers; nothing about others."""
+    town.docker.says["/containers/child/json"] = 500, {"message": "trouble"}
+    got = ask(town, "POST", "/v1.41/containers/child/stop")
+    assert got.status == 502
+    town.docker.says["/containers/foreign/json"] = 500, {"message": "foreign is in trouble"}
+    got = ask(town, "POST", "/v1.41/containers/foreign/stop")
+    assert got.status == 502 and "trouble" not in message(got)
+
+
+# ── records ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_it_makes_is_its_own(town):
+    assert ask(town, "POST", "/v1.41/containers/create", {"Image": "x"}, who=CHILD).status == 201
+    record, = [q for q in town.gabiond.asked if q.op == "CHILD"]
+    assert (record.id, record.line()) == (C, [CHILD, A])
+    town.docker.add("new", C)
+    for who, status in ((CHILD, 200), (A, 200), (B, 404)):
+        assert ask(town, "POST", "/v1.41/containers/new/stop", who=who).status == status
+
+
+def test_the_grandchild_of_one_that_is_gone(town):
+    events = wait_until(lambda: town.engine.events)
+    line = json.dumps({"Type": "container", "Action": "destroy", "Actor": {"ID": CHILD}}) + "\n"
+    events[0].send(f"{len(line):x}\r\n{line}\r\n".encode())
+    wait_until(lambda: ask(town, "POST", "/v1.41/containers/child/stop").status == 404)
+    assert ask(town, "POST", "/v1.41/containers/grandchild/stop").status == 200
+
+
+def test_an_unrecorded_child_is_nobodys(town):
+    town.gabiond.replies["CHILD"] = lambda q: (-28, b"no space left")
+    assert ask(town, "POST", "/v1.41/containers/create", {"Image": "x"}).status == 500
+    town.docker.add("new", C)
+    assert ask(town, "POST", "/v1.41/containers/new/stop").status == 404
+
+
+# ── lists ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def listed(gate, query="", who=A):
+    got = ask(gate, "GET", f"/v1.41/containers/json{query}", who=who)
+    assert got.status == 200, got
+    return [one["Id"] for one in json.loads(got.body)]
+
+
+def test_lists(town):
+    town.docker.says["/containers/json"] = 200, [
+        {"Id": i, "Labels": {"Id": CHILD}} for i in (FOREIGN, GRANDCHILD, B, CHILD, FOREIGN[:-1] + "1", A)]
+    assert listed(town) == [GRANDCHILD, CHILD, A]
+    assert listed(town, who=CHILD) == [GRANDCHILD, CHILD]
+    assert listed(town, who=B) == [B]
+    assert len(json.loads(town.get("/v1.41/containers/json").body)) == 6
+    for query, sent in (("?limit=2", "?all=1"), ("?limit=%2B2&size=1", "?all=1&size=1"), ("?all=0&limit=2", "?all=1&all=1")):
+        assert listed(town, query) == [GRANDCHILD, CHILD]
+        assert town.engine.seen[-1] == "GET /v1.41/containers/json" + sent
+    for query in ("?limit=0", "?limit=-1", "?limit=x", "?all=1"):  # none, or for the engine to refuse
+        assert listed(town, query) == [GRANDCHILD, CHILD, A]
+        assert town.engine.seen[-1].endswith(query)
+
+
+@pytest.mark.parametrize("text, containers", [(b"[]\n", 0), (b"null\n", None), (b'[{"Id":"%s"}]' % FOREIGN.encode(), 0),
+                                              (b'[{"Id":"short"},{"Id":1},{}]', 0)])
+def test_odd_lists(town, text, containers):
+    town.docker.says["/containers/json"] = 200, text
+    got = json.loads(ask(town, "GET", "/v1.41/containers/json").body)
+    assert got is containers or got == []
+
+
+def test_a_list_that_makes_no_sense(town):
+    """The client sees that something is missing."""
+    town.docker.says["/containers/json"] = 200, b'[{"Id":"%s"},' % CHILD.encode()
+    stream = town.gabiond.connect(A)
+    stream.send(request("GET", "/v1.41/containers/json"))
+    with pytest.raises(EOFError):
+        read_answer(stream)
+    stream.close()
+
+
+def test_a_list_that_is_compressed(town):
+    """It would pass unread; so it is not asked for, and not taken."""
+    town.docker.says["/containers/json"] = 200, b"[]"
+    assert town.gabiond.ask(A, b"GET /v1.41/containers/json HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n").status == 200
+    assert town.engine.requests[-1].get("Accept-Encoding") is None
+    town.engine.script = lambda stream, request: stream.send(answer(200, b"[]", "Content-Encoding: gzip"))
+    assert ask(town, "GET", "/v1.41/containers/json").status == 502
+
+
+def test_a_huge_foreign_container(town):
+    """It takes nobody's list away."""
+    town.docker.says["/containers/json"] = 200, [{"Id": FOREIGN, "Labels": {"x": "y" * (9 << 20)}}, {"Id": CHILD}]
+    assert listed(town) == [CHILD]
+
+
+def test_filters_name_containers_too(town):
+    """Else whether since=NAME fails, and what it shows, would tell of others."""
+    town.docker.says["/containers/json"] = 200, [{"Id": CHILD}]
+    for filters in ({"since": ["foreign"]}, {"before": {FOREIGN[:9]: True}}, {"since": ["child", "nosuch"]}):
+        name = "nosuch" if "nosuch" in str(filters) else next(iter(filters["since"] if "since" in filters else filters["before"]))
+        got = ask(town, "GET", "/v1.41/containers/json?filters=" + urllib.parse.quote(json.dumps(filters)))
+        assert json.loads(got.body) == {"message": f"No such container: {name}"} and got.status == 404
+    assert listed(town, "?filters=" + urllib.parse.quote('{"since":{"child":true},"status":["exited"]}')) == [CHILD]
+    sent = urllib.parse.unquote(town.engine.requests[-1].target.split("filters=")[1])
+    assert json.loads(sent) == {"since": {CHILD: True}, "status": ["exited"]}
+    got = ask(town, "GET", "/v1.41/containers/json?filters=" + urllib.parse.quote('{"since":["child"],"since":["foreign"]}'))
+    assert got.status == 400
+
+
+def test_disk_usage(town):
+    town.docker.says["/system/df"] = 200, {"LayersSize": 5, "Containers": [{"Id": FOREIGN}, {"Id": CHILD, "SizeRw": 1}],
+                                           "ContainerUsage": {"TotalCount": 2, "Items": [{"Id": B}, {"Id": A}]}}
+    assert json.loads(ask(town, "GET", "/v1.41/system/df").body) == {
+        "LayersSize": 5, "Containers": [{"Id": CHILD, "SizeRw": 1}], "ContainerUsage": {"TotalCount": 2, "Items": [{"Id": A}]}}
+
+
+def test_who_is_connected(town):
+    net = {"Name": "n", "Containers": {FOREIGN: {"Name": "foreign"}, CHILD: {"Name": "child"}, "ep-1": {"Name": "x"}}}
+    town.docker.says["/networks/n"] = 200, net
+    town.docker.says["/networks"] = 200, [net, {"Name": "empty"}]
+    shown = {"Name": "n", "Containers": {CHILD: {"Name": "child"}}}
+    assert json.loads(ask(town, "GET", "/v1.41/networks/n?verbose=true").body) == shown
+    assert json.loads(ask(town, "GET", "/v1.27/networks").body) == [shown, {"Name": "empty"}]
+
+
+# ── events ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def event(kind, action, ident, **attributes):
+    return {"Type": kind, "Action": action, "Actor": {"ID": ident, "Attributes": attributes}}
+
+
+class Events:
+    """A stream of events to container `who`, whose engine is the test."""
+
+    def __init__(self, gate, who=A, chunked=True, target="/v1.41/events"):
+        self.begun = threading.Event()
+        self.over = threading.Event()
+        self.chunked = chunked
+        others = gate.engine.script
+
+        def script(stream, request):
+            if "/events" not in request.target:
+                return others(stream, request)
+            stream.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" +
+                        (b"Transfer-Encoding: chunked\r\n\r\n" if chunked else b"Connection: close\r\n\r\n"))
+            self.engine = stream
+            self.begun.set()
+            self.over.wait(60)
+            return True
+
+        gate.engine.script = script
+        self.client = gate.gabiond.connect(who)
+        self.client.send(request("GET", target))
+        assert self.begun.wait(10)
+        assert b"200 OK" in self.client.until(b"\r\n\r\n")
+
+    def say(self, *events, raw=None):
+        data = raw if raw is not None else b"".join(json.dumps(e).encode() + b"\n" for e in events)
+        self.engine.send(b"%x\r\n%s\r\n" % (len(data), data) if self.chunked else data)
+
+    def hear(self):
+        """The next event; the stream is chunked in any case."""
+        size = int(self.client.until(b"\r\n"), 16)
+        data = self.client.exactly(size)
+        assert self.client.exactly(2) == b"\r\n"
+        return data
+
+    def close(self):
+        self.over.set()
+        self.client.close()
+
+
+@contextlib.contextmanager
+def events(*args, **how):
+    stream = Events(*args, **how)
+    try:
+        yield stream
+    finally:
+        stream.close()
+
+
+SHOWN = [event("container", "start", CHILD, container=FOREIGN), event("container", "exec_start: sh", GRANDCHILD),
+         event("network", "connect", "n", container=CHILD), event("volume", "mount", "v", container=A),
+         event("network", "create", "n"), event("image", "pull", "x"), event("container", "die", A)]
+HIDDEN = [event("container", "start", FOREIGN, container=CHILD), event("container", "exec_start: sh", B),
+          event("network", "connect", "n", container=FOREIGN), event("network", "disconnect", "n", container=B),
+          event("volume", "mount", "v", container=FOREIGN), event("container", "x", "short"), event("container", "x", "")]
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_events(town, chunked):
+    with events(town, chunked=chunked) as stream:
+        for hidden, shown in zip(HIDDEN, SHOWN):
+            stream.say(hidden, shown)
+            assert json.loads(stream.hear()) == shown
+        stream.say(HIDDEN[0])
+        data = json.dumps(SHOWN[0]).encode() + b"\n"
+        for i in range(0, len(data), 7):
+            stream.say(raw=data[i:i + 7])
+        assert stream.client.until(b"\n\r\n").count(b"start") == 1
+
+
+def test_events_as_records(town):
+    """application/json-seq: what newer engines send when asked to."""
+    with events(town) as stream:
+        for hidden, shown in zip(HIDDEN, SHOWN):
+            stream.say(raw=b"".join(b"\x1e" + json.dumps(e).encode() + b"\n" for e in (hidden, shown)))
+            got = stream.hear()
+            assert got == b"\x1e" + json.dumps(shown).encode() + b"\n"
+
+
+def test_the_last_event_of_its_own(town):
+    """Although the gate has heard before that it is gone."""
+    with events(town) as stream:
+        own = wait_until(lambda: town.engine.events)
+        line = json.dumps(event("container", "destroy", CHILD)) + "\n"
+        own[0].send(f"{len(line):x}\r\n{line}\r\n".encode())
+        wait_until(lambda: ask(town, "POST", "/v1.41/containers/child/stop").status == 404)
+        stream.say(event("container", "destroy", CHILD))
+        assert json.loads(stream.hear()) == event("container", "destroy", CHILD)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_the_first_event_of_its_own(town, recorded):
+    """It comes before the engine has answered the creation: it waits until it is known whose it is."""
+    with events(town) as stream:
+        held = threading.Event()
+        said = threading.Event()
+        before = town.engine.script
+
+        def script(conn, asked):
+            if asked.target.endswith("/containers/create"):
+                stream.say(event("container", "create", C), event("container", "start", CHILD))
+                said.set()
+                assert held.wait(10)
+            return before(conn, asked)
+
+        town.engine.script = script
+        if not recorded:
+            town.gabiond.replies["CHILD"] = lambda q: (-28, b"no space left")
+        got = []
+        maker = threading.Thread(target=lambda: got.append(ask(town, "POST", "/v1.41/containers/create", {"Image": "x"})))
+        maker.start()
+        assert said.wait(10)
+        for _ in range(3):  # the gate has had its rounds, and others are served
+            assert ask(town, "GET", "/_ping", who=B).status == 200
+        stream.client.sock.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            stream.client.sock.recv(1)
+        stream.client.sock.settimeout(10)
+        held.set()
+        maker.join()
+        assert got[0].status == (201 if recorded else 500)
+        text = stream.hear()
+        while text.count(b"\n") < (2 if recorded else 1):
+            text += stream.hear()
+        heard = [json.loads(line) for line in text.splitlines()]
+        assert heard == ([event("container", "create", C)] if recorded else []) + [event("container", "start", CHILD)]
+
+
+def test_a_client_that_goes_while_events_wait(town):
+    with events(town) as stream:
+        held = threading.Event()
+        before = town.engine.script
+
+        def script(conn, asked):
+            if asked.target.endswith("/containers/create"):
+                stream.say(event("container", "create", C))
+                assert held.wait(10)
+            return before(conn, asked)
+
+        town.engine.script = script
+        maker = threading.Thread(target=lambda: ask(town, "POST", "/v1.41/containers/create", {"Image": "x"}))
+        maker.start()
+        stream.client.close()
+        held.set()
+        maker.join()
+    assert ask(town, "POST", "/v1.41/containers/child/stop").status == 200
+
+
+def test_events_are_not_collected(town):
+    """A day of others' events takes no memory."""
+    with events(town) as stream:
+        rss = town.rss()
+        line = json.dumps(event("container", "exec", FOREIGN, x="y" * 900)).encode() + b"\n"
+        for _ in range(400):
+            stream.say(raw=line * 100)
+        stream.say(SHOWN[0])
+        assert json.loads(stream.hear()) == SHOWN[0]
+        assert town.rss() - rss < 4096
