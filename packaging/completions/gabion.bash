@@ -34,7 +34,7 @@ _gabion() {
 	down) options='--state-dir --help' ;;
 	ps) options='--state-dir --all --json --help' ;;
 	events) options='--state-dir --follow --since --json --help' ;;
-	explain) options='--state-dir --image --create --request --body --last --json --help --' ;;
+	explain) options='--state-dir --image --container --create --request --body --last --json --help --' ;;
 	images) options='--state-dir --json --help refresh check' ;;
 	settings)
 		options='list get validate schema --state-dir --json --help'

@@ -30,6 +30,7 @@ complete -c gabion -n "__fish_seen_subcommand_from policy" -a suggest -d 'The na
 complete -c gabion -n "__fish_seen_subcommand_from settings" -F -a 'list get validate schema'
 complete -c gabion -n "__fish_seen_subcommand_from images" -a 'refresh check'
 complete -c gabion -n "__fish_seen_subcommand_from explain" -l image -x -d 'As a container of that image'
+complete -c gabion -n "__fish_seen_subcommand_from explain" -l container -x -d 'As that container'
 complete -c gabion -n "__fish_seen_subcommand_from explain" -l create -r -F -d 'Body of a creation'
 complete -c gabion -n "__fish_seen_subcommand_from explain" -l request -x -d 'Method and target'
 complete -c gabion -n "__fish_seen_subcommand_from explain" -l body -r -F -d 'Body of the request'

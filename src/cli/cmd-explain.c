@@ -25,6 +25,8 @@ struct args {
 	const char *request;
 	const char *body;
 	const char *image;
+	const char *container;
+	char as[80]; /* what the gate is told of these */
 	bool last;
 	bool json;
 };
@@ -36,6 +38,11 @@ static const struct opt table[] = {
 	  .offset = offsetof(struct args, image),
 	  .value = "IMAGE",
 	  .help = "as a container of that image asks it over its socket" },
+	{ .name = "container",
+	  .kind = OPT_STRING,
+	  .offset = offsetof(struct args, container),
+	  .value = "CONTAINER",
+	  .help = "as that container, which has the socket, asks it" },
 	{ .name = "create",
 	  .kind = OPT_STRING,
 	  .offset = offsetof(struct args, create),
@@ -60,7 +67,7 @@ static const struct opt table[] = {
 
 static const struct opts opts = {
 	.command = "explain",
-	.usage = "[--state-dir DIR] [--image IMAGE] [--json] "
+	.usage = "[--state-dir DIR] [--image IMAGE | --container CONTAINER] [--json] "
 		 "(-- DOCKER-WORD… | --create FILE | --request REQUEST [--body FILE] | --last)",
 	.about = "Says whether something would be let through, by which rule, why and what can be "
 		 "done about it,\nwithout doing it. The gate decides, as it would for the thing "
@@ -143,6 +150,46 @@ static int parse(struct arena *a, struct slice text, struct json **ret)
 		       : -EPROTO;
 }
 
+/* --- as whom --- */
+
+static const char *asks_as(const struct args *args)
+{
+	return args->container ? args->as : args->image ? args->image : "yes";
+}
+
+/* The gate knows containers by their ids. Returns 0 or an exit code. */
+static int find_container(struct args *args, const struct instance *inst)
+{
+	CLEANUP_ARENA struct arena a = ARENA_INIT(ARENA_MAX);
+	CLEANUP_BUF struct buf target = BUF_INIT(4096);
+	CLEANUP_BUF struct buf answer = BUF_INIT(TEXT_MAX);
+	struct gateway_request q = { .method = "GET" };
+	struct json_limits limits = JSON_LIMITS;
+	struct err err = ERR_INIT;
+	struct json *doc = NULL;
+	const char *id;
+	int r;
+
+	buf_printf(&target, "/containers/%s/json", args->container);
+	if (!buf_ok(&target)) {
+		cli_error("explain: the name of the container is too long");
+		return CLI_EXIT_USAGE;
+	}
+	q.target = target.p;
+	r = gateway_ask(inst, &q, &answer, &err);
+	if (r < 0)
+		return failed(&err, r);
+	(void)json_parse(&a, buf_slice(&answer), &limits, &doc, NULL, NULL);
+	id = json_get_str(doc, "Id");
+	if (r != 200 || !id || strlen(id) + 2 > sizeof(args->as)) {
+		id = json_get_str(doc, "message");
+		cli_error("%s", id ? id : "the engine does not say which container that is");
+		return CLI_EXIT_UNKNOWN;
+	}
+	(void)snprintf(args->as, sizeof(args->as), "@%s", id);
+	return 0;
+}
+
 /* --- a request --- */
 
 static int read_body(const char *file, struct buf *b, struct err *err)
@@ -181,7 +228,7 @@ static int explain_request(const struct args *args, const struct instance *inst)
 	const char *file = args->create ? args->create : args->body;
 	struct gateway_request q = { .method = "POST",
 				     .target = "/containers/create",
-				     .explain = args->image ? args->image : "yes" };
+				     .explain = asks_as(args) };
 	struct err err = ERR_INIT;
 	char method[16];
 	int r = file ? read_body(file, &body, &err) : 0;
@@ -214,8 +261,7 @@ static int explain_command(const struct args *args, const struct instance *inst,
 	struct err err = ERR_INIT;
 	struct json *o;
 	const char *at;
-	int r = client_run(inst, words, TEXT_EXPLAIN_FIELD, args->image ? args->image : "yes",
-			   &errors, &err);
+	int r = client_run(inst, words, TEXT_EXPLAIN_FIELD, asks_as(args), &errors, &err);
 
 	if (r < 0)
 		return failed(&err, r);
@@ -282,12 +328,18 @@ int cmd_explain(int argc, char **argv)
 	if (r != 0)
 		return opts_exit(r);
 	if (words + args.last + (args.create != NULL) + (args.request != NULL) != 1 ||
-	    (args.body && !args.request) || (args.image && args.last)) {
+	    (args.body && !args.request) || ((args.image || args.container) && args.last) ||
+	    (args.image && args.container)) {
 		cli_error("explain: one of these is wanted: -- and words of a docker command, "
-			  "--create, --request (with --body), --last");
+			  "--create, --request (with --body), --last; --image or --container, not "
+			  "with --last");
 		return CLI_EXIT_USAGE;
 	}
-	if (args.image && !is_word(args.image)) {
+	if (args.container && (!is_word(args.container) || strpbrk(args.container, "/?#%"))) {
+		cli_error("explain: --container wants the name or the id of a container");
+		return CLI_EXIT_USAGE;
+	}
+	if (args.image && (!is_word(args.image) || args.image[0] == '@')) {
 		cli_error("explain: --image wants the name of an image");
 		return CLI_EXIT_USAGE;
 	}
@@ -296,5 +348,8 @@ int cmd_explain(int argc, char **argv)
 		return failed(&err, r);
 	if (args.last)
 		return explain_last(&args, &inst);
+	r = args.container ? find_container(&args, &inst) : 0;
+	if (r != 0)
+		return r;
 	return words ? explain_command(&args, &inst, argv + rest) : explain_request(&args, &inst);
 }

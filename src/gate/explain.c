@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/explain.h"
 
+#include <errno.h>
+
 #include "base/cleanup.h"
 #include "gate/answer.h"
 #include "gate/images.h"
@@ -14,8 +16,10 @@
 struct explain {
 	struct conn *conn;
 	struct images_check check;
-	struct door door; /* of no socket: what commands.h looks at */
+	struct door door; /* of no socket: what commands.h, family.h look at */
 	bool has_door;
+	uid_t uid; /* whose connection it is */
+	gid_t gid;
 	const char *reported;
 	void (*then)(struct conn *c);
 };
@@ -35,6 +39,8 @@ void explain_stop(struct conn *c)
 	if (!explain_wanted(c))
 		return;
 	images_check_stop(&c->req->explain->check);
+	c->uid = c->req->explain->uid;
+	c->gid = c->req->explain->gid;
 	c->req->explain = NULL;
 }
 
@@ -148,6 +154,48 @@ static void on_checked(struct images_check *k)
 	conn_update(c);
 }
 
+/* What the door says, kept: it may close meanwhile. */
+static int copy_door(struct conn *c, const struct door *d)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(CONTROL_TEXT_MAX);
+	struct explain *e = c->req->explain;
+	int r = grant_print(&d->grant, &text);
+
+	e->door.asker = arena_alloc(&c->arena, sizeof(*e->door.asker));
+	if (r == 0 && !e->door.asker)
+		r = -ENOMEM;
+	if (r == 0)
+		r = grant_parse(&c->arena, buf_slice(&text), &e->door.grant, NULL);
+	if (r < 0)
+		return r;
+	*e->door.asker = *d->asker;
+	memcpy(e->door.id, d->id, sizeof(e->door.id));
+	e->has_door = true;
+	c->uid = d->asker->uid;
+	c->gid = d->asker->gid;
+	return 0;
+}
+
+/* True: the request has been answered. */
+static bool as_container(struct conn *c, struct slice id)
+{
+	const struct door *d = NULL;
+
+	if (id.n == CONTROL_ID_LEN && control_id_ok(id.p))
+		d = door_find(c->gate, id.p);
+	if (!d)
+		explain_denied(c, &(struct answer){ .status = 404 },
+			       "that container has no socket of the engine");
+	else if (c->uid != 0 && c->uid != d->asker->uid)
+		explain_denied(c, &(struct answer){ .status = 403 },
+			       "only root and who asked for that container may ask that");
+	else if (copy_door(c, d) < 0)
+		conn_kill(c);
+	else
+		return false;
+	return true;
+}
+
 bool explain_begin(struct conn *c, void (*then)(struct conn *c))
 {
 	struct http_head *h = &c->req->head;
@@ -170,9 +218,13 @@ bool explain_begin(struct conn *c, void (*then)(struct conn *c))
 	}
 	e->conn = c;
 	e->then = then;
+	e->uid = c->uid;
+	e->gid = c->gid;
 	c->req->explain = e;
 	if (slice_eq_str(value, "yes"))
 		return false;
+	if (value.n > 0 && value.p[0] == '@')
+		return as_container(c, slice_from(value, 1));
 	if (images_check_start(c->gate->images, &e->check, value, value, on_checked) < 0)
 		explain_denied(c, &(struct answer){ .status = 400 },
 			       "that is no name that an image can have");

@@ -2,12 +2,13 @@
 /*
  * "What would happen?", for `gabion explain`. A request of a user of the host with the field
  *
- *   Gabion-Explain: yes | IMAGE
+ *   Gabion-Explain: yes | IMAGE | @ID
  *
  * goes through the same checks as any other. What would be passed on and change something is
  * answered instead, with the verdict and not with an effect; what only looks is passed on, so that
  * a client comes to the request that matters. With the name of an image, the request is one that a
- * container of that image makes over its socket.
+ * container of that image makes over its socket; with the id of a container that has a socket, one
+ * that this container makes. That may be asked by root and by whoever asked for the container.
  *
  * The answer is an error (403), so that clients stop there, and its message carries the verdict:
  * {"message":"gabion explain: {…}","explain":{…}}, where {…} has verdict (allow, deny, error),
@@ -27,7 +28,9 @@ bool explain_begin(struct conn *c, void (*then)(struct conn *c));
 /* Is this such a request? */
 bool explain_wanted(const struct conn *c);
 
-/* As which container it is asked, for commands.h; NULL: none. */
+/* As which container it is asked; with an image, one that has no id and nobody asked for. NULL:
+ * none.
+ */
 struct door *explain_door(const struct conn *c);
 
 /* Would only have been reported. */

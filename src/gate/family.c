@@ -163,7 +163,7 @@ static enum sift_verdict judge_container(void *data, struct slice object, struct
 /* Could a creation that is on its way be of one of this container's own? */
 static bool is_making(const struct conn *c)
 {
-	for (const struct conn *o = c->gate->conns; o; o = o->next)
+	for (const struct conn *o = c->gate->making ? c->gate->conns : NULL; o; o = o->next)
 		if (o->req && o->req->making && kin_own(&c->gate->kin, c->req->whose, o->door->id))
 			return true;
 	return false;
@@ -344,6 +344,7 @@ static void wake(struct loop_deferred *d)
 void family_making(struct conn *c)
 {
 	c->req->making = door_is_container(c->door);
+	c->gate->making += c->req->making;
 }
 
 void family_made(struct conn *c)
@@ -351,6 +352,7 @@ void family_made(struct conn *c)
 	if (!c->req->making)
 		return;
 	c->req->making = false;
+	c->gate->making--;
 	loop_defer(&c->gate->loop, &c->gate->wake, wake);
 }
 

@@ -102,7 +102,8 @@ struct gate {
 
 	char *scratch;		   /* SIDE_SCRATCH_SIZE bytes that all sides read into */
 	struct kin kin;		   /* which containers were made by which others */
-	struct loop_deferred wake; /* a creation by a container is over (family.h) */
+	size_t making;		   /* creations by containers that are on their way (family.h) */
+	struct loop_deferred wake; /* one of them is over */
 	struct conn *conns;
 	size_t nconns;
 	struct gate_user *users;

@@ -130,11 +130,12 @@ static struct exchange_head head_of(struct request *r, const struct buf *target)
 
 void go_asker(struct conn *c, struct control_asker *a)
 {
+	const struct door *door = explain_wanted(c) ? explain_door(c) : c->door;
 	uint32_t binds = c->req->edit.binds ? CONTROL_HAS_BINDS : 0;
 	struct sock_peer *peer;
 
-	if (door_is_container(c->door)) {
-		*a = *c->door->asker;
+	if (door && door->asker) {
+		*a = *door->asker;
 		a->flags = (a->flags & CONTROL_GROUPS_TRUNCATED) | binds;
 		return;
 	}

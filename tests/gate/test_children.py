@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ownChildrenOnly on a real engine: a container with the socket, what it makes, what that makes, and somebody else's."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+
+import pytest
+
+import cages
+from cages import SOCKET, support
+
+CURL = ("curl", "-s", "--unix-socket", "/var/run/docker.sock")
+
+
+def document(own=True, commands=()):
+    found = cages.settings(["docker:cli"], commands)
+    found["enhancedContainerIsolation"]["dockerSocketMount"]["ownChildrenOnly"] = own
+    return found
+
+
+class Family:
+    """`maker` has the socket; it has made `child`, which has the socket too and has made `grandchild`. `foreign` and its
+    volume are the host's."""
+
+    def __init__(self, cage):
+        self.cage = cage
+        self.foreign = cage.start("--name", "foreign", "-v", "private:/data")
+        self.foreign.exec("sh", "-c", "echo secret >/data/f; echo secret >/f")
+        self.maker = cage.start("--name", "maker", "-v", SOCKET, image="docker:cli")
+        self.child = self.does("run", "-d", "--name", "child", "-v", SOCKET, "docker:cli", "sleep", "1000").out
+        self.grandchild = self.does("exec", "child", "docker", "run", "-d", "--name", "grandchild", "--ipc", "shareable", "alpine",
+                                    "sleep", "1000").out
+
+    def does(self, *args, **how):
+        """A docker command in the maker."""
+        return self.maker.exec("docker", *args, **how)
+
+    def asks(self, method, target, body=None):
+        """Status and document of a request of the maker's."""
+        args = [] if body is None else ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
+        done = self.maker.exec(*CURL, "-w", "\n%{http_code}", "-X", method, *args, f"http://x/v1.41{target}")
+        text, _, status = done.out.rpartition("\n")
+        return int(status), json.loads(text) if text.startswith(("{", "[")) else text
+
+    def denials(self):
+        lines = [json.loads(line) for line in self.cage.cli("events", "--json").lines]
+        return [e for e in lines if e["verdict"] == "deny" and e["rule"] == "ownChildrenOnly"]
+
+
+@pytest.fixture(scope="module")
+def _family(_cage):
+    cages.put(_cage, document())
+    yield Family(_cage)
+    _cage.sweep()
+    cages.put(_cage, cages.settings(["docker:cli"], ["push"]))
+
+
+@pytest.fixture
+def family(_family):
+    """Containers that a test makes are its own to remove."""
+    cages.put(_family.cage, document())
+    return _family
+
+
+def names_of(foreign):
+    return ("foreign", foreign.id, foreign.id[:12], foreign.id[:5])
+
+
+COMMANDS = [("inspect", "-f", "{{.Id}}", "%s"), ("logs", "%s"), ("top", "%s"), ("stats", "--no-stream", "%s"), ("port", "%s"),
+            ("diff", "%s"), ("export", "-o", "/tmp/x", "%s"), ("cp", "%s:/f", "/tmp/f"), ("cp", "/etc/hostname", "%s:/f"),
+            ("exec", "%s", "cat", "/f"), ("attach", "--no-stdin", "%s"), ("commit", "%s", "stolen"), ("stop", "%s"),
+            ("start", "%s"), ("restart", "%s"), ("kill", "%s"), ("pause", "%s"), ("unpause", "%s"), ("wait", "%s"),
+            ("rename", "%s", "mine"), ("update", "--restart", "no", "%s"), ("rm", "-f", "%s"),
+            ("network", "disconnect", "-f", "bridge", "%s"), ("network", "connect", "bridge", "%s")]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: "-".join(w for w in c[:2] if w.isalpha()) + str(len(c)))
+def test_commands(family, command):
+    """The CLI says of the foreign one, by whatever name, what it says of one that nobody has."""
+    def says(name):
+        done = family.does(*(word.replace("%s", name) for word in command), check=False)
+        return done.rc, done.err.replace(name, "NAME")
+
+    nobody = says("nosuch")
+    assert any(text in nobody[1] for text in ("o such container: NAME", "No such object: NAME", "No such container:path: NAME"))
+    before = len(family.denials())
+    for name in names_of(family.foreign):
+        assert says(name) == nobody
+    lines = family.denials()[before:]
+    assert len(lines) >= 4 and {(e["container"], e["subject"]) for e in lines} == {(family.maker.id, family.foreign.id)}
+    assert family.foreign.running and family.foreign.exec("cat", "/f").out == "secret"
+    assert family.foreign.inspect("{{.Name}}") == "/foreign"
+    assert not family.cage.docker("images", "-q", "stolen").out
+
+
+@pytest.mark.parametrize("args", [("--net", "container:%s"), ("--pid", "container:%s"), ("--ipc", "container:%s"),
+                                  ("--volumes-from", "%s"), ("--link", "%s:x")], ids=lambda a: a[0])
+def test_references(family, args):
+    for name in names_of(family.foreign) + ("nosuch",):
+        done = family.does("run", "--rm", *(a.replace("%s", name) for a in args), "alpine", "true", check=False)
+        assert done.rc == 125 and f"No such container: {name}" in done.err, done
+    for name in ("grandchild", family.grandchild[:9]):
+        done = family.does("run", "--rm", *(a.replace("%s", name) for a in args), "alpine", "cat", "/etc/hosts", check=False)
+        assert done.rc == 0, done
+    if args[0] == "--link":
+        assert "\tx " in done.out
+
+
+def test_the_network_of_a_build(family):
+    family.maker.exec("sh", "-c", "mkdir -p /b; printf 'FROM alpine\\nRUN true\\n' >/b/Dockerfile")
+    command = "DOCKER_BUILDKIT=0 docker build -q --no-cache --network container:%s /b"
+    done = family.maker.exec("sh", "-c", command % "foreign", check=False)
+    assert done.rc != 0 and "No such container: foreign" in done.err
+    assert family.maker.exec("sh", "-c", command % "grandchild").rc == 0
+
+
+def test_execs(family):
+    """Its id is no way in."""
+    status, made = None, json.loads(subprocess.run(
+        ["curl", "-s", "--unix-socket", f"{family.cage.dir}/run/docker.sock", "-H", "Content-Type: application/json", "-d",
+         '{"Cmd":["cat","/f"],"AttachStdout":true}', f"http://x/v1.41/containers/{family.foreign.id}/exec"],
+        capture_output=True, check=True).stdout)["Id"]
+    for method, what, body in (("GET", "json", None), ("POST", "start", {"Detach": True}), ("POST", "resize?h=9&w=9", None)):
+        status, said = family.asks(method, f"/exec/{made}/{what}", body)
+        assert (status, said) == (404, {"message": f"No such exec instance: {made}"})
+    assert family.does("exec", "grandchild", "hostname").out == family.grandchild[:12]
+
+
+def test_itself_and_its_own(family):
+    """All of it works on its own ones."""
+    assert family.does("exec", "maker", "hostname").out == family.maker.id[:12]
+    assert family.does("inspect", "-f", "{{.Id}}", family.maker.id[:12], "child", "grandchild").lines == [
+        family.maker.id, family.child, family.grandchild]
+    family.maker.exec("sh", "-c", "echo in >/tmp/in; docker cp /tmp/in grandchild:/in; docker cp grandchild:/in /tmp/out")
+    assert family.maker.exec("cat", "/tmp/out").out == "in"
+    assert "A /in" in family.does("diff", "grandchild").out
+    family.does("rename", "grandchild", "renamed")
+    family.does("rename", "renamed", "grandchild")
+    family.does("restart", "-t", "0", "grandchild")
+    # and the child has only its own
+    done = family.does("exec", "child", "docker", "ps", "-aq", "--no-trunc")
+    assert set(done.lines) == {family.child, family.grandchild}
+    done = family.does("exec", "child", "docker", "stop", "maker", check=False)
+    assert "No such container: maker" in done.err
+
+
+def test_lists(family):
+    ours = {family.maker.id, family.child, family.grandchild}
+    later = family.cage.create()  # the newest of all is foreign
+    try:
+        for args in ((), ("-a",), ("-a", "-s"), ("-a", "--filter", "status=running")):
+            assert set(family.does("ps", "-q", "--no-trunc", *args).lines) == ours, args
+        assert family.does("ps", "-lq", "--no-trunc").lines == [family.grandchild]
+        assert family.does("ps", "-q", "--no-trunc", "-n", "2").lines == [family.grandchild, family.child]
+        assert set(family.does("ps", "-q", "--no-trunc", "-n", "9").lines) == ours
+        assert family.does("ps", "-aq", "--filter", "name=foreign").out == ""
+        assert family.does("ps", "-aq", "--filter", f"id={family.foreign.id}").out == ""
+        done = family.does("ps", "-aq", "--filter", "since=foreign", check=False)
+        assert done.rc != 0 and "No such container: foreign" in done.err
+        assert set(family.does("ps", "-aq", "--no-trunc", "--filter", "since=maker").lines) == ours - {family.maker.id}
+        for version in ("1.24", "1.41"):
+            found = json.loads(family.maker.exec(*CURL, f"http://x/v{version}/containers/json?all=1").out)
+            assert {c["Id"] for c in found} == ours
+        assert {c["Id"] for c in family.asks("GET", "/system/df")[1]["Containers"]} == ours
+        assert "foreign" not in family.does("system", "df", "-v").out
+        assert set(family.asks("GET", "/networks/bridge")[1]["Containers"]) == ours
+        assert len(family.cage.docker("ps", "-aq").lines) == 5
+    finally:
+        family.cage.docker("rm", later.id)
+
+
+def test_prune(family):
+    done = family.does("container", "prune", "-f", check=False)
+    assert done.rc != 0 and "it would remove containers that are not this container's own" in done.err
+    done = family.does("system", "prune", "-f", check=False)
+    assert done.rc != 0 and "it would remove containers" in done.err
+
+
+class Watcher:
+    """`docker events` in a container of the host's user, read as it comes."""
+
+    def __init__(self, family, *args):
+        self.family = family
+        argv = [support.DOCKER, "exec", family.maker.id, "docker", "events", "--format", "{{json .}}", *args]
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE,
+                                        env={**os.environ, **family.cage.environment()})
+
+    def until(self, kind, action):
+        found = []
+        while not found or (found[-1]["Type"], found[-1]["Action"]) != (kind, action):
+            line = self.process.stdout.readline()
+            assert line, found
+            found.append(json.loads(line))
+        return found
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def test_events(family):
+    """Everything of its own, from the creation to the end, and nothing of others."""
+    since = family.maker.exec("date", "+%s.%N").out
+    family.foreign.exec("true")
+    family.cage.docker("network", "disconnect", "bridge", "foreign")
+    family.cage.docker("network", "connect", "bridge", "foreign")
+    other = family.cage.start("-v", "private:/data", "-l", f"container={family.child}")
+    other.remove()
+    watcher = Watcher(family, "--since", since)
+    try:
+        new = family.does("run", "--rm", "--name", "new", "-v", "mine:/mine", "alpine", "true")
+        assert new.rc == 0
+        found = watcher.until("container", "destroy")
+    finally:
+        watcher.close()
+    actions = [(e["Type"], e["Action"]) for e in found]
+    ids = {e["Actor"]["ID"] for e in found if e["Type"] == "container"} - {family.maker.id}  # whose execs these are
+    assert len(ids) == 1 and not ids & {family.foreign.id, other.id}
+    assert {("container", "create"), ("container", "start"), ("container", "die"), ("network", "connect"),
+            ("network", "disconnect"), ("volume", "mount"), ("volume", "unmount")} <= set(actions), actions
+    assert {e["Actor"]["Attributes"]["container"] for e in found if e["Type"] == "network"} == ids
+
+
+def test_a_rename_race(family):
+    """The own container's name goes to a foreign one between judging and acting, again and again."""
+    family.does("create", "--name", "ball", "alpine", "true")
+    victim = family.cage.start("--name", "victim")
+    stop = threading.Event()
+
+    def swap():
+        while not stop.is_set():
+            for old, new in (("ball", "aside"), ("victim", "ball"), ("ball", "victim"), ("aside", "ball")):
+                family.cage.docker("rename", old, new, check=False)
+
+    swapper = threading.Thread(target=swap)
+    swapper.start()
+    try:
+        family.maker.exec("sh", "-c", "for i in $(seq 60); do docker kill ball; docker exec ball touch /hit; done 2>/dev/null; true")
+    finally:
+        stop.set()
+        swapper.join()
+    assert victim.running and victim.exec("ls", "/").lines.count("hit") == 0
+    victim.remove()
+    for name in ("ball", "aside"):
+        family.cage.docker("rm", "-f", name, check=False)
+
+
+def gate_pid(cage):
+    return next(pid for pid, line in support.processes_of(cage.dir).items() if "gabion-gate" in line.split(" ")[0])
+
+
+def test_a_gate_that_dies(family):
+    """Who made what is on record."""
+    before = gate_pid(family.cage)
+    os.kill(before, signal.SIGKILL)
+    ours = {family.maker.id, family.child, family.grandchild}
+    support.wait_until(lambda: set(family.does("ps", "-aq", "--no-trunc", check=False).lines) == ours, 30)
+    done = family.does("stop", "foreign", check=False)
+    assert "No such container: foreign" in done.err
+    done = family.does("exec", "child", "docker", "ps", "-aq", "--no-trunc")
+    assert set(done.lines) == {family.child, family.grandchild}
+
+
+def test_the_maker_between_is_gone(family):
+    """What it made stays the descendant of its own maker, also for the next gate."""
+    between = family.does("run", "-d", "-v", SOCKET, "docker:cli", "sleep", "1000").out
+    last = family.does("exec", between, "docker", "run", "-d", "alpine", "sleep", "1000").out
+    family.does("rm", "-f", between)
+    assert family.does("exec", last, "hostname").out == last[:12]
+    os.kill(gate_pid(family.cage), signal.SIGKILL)
+    support.wait_until(lambda: last in family.does("ps", "-q", "--no-trunc", check=False).lines, 30)
+    family.does("rm", "-f", last)
+    assert json.loads(support.read(f"{family.cage.dir}/lib/askers/{family.grandchild}"))["line"] == [family.child, family.maker.id]
+
+
+def test_the_setting_changes(family):
+    """For what runs, with the next request."""
+    done = family.does("inspect", "foreign", check=False)
+    assert done.rc != 0
+    cages.put(family.cage, document(own=False))
+    support.wait_until(lambda: family.does("inspect", "foreign", check=False).rc == 0, 5)
+    assert len(family.does("ps", "-q").lines) == 4
+    cages.put(family.cage, document())
+    support.wait_until(lambda: family.does("inspect", "foreign", check=False).rc != 0, 5)
+
+
+def test_the_host_is_not_concerned(family):
+    assert len(family.cage.docker("ps", "-q").lines) == 4
+    assert family.cage.docker("exec", "foreign", "cat", "/f").out == "secret"
+
+
+COMPOSE = """
+version: "2.4"
+services:
+  db:
+    image: alpine
+    command: sleep 1000
+  web:
+    image: alpine
+    command: sleep 1000
+    depends_on: [db]
+"""
+
+
+def test_compose(family, tmp_path):
+    """docker-compose by the maker's socket: its own project, though somebody else's has that name, and all of its commands."""
+    (tmp_path / "docker-compose.yml").write_text(COMPOSE)
+    link = f"/tmp/gabion-maker-{os.getpid()}"  # the path itself is too long for it
+    os.symlink(f"{family.cage.dir}/run/sock/{family.maker.id}/docker.sock", link)
+    env = {"DOCKER_HOST": f"unix://{link}"}
+    other = family.cage.start("--label", "com.docker.compose.project=p", "--label", "com.docker.compose.service=db",
+                              "--label", "com.docker.compose.oneoff=False", "--label", "com.docker.compose.container-number=1")
+
+    def compose(*args):
+        return family.cage.compose("-p", "p", *args, cwd=str(tmp_path), env=env)
+
+    try:
+        compose("up", "-d")
+        assert len(compose("ps", "-q").lines) == 2 and other.id not in compose("ps", "-q").lines
+        compose("exec", "-T", "web", "ping", "-c1", "-W5", "db")
+        compose("restart", "-t", "0", "web")
+        compose("logs", "web")
+        compose("run", "--rm", "web", "true")
+        compose("down", "-t", "0")
+        assert other.running
+    finally:
+        os.unlink(link)
+        other.remove()
+    assert set(family.does("ps", "-aq", "--no-trunc").lines) == {family.maker.id, family.child, family.grandchild}
+
+
+def test_explain(family):
+    """The same verdict, for whoever has the socket and for what has not made anything."""
+    def explain(*args):
+        done = family.cage.cli("explain", "--json", *args, check=False)
+        return done.rc, json.loads(done.out)
+
+    for args in (("--container", "maker"), ("--image", "docker:cli")):
+        rc, said = explain(*args, "--", "stop", "foreign")
+        assert (rc, said["verdict"], said["rule"], said["status"]) == (1, "deny", "ownChildrenOnly", 404), said
+        assert said["message"] == "No such container: foreign" and said["reason"]
+    assert explain("--container", "maker", "--", "stop", "grandchild")[0] == 0
+    assert explain("--container", "child", "--", "stop", "grandchild")[0] == 0
+    assert explain("--container", family.child[:12], "--", "stop", "maker")[0] == 1
+    assert explain("--image", "docker:cli", "--", "stop", "grandchild")[0] == 1
+    rc, said = explain("--container", "maker", "--request", "POST /containers/prune")
+    assert (rc, said["rule"]) == (1, "ownChildrenOnly")
+    assert explain("--", "stop", "foreign")[0] == 0
+    done = family.cage.cli("explain", "--container", "grandchild", "--", "stop", "foreign", check=False)
+    assert done.rc == 3 and "has no socket" in done.out
+    assert family.foreign.running
+
+
+def test_settings(family, tmp_path):
+    done = family.cage.cli("settings", "get", "enhancedContainerIsolation.dockerSocketMount.ownChildrenOnly")
+    assert done.out == "true"
+    path = tmp_path / "admin-settings.json"
+    path.write_text(json.dumps(document()))
+    done = family.cage.cli("settings", "validate", str(path), check=False)
+    assert "ownChildrenOnly" not in done.out + done.err, done
