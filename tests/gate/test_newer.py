@@ -9,8 +9,10 @@ there.
 import hashlib
 import json
 import os
+import shutil
 import sys
 import tarfile
+import tempfile
 
 import pytest
 
@@ -20,6 +22,7 @@ for name in ("e2e", "engines"):
 
 import fakes  # noqa: E402
 import space  # noqa: E402
+import test_doors  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +114,53 @@ def test_save_and_load(docker, engine):
     docker.direct("save", "-o", f"{engine.dir}/past.tar", "alpine")
     assert contents(f"{engine.dir}/through.tar") == contents(f"{engine.dir}/past.tar")
     docker("load", "-i", f"{engine.dir}/through.tar")
+
+
+# ── ownChildrenOnly ────────────────────────────────────────────────────────────────────────────
+
+MAKER = "a" * 64
+
+
+@pytest.fixture
+def maker(engine):
+    """A docker command as a container gives it that has the socket; `host` is one of the host's."""
+    folder = tempfile.mkdtemp(prefix="gabion-own-", dir="/tmp")
+    os.chmod(folder, 0o755)
+    gabiond = test_doors.Doors(folder, {MAKER: 0}, own=True)
+    gate = fakes.Gate(engine=engine.socket, gabiond=gabiond)
+
+    def run(*args, **how):
+        env = {"DOCKER_HOST": f"unix://{gabiond.listeners[MAKER].getsockname()}", "HOME": engine.dir}
+        return engine.inside("docker", *args, env=env, **how)
+
+    run.host = engine.docker
+    run.gabiond = gabiond
+    yield run
+    gate.close()
+    engine.sweep()
+    shutil.rmtree(folder)
+
+
+def test_only_its_own(maker):
+    """Lists, events and texts as this engine writes them."""
+    since = maker.host("system", "info", "-f", "{{.SystemTime}}").out
+    foreign = maker.host("run", "-d", "--name", "foreign", "alpine", "sleep", "1000").out
+    own = maker("run", "-d", "--name", "own", "alpine", "sleep", "1000").out
+    assert maker.host("run", "--rm", "alpine", "true").rc == 0
+    assert maker("ps", "-aq", "--no-trunc").lines == [own] == maker("ps", "-lq", "--no-trunc").lines
+    for name in ("foreign", foreign, foreign[:12]):
+        for args in (("stop", name), ("inspect", name), ("exec", name, "true"), ("commit", name, "x"), ("rm", "-f", name),
+                     ("run", "--rm", "--net", f"container:{name}", "alpine", "true"),
+                     ("network", "connect", "bridge", name), ("network", "disconnect", "-f", "bridge", name)):
+            done = maker(*args, check=False)
+            assert any(f"{text}: {name}" in done.err for text in ("o such container", "o such object")), done
+    assert list(json.loads(maker("network", "inspect", "bridge").out)[0]["Containers"]) == [own]
+    assert "foreign" not in maker("system", "df", "-v").out
+    maker("rm", "-f", "own")
+    until = maker.host("system", "info", "-f", "{{.SystemTime}}").out
+    events = [json.loads(line) for line in maker("events", "--since", since, "--until", until, "--format", "{{json .}}").lines]
+    shown = {e["Actor"]["ID"] for e in events if e["Type"] == "container"}
+    connected = {e["Actor"]["Attributes"].get("container") for e in events if e["Type"] == "network"} - {None}
+    assert shown == connected == {own}
+    assert {"create", "start", "die", "destroy"} <= {e["Action"] for e in events}
+    assert maker.host("inspect", "-f", "{{.State.Running}}", "foreign").out == "true"
