@@ -151,15 +151,17 @@ static int take_null(struct sift *s, struct buf *out)
 static int read_object(struct sift *s, struct buf *out)
 {
 	while (s->at < s->in.n && !s->waiting) {
-		if (object_byte(s, s->in.p[s->at++]))
+		bool last = object_byte(s, s->in.p[s->at++]);
+
+		if (s->at > s->max) {
+			if (!s->drop_large)
+				return -ENOBUFS;
+			s->large = true;
+			buf_consume(&s->in, s->at);
+			s->at = 0;
+		}
+		if (last)
 			return judge_object(s, s->at, out);
-		if (s->at <= s->max)
-			continue;
-		if (!s->drop_large)
-			return -ENOBUFS;
-		s->large = true;
-		buf_consume(&s->in, s->at);
-		s->at = 0;
 	}
 	return s->waiting ? judge_object(s, s->at, out) : 1;
 }

@@ -128,6 +128,29 @@ static void test_waiting(void **state)
 	sift_done(&s);
 }
 
+/* One byte more than may be. */
+static void test_just_too_large(void **state)
+{
+	CLEANUP_BUF struct buf out = BUF_INIT(4096);
+	char text[LARGEST + 2] = "{\"a\":\"";
+	unsigned waits = 0;
+	struct sift s;
+
+	(void)state;
+	memset(text + 6, 'x', sizeof(text) - 6);
+	for (size_t n = LARGEST; n < LARGEST + 2; n++) {
+		memcpy(text + n - 2, "\"}", 2);
+		sift_init(&s, SIFT_SEQUENCE, LARGEST, judge, &waits);
+		s.drop_large = true;
+		buf_reset(&out);
+		assert_int_equal(sift_push(&s, (struct slice){ text, n }, &out), 0);
+		assert_int_equal(out.n, n == LARGEST ? n : 0);
+		assert_true(sift_may_end(&s));
+		sift_done(&s);
+		text[n - 2] = 'x';
+	}
+}
+
 /* Too large: left out, or the end. */
 static void test_large(void **state)
 {
@@ -160,6 +183,7 @@ int main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_just_too_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
