@@ -51,7 +51,9 @@ static inline bool slice_ends(struct slice s, struct slice suffix)
 
 static inline struct slice slice_from(struct slice s, size_t at)
 {
-	return at > s.n ? (struct slice){ s.p + s.n, 0 } : (struct slice){ s.p + at, s.n - at };
+	if (at > s.n)
+		at = s.n;
+	return (struct slice){ at ? s.p + at : s.p, s.n - at }; /* NULL + 0 is undefined in C17 */
 }
 
 /* Takes what stands before the next `sep` off the front of *rest (all of it if there is none) and
