@@ -29,6 +29,13 @@ void arena_done(struct arena *a)
 	a->used = 0;
 }
 
+void arena_wipe(struct arena *a)
+{
+	for (struct arena_block *b = a->head; b; b = b->next)
+		explicit_bzero(b->data, b->used);
+	arena_done(a);
+}
+
 static struct arena_block *arena_grow(struct arena *a, size_t n)
 {
 	size_t size = MAX(n, ARENA_BLOCK - sizeof(struct arena_block));

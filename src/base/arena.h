@@ -20,6 +20,8 @@ struct arena {
 #define ARENA_INIT(cap) ((struct arena){ .head = NULL, .used = 0, .max = (cap) })
 
 void arena_done(struct arena *a);
+/* The same for what held secrets: they are zeroed first. */
+void arena_wipe(struct arena *a);
 
 /* Zeroed, aligned for any type; NULL when the cap or memory is used up. */
 void *arena_alloc(struct arena *a, size_t n);
@@ -39,4 +41,9 @@ static inline void arena_done_p(struct arena *a)
 {
 	arena_done(a);
 }
+static inline void arena_wipe_p(struct arena *a)
+{
+	arena_wipe(a);
+}
+#define CLEANUP_ARENA_WIPE __attribute__((cleanup(arena_wipe_p)))
 #define CLEANUP_ARENA __attribute__((cleanup(arena_done_p)))

@@ -13,6 +13,13 @@ void buf_done(struct buf *b)
 	*b = BUF_INIT(b->max);
 }
 
+void buf_wipe(struct buf *b)
+{
+	if (b->p)
+		explicit_bzero(b->p, b->size);
+	buf_done(b);
+}
+
 void buf_reset(struct buf *b)
 {
 	b->n = 0;

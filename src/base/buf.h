@@ -22,6 +22,9 @@ struct buf {
 #define BUF_INIT(cap) ((struct buf){ .max = (cap) })
 
 void buf_done(struct buf *b);
+/* The same for what held secrets: they are zeroed first. Such a buffer must not move while it
+ * grows: buf_reserve() makes room for all of it at once. */
+void buf_wipe(struct buf *b);
 /* Forgets the contents (and a failure), keeps the memory. */
 void buf_reset(struct buf *b);
 void buf_add(struct buf *b, const void *p, size_t n);
@@ -50,4 +53,9 @@ static inline void buf_done_p(struct buf *b)
 {
 	buf_done(b);
 }
+static inline void buf_wipe_p(struct buf *b)
+{
+	buf_wipe(b);
+}
+#define CLEANUP_BUF_WIPE __attribute__((cleanup(buf_wipe_p)))
 #define CLEANUP_BUF __attribute__((cleanup(buf_done_p)))

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "base/base64.h"
 #include "base/fd.h"
 #include "gate/answer.h"
 #include "gate/exchange.h"
@@ -80,32 +81,12 @@ static struct control_request *question(const struct conn *c)
 
 /* --- what is answered --- */
 
-static void base64(struct slice in, struct buf *b)
-{
-	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				  "0123456789+/";
-
-	for (size_t i = 0; i < in.n; i += 3) {
-		size_t left = in.n - i;
-		uint32_t v = (uint32_t)(unsigned char)in.p[i] << 16;
-
-		if (left > 1)
-			v |= (uint32_t)(unsigned char)in.p[i + 1] << 8;
-		if (left > 2)
-			v |= (uint32_t)(unsigned char)in.p[i + 2];
-		buf_add_char(b, set[v >> 18 & 63]);
-		buf_add_char(b, set[v >> 12 & 63]);
-		buf_add_char(b, left > 1 ? set[v >> 6 & 63] : '=');
-		buf_add_char(b, left > 2 ? set[v & 63] : '=');
-	}
-}
-
 static void stat_field(struct slice facts, struct buf *b)
 {
 	while (facts.n > 0 && facts.p[facts.n - 1] == '\n')
 		facts.n--;
 	buf_add_str(b, STAT_FIELD ": ");
-	base64(facts, b);
+	base64_encode(BASE64_STD, facts, b);
 	buf_add_str(b, "\r\n");
 }
 
