@@ -65,7 +65,30 @@ static const char *text(const struct json *o, const char *key)
 	return s ? s : "";
 }
 
-static void print_entry(const struct json *e, uint64_t now)
+/* The registry's name, what it did, and the way out. */
+static void print_refused(const struct json *refused, const struct instance *inst)
+{
+	static const struct {
+		const char *credentials;
+		const char *what;
+	} rows[] = {
+		{ "none", "wants credentials" },
+		{ "file", "does not take the credentials of registry-auth.json" },
+		{ "user", "did not take the credentials of a user" },
+	};
+	CLEANUP_BUF struct buf b = BUF_INIT(8192);
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(text(refused, "credentials"), rows[i].credentials) == 0)
+			buf_printf(&b,
+				   "%s %s: put those of an account that may pull into %s/"
+				   "registry-auth.json, or `docker login` and pull an image of it",
+				   text(refused, "registry"), rows[i].what, inst->etc);
+	if (buf_ok(&b) && b.p)
+		print_wrapped("    registry   ", b.p);
+}
+
+static void print_entry(const struct json *e, uint64_t now, const struct instance *inst)
 {
 	const struct json *digests = json_get(e, "digests");
 	uint64_t failed = number(e, "failed");
@@ -90,25 +113,28 @@ static void print_entry(const struct json *e, uint64_t now)
 	if (failed) { /* an answer since then would have cleared it */
 		age(failed, now, when);
 		(void)printf("    registry   could not be asked %s\n", when);
+		print_refused(json_get(e, "refused"), inst);
 	}
 	age(number(e, "used"), now, when);
 	(void)printf("    used       %s\n", when);
 }
 
-static void print_lists(const struct json *doc)
+static void print_lists(const struct json *doc, const struct instance *inst)
 {
 	const struct json *lists = json_get(doc, "lists");
 	bool any = false;
 
 	if (!json_get_bool(doc, "isolation", true))
 		(void)printf("isolation is off: every container may have the socket\n");
+	if (*text(doc, "registryAuth"))
+		print_wrapped("not used       ", text(doc, "registryAuth"));
 	for (size_t i = 0; lists && i < lists->n; i++) {
 		const struct json *images = json_get(lists->items[i], "images");
 
 		if (lists->n > 1)
 			(void)printf("%s\n", i == 0 ? "# of this host" : "# of the instance, too");
 		for (size_t k = 0; images && k < images->n; k++)
-			print_entry(images->items[k], number(doc, "now"));
+			print_entry(images->items[k], number(doc, "now"), inst);
 		any = any || (images && images->n);
 	}
 	if (!any)
@@ -203,7 +229,7 @@ static int run(const struct args *args, const struct gateway_request *q)
 	}
 	if (*text(doc, "verdict"))
 		return print_check(doc);
-	print_lists(doc);
+	print_lists(doc, &inst);
 	return CLI_EXIT_OK;
 }
 

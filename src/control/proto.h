@@ -108,6 +108,9 @@ enum control_which {
 	CONTROL_FILE_POLICY = 0,  /* run/policy.json: the snapshot in force; never kept */
 	CONTROL_FILE_DIGESTS = 1, /* lib/digests.json: what is known of allowed images */
 	CONTROL_FILE_GRANT = 2,	  /* lib/grants/ID; kept by CONTROL_GRANT */
+	/* etc/registry-auth.json: credentials of registries, -EACCES where others than
+	   root or the instance's owner could read or write it; never kept */
+	CONTROL_FILE_REGISTRY_AUTH = 3,
 	CONTROL_FILES,
 };
 

@@ -442,7 +442,7 @@ static void test_files(void **state)
 			make(&m, op);
 			put32(&m, AT_WHICH, which);
 			assert_int_equal(check(&m, fds_of(op)),
-					 which == 1 || (op == OPEN && which < 3) ? 0 : -EPROTO);
+					 which == 1 || (op == OPEN && which < 4) ? 0 : -EPROTO);
 			put(&m, AT_ID + 63, "f", 1);
 			assert_int_equal(check(&m, fds_of(op)),
 					 op == OPEN && which == 2 ? 0 : -EPROTO);

@@ -2,11 +2,13 @@
 #include "daemon/keeper.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/util.h"
 #include "settings/compose.h"
+#include "settings/registryauth.h"
 
 #define SAID_ARENA_MAX (4u << 20)
 #define STATUS_ERRORS_MAX 8u
@@ -22,7 +24,8 @@ void keeper_init(struct keeper *k, const struct instance *inst, const struct pro
 	k->files[0] = k->places.own;
 	k->files[1] = k->places.host[0];
 	k->files[2] = k->places.host[1];
-	k->files[3] = "";
+	(void)snprintf(k->auth, sizeof(k->auth), "%s/" REGISTRYAUTH_NAME, inst->etc);
+	k->files[3] = k->auth;
 }
 
 void keeper_done(struct keeper *k)
@@ -271,9 +274,30 @@ static bool reload(struct keeper *k)
 	return other;
 }
 
+/* Is registry-auth.json another one than last time, or another's? What it says is the gate's
+ * affair.
+ */
+static bool auth_changed(struct keeper *k)
+{
+	struct stat was = k->auth_was;
+	struct stat now;
+
+	if (stat(k->auth, &now) < 0)
+		now = (struct stat){ 0 };
+	k->auth_was = now;
+	return was.st_dev != now.st_dev || was.st_ino != now.st_ino || was.st_uid != now.st_uid ||
+	       was.st_mode != now.st_mode || was.st_size != now.st_size ||
+	       was.st_mtim.tv_sec != now.st_mtim.tv_sec ||
+	       was.st_mtim.tv_nsec != now.st_mtim.tv_nsec ||
+	       was.st_ctim.tv_sec != now.st_ctim.tv_sec ||
+	       was.st_ctim.tv_nsec != now.st_ctim.tv_nsec;
+}
+
 void keeper_reload(struct keeper *k)
 {
-	if (reload(k) && k->changed)
+	bool auth = auth_changed(k);
+
+	if ((reload(k) || auth) && k->changed)
 		k->changed(k);
 }
 
@@ -289,7 +313,9 @@ void keeper_watch(struct keeper *k, struct loop *l, void (*changed)(struct keepe
 	if (k->watch.polling)
 		log_warning("settings files cannot be watched (fs.inotify limits?): they are read "
 			    "every second");
-	/* What changed since keeper_load() would be missed. */
+	/* What changed since keeper_load() would be missed. The gate has asked for the other file
+	 * itself, or will. */
+	(void)auth_changed(k);
 	keeper_reload(k);
 }
 

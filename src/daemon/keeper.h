@@ -9,6 +9,9 @@
  */
 #pragma once
 
+#include <limits.h>
+#include <sys/stat.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "daemon/watch.h"
@@ -20,13 +23,15 @@ struct keeper {
 	const struct profile *profile;
 	struct admin_places places;
 	const char *files[WATCH_FILES_MAX];
+	char auth[PATH_MAX]; /* etc/registry-auth.json, which the gate reads (OPEN) */
+	struct stat auth_was;
 	struct watch watch;
 	struct arena arena;   /* of the policy */
 	struct policy policy; /* in force; generation 0: none */
 	bool stale;	      /* it is an older one, because … */
 	struct arena said;    /* … of what is here: */
 	struct findings found;
-	/* There is another policy in force. May be NULL. */
+	/* There is another policy in force, or another registry-auth.json. May be NULL. */
 	void (*changed)(struct keeper *k);
 };
 

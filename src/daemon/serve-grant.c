@@ -18,11 +18,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/sock.h"
 #include "daemon/serve-channel.h"
 #include "settings/records.h"
+#include "settings/registryauth.h"
 
 #define GRANTS_MAX 4096 /* a listening socket each */
 #define AUDIT_MAX (16 * 1024 * 1024)
@@ -200,10 +202,32 @@ static int file_path(const struct serve *s, const struct control_file *f, char *
 	case CONTROL_FILE_GRANT:
 		memcpy(id, f->id, CONTROL_ID_LEN);
 		return records_path(s->instance->lib, RECORDS_GRANTS, id, ret, err);
+	case CONTROL_FILE_REGISTRY_AUTH:
+		(void)snprintf(ret, PATH_MAX, "%s/" REGISTRYAUTH_NAME, s->instance->etc);
+		return 0;
 	case CONTROL_FILES:
 		break;
 	}
 	return err_set(err, -EINVAL, "no such file");
+}
+
+/* Credentials are for those alone who may have them. */
+static int is_private(const struct serve *s, int fd, const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_errno(err, -errno, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, -EACCES, "%s is not a regular file", path);
+	if (st.st_uid != 0 && !(s->instance->private_dir && st.st_uid == s->owner))
+		return err_set(err, -EACCES, "%s belongs to user %u: `chown root` it", path,
+			       st.st_uid);
+	if (st.st_mode & 077)
+		return err_set(err, -EACCES,
+			       "%s can be used by others (its mode is %04o): `chmod 600` it", path,
+			       st.st_mode & 07777);
+	return 0;
 }
 
 void serve_open(struct serve_channel *ch, const struct control_request *q, int take_fd)
@@ -222,6 +246,10 @@ void serve_open(struct serve_channel *ch, const struct control_request *q, int t
 		serve_answer(ch, &q->header, CONTROL_NONE, SLICE_NULL);
 	} else if (fd < 0) {
 		(void)err_errno(&err, -errno, "%s", path);
+		serve_answer_err(ch, &q->header, &err);
+	} else if (q->file.which == CONTROL_FILE_REGISTRY_AUTH &&
+		   is_private(ch->serve, fd, path, &err) < 0) {
+		(void)fd_close(fd);
 		serve_answer_err(ch, &q->header, &err);
 	} else {
 		serve_answer_fd(ch, &q->header, fd);

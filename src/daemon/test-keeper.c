@@ -224,6 +224,27 @@ static void test_changes(void **state)
 	assert_int_equal(f->changes, 3);
 }
 
+/* The gate is told of its file, whatever has changed of it; the policy stays as it is. */
+static void test_registry_auth(void **state)
+{
+	struct fixture *f = *state;
+	char path[PATH_MAX];
+
+	put(f, OWN, ON);
+	assert_int_equal(load(f), 0);
+	put(f, "etc/registry-auth.json", "{}");
+	keeper_watch(&f->keeper, &f->loop, on_changed);
+	assert_int_equal(f->changes, 0);
+	put(f, "etc/registry-auth.json", "{\"auths\":{}}");
+	must_change(f);
+	assert_int_equal(chmod(test_path(path, f->dir, "etc/registry-auth.json"), 0600), 0);
+	must_change(f);
+	put(f, "etc/registry-auth.json", NULL);
+	must_change(f);
+	assert_int_equal(f->changes, 3);
+	in_force(f, 1, true, false);
+}
+
 /* The host's file binds, and its errors count. */
 static void test_host(void **state)
 {
@@ -267,9 +288,9 @@ static void test_status(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH(test_start),	   WITH(test_broken_at_start),
-		WITH(test_last_of_no_use), WITH(test_changes),
-		WITH(test_host),	   WITH(test_status),
+		WITH(test_start),   WITH(test_broken_at_start), WITH(test_last_of_no_use),
+		WITH(test_changes), WITH(test_last_of_no_use),	WITH(test_registry_auth),
+		WITH(test_host),    WITH(test_status),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

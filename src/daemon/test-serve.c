@@ -71,6 +71,7 @@ static int setup(void **state)
 	test_dir_new(f.dir);
 	f.inst.private_dir = true;
 	(void)snprintf(f.inst.dir, sizeof(f.inst.dir), "%s", f.dir);
+	(void)snprintf(f.inst.etc, sizeof(f.inst.etc), "%s/etc", f.dir);
 	(void)snprintf(f.inst.run, sizeof(f.inst.run), "%s/run", f.dir);
 	(void)snprintf(f.inst.lib, sizeof(f.inst.lib), "%s/lib", f.dir);
 	if (file_mkdirs(test_path(path, f.dir, "run/containers"), 0755) < 0 ||
@@ -548,6 +549,42 @@ static void test_grants(void **state)
 	assert_int_equal(ask(f.client, -EBADF), CONTROL_DENIED);
 }
 
+/* Credentials are handed out only when they are nobody else's. */
+static void test_registry_auth(void **state)
+{
+	static const mode_t bad[] = { 0644, 0640, 0602, 0610 };
+	char path[PATH_MAX];
+
+	(void)state;
+	test_path(path, f.dir, "etc");
+	assert_true(mkdir(path, 0755) == 0 || errno == EEXIST);
+	test_path(path, f.dir, "etc/registry-auth.json");
+	request_file(CONTROL_OPEN, CONTROL_FILE_REGISTRY_AUTH);
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_NONE);
+	test_put(f.dir, "etc/registry-auth.json", "{}");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(chmod(path, bad[i]), 0);
+		assert_int_equal(ask(f.gate, -EBADF), -EACCES);
+		assert_non_null(strstr(f.body, "registry-auth.json can be used by others"));
+		assert_non_null(strstr(f.body, "`chmod 600` it"));
+	}
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	(void)close(f.fd);
+	assert_int_equal(ask(f.client, -EBADF), CONTROL_DENIED);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(path, 12345, (gid_t)-1), 0);
+		assert_int_equal(ask(f.gate, -EBADF), -EACCES);
+		assert_non_null(strstr(f.body, "belongs to user 12345"));
+	}
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(ask(f.gate, -EBADF), -EACCES);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/etc/shadow", path), 0);
+	assert_int_equal(ask(f.gate, -EBADF), -ELOOP);
+}
+
 static void test_files(void **state)
 {
 	char text[8] = "";
@@ -624,6 +661,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_grants, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_registry_auth, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_audit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_policy, setup, teardown),
 		T(test_client),

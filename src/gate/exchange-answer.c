@@ -4,6 +4,7 @@
 
 #include "gate/answer.h"
 #include "gate/exchange.h"
+#include "gate/learn.h"
 #include "gate/request.h"
 #include "gate/sift.h"
 #include "gate/tunnel.h"
@@ -88,6 +89,8 @@ static int on_answer(struct conn *c, const struct http_head *h)
 		emit_answer(h, &x->head);
 		return buf_ok(&x->head) ? 0 : -ENOBUFS;
 	}
+	if (h->status == 200)
+		learn_credentials(c);
 	if (x->down_as == HTTP_BODY_CLOSE || !request_keeps_alive(c->req) ||
 	    (!x->up_done && x->engine_ends))
 		x->last = true;

@@ -7,9 +7,11 @@
 #include "base/fd.h"
 
 #define IN_MAX (HTTP_HEAD_MAX + SIDE_SCRATCH_SIZE)
+#define OUT_MAX 65536u
 
 void fetch_stop(struct fetch *f)
 {
+	buf_wipe(&f->side.out);
 	side_close(&f->side);
 	f->side = SIDE_INIT;
 }
@@ -35,7 +37,7 @@ static int take_head(struct fetch *f, struct slice *in)
 	if (r != HTTP_OK)
 		return -EPROTO;
 	f->status = h.status;
-	if (h.status != 200)
+	if (h.status != 200 && (!f->any || h.status < 200))
 		return -EPROTO;
 	*in = slice_from(*in, size);
 	http_decoder_init(&f->down, h.body, h.length);
@@ -80,28 +82,32 @@ static void ready(struct loop_fd *l, uint32_t events)
 	if (!side_is_open(s))
 		return;
 	if (r == HTTP_PIECE_END)
-		over(f, true);
+		over(f, f->status == 200);
 	else if (r < 0 || side_keep(s, in) < 0)
 		over(f, false);
 	else if (got == SIDE_EOF)
-		over(f, f->in_body && f->down.kind == HTTP_BODY_CLOSE);
+		over(f, f->in_body && f->down.kind == HTTP_BODY_CLOSE && f->status == 200);
 }
 
-int fetch_start(struct fetch *f, struct gate *g, const char *target,
+int fetch_start(struct fetch *f, struct gate *g, const char *target, const char *auth,
 		void (*piece)(struct fetch *f, struct slice piece),
 		void (*ended)(struct fetch *f, bool ok))
 {
-	CLEANUP_BUF struct buf head = BUF_INIT(4096);
+	CLEANUP_BUF_WIPE struct buf head = BUF_INIT(OUT_MAX);
 	int fd = gate_connect_engine(g);
 	int r;
 
 	*f = (struct fetch){ .gate = g, .side = SIDE_INIT, .piece = piece, .ended = ended };
 	if (fd < 0)
 		return fd;
-	r = side_open(&f->side, &g->loop, fd, IN_MAX, 65536, ready);
+	r = side_open(&f->side, &g->loop, fd, IN_MAX, OUT_MAX, ready);
 	if (r < 0)
 		return r;
-	buf_printf(&head, "GET %s HTTP/1.1\r\nHost: docker\r\nUser-Agent: gabion\r\n\r\n", target);
+	(void)buf_reserve(&head, OUT_MAX);
+	buf_printf(&head, "GET %s HTTP/1.1\r\nHost: docker\r\nUser-Agent: gabion\r\n", target);
+	if (auth)
+		buf_printf(&head, "X-Registry-Auth: %s\r\n", auth);
+	buf_add_str(&head, "\r\n");
 	r = side_send_buf(&f->side, &head);
 	if (r == 0 && (f->side.broken || side_blocked(&f->side)))
 		r = -EPIPE;

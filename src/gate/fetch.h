@@ -12,6 +12,7 @@ struct fetch {
 	size_t scanned;
 	bool in_body;
 	unsigned status; /* of the answer; 0: there was none */
+	bool any;	 /* bodies of other answers, too; set after fetch_start() */
 	struct http_decoder down;
 	/* A part of the body of a 200 answer, cut anywhere. */
 	void (*piece)(struct fetch *f, struct slice piece);
@@ -22,8 +23,9 @@ struct fetch {
 
 #define FETCH_INIT ((struct fetch){ .side = SIDE_INIT })
 
-/* target: path and query, escaped. Returns 0, or -errno when the engine is not there. */
-int fetch_start(struct fetch *f, struct gate *g, const char *target,
+/* target: path and query, escaped; auth: the value of a field X-Registry-Auth, which is wiped
+ * after use, or NULL. Returns 0, or -errno when the engine is not there. */
+int fetch_start(struct fetch *f, struct gate *g, const char *target, const char *auth,
 		void (*piece)(struct fetch *f, struct slice piece),
 		void (*ended)(struct fetch *f, bool ok));
 void fetch_stop(struct fetch *f);

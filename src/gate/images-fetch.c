@@ -19,10 +19,16 @@ static void on_piece(struct fetch *f, struct slice piece)
 	buf_add_slice(&i->body, piece); /* too much is found at the end */
 }
 
+static int ask_registry(struct images_fetch *f);
+
 static void on_ended(struct fetch *f, bool ok)
 {
 	struct images_fetch *i = CONTAINER_OF(f, struct images_fetch, fetch);
 
+	/* Somebody's password may have changed: then the next one's counts, at last nobody's. */
+	if (!ok && i->with && images_refused(i) &&
+	    credentials_refused(&i->images->credentials, i->with) && ask_registry(i) == 0)
+		return;
 	i->done(i, ok && buf_ok(&i->body));
 }
 
@@ -30,27 +36,65 @@ int images_fetch_start(struct images *m, struct images_fetch *f, const char *tar
 		       void (*done)(struct images_fetch *f, bool ok))
 {
 	images_fetch_stop(f);
+	f->images = m;
 	f->body = BUF_INIT(GATE_BODY_MAX);
 	f->done = done;
-	return fetch_start(&f->fetch, m->gate, target, on_piece, on_ended);
+	return fetch_start(&f->fetch, m->gate, target, NULL, on_piece, on_ended);
 }
 
 void images_fetch_stop(struct images_fetch *f)
 {
 	fetch_stop(&f->fetch);
 	buf_done(&f->body);
+	buf_done(&f->target);
+	buf_done(&f->host);
+	f->with = 0;
 }
 
-static int ask_distribution(struct images *m, struct slice name, struct images_fetch *f,
+/* With what is known of that registry now. */
+static int ask_registry(struct images_fetch *f)
+{
+	struct images *m = f->images;
+	const struct credential *with = credentials_find(&m->credentials, buf_slice(&f->host));
+	int r;
+
+	buf_done(&f->body);
+	f->body = BUF_INIT(GATE_BODY_MAX);
+	f->with = with ? with->serial : 0;
+	r = fetch_start(&f->fetch, m->gate, f->target.p, with ? with->field.p : NULL, on_piece,
+			on_ended);
+	f->fetch.any = true; /* what is wrong with the credentials stands there */
+	return r;
+}
+
+/* Registries' own words come through with their status. Where the engine itself sees that there are
+ * none for what the registry wants, Docker 20.10 to 28 make a 500 of it. */
+bool images_refused(const struct images_fetch *f)
+{
+	static const char none[] = "no basic auth credentials";
+	unsigned status = f->fetch.status;
+
+	return status == 401 || status == 403 ||
+	       (status == 500 && f->host.n > 0 && buf_ok(&f->body) && f->body.p &&
+		memmem(f->body.p, f->body.n, none, sizeof(none) - 1));
+}
+
+static int ask_distribution(struct images *m, const struct reference *r, struct images_fetch *f,
 			    void (*done)(struct images_fetch *f, bool ok))
 {
-	CLEANUP_BUF struct buf target = BUF_INIT(2u * NAME_MAX_BYTES);
+	CLEANUP_BUF struct buf name = BUF_INIT(NAME_MAX_BYTES);
 
-	buf_add_str(&target, "/distribution/");
-	http_path_emit(name, &target);
-	buf_add_str(&target, "/json");
-	buf_add_char(&target, '\0');
-	return buf_ok(&target) ? images_fetch_start(m, f, target.p, done) : -ENOMEM;
+	reference_add_short(m->policy.profile, r, &name);
+	images_fetch_stop(f);
+	f->images = m;
+	f->done = done;
+	f->target = BUF_INIT(2u * NAME_MAX_BYTES);
+	f->host = BUF_INIT(NAME_MAX_BYTES);
+	buf_add_str(&f->target, "/distribution/");
+	http_path_emit(buf_slice(&name), &f->target);
+	buf_add_str(&f->target, "/json");
+	buf_add_slice(&f->host, r->domain);
+	return buf_ok(&name) && buf_ok(&f->target) && buf_ok(&f->host) ? ask_registry(f) : -ENOMEM;
 }
 
 /* "no such thing" of the registry itself; anything else is no answer. Docker 20.10 says 404, later
@@ -79,10 +123,7 @@ static int digest_of(const struct images_fetch *f, struct arena *tree, struct sl
 int images_ask_digest(struct images *m, const struct imagelist_entry *e, struct images_fetch *f,
 		      void (*done)(struct images_fetch *f, bool ok))
 {
-	CLEANUP_BUF struct buf name = BUF_INIT(NAME_MAX_BYTES);
-
-	reference_add_short(m->policy.profile, &e->ref, &name);
-	return buf_ok(&name) ? ask_distribution(m, buf_slice(&name), f, done) : -ENOMEM;
+	return ask_distribution(m, &e->ref, f, done);
 }
 
 void images_take_digest(struct images *m, const struct imagelist_entry *e,
@@ -99,7 +140,7 @@ void images_take_digest(struct images *m, const struct imagelist_entry *e,
 	else if (is_missing(f))
 		r = digests_answered(&m->digests, buf_slice(&name), NULL, 0, images_now());
 	else
-		r = digests_failed(&m->digests, buf_slice(&name), images_now());
+		r = digests_failed(&m->digests, buf_slice(&name), images_now(), images_refused(f));
 	if (r < 0)
 		log_error("digests of %.*s: %s", SLICE_ARG(buf_slice(&name)), strerror(-r));
 }
@@ -107,13 +148,11 @@ void images_take_digest(struct images *m, const struct imagelist_entry *e,
 int images_ask_belongs(struct images *m, const struct reference *repository, struct slice digest,
 		       struct images_fetch *f, void (*done)(struct images_fetch *f, bool ok))
 {
-	CLEANUP_BUF struct buf name = BUF_INIT(NAME_MAX_BYTES);
 	struct reference r = *repository;
 
 	r.tag = SLICE_NULL;
 	r.digest = digest;
-	reference_add_short(m->policy.profile, &r, &name);
-	return buf_ok(&name) ? ask_distribution(m, buf_slice(&name), f, done) : -ENOMEM;
+	return ask_distribution(m, &r, f, done);
 }
 
 void images_take_belongs(struct images *m, const struct reference *repository, struct slice digest,

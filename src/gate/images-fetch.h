@@ -4,10 +4,13 @@
 
 #include "gate/images.h"
 
-/* Both start a GET and return 0, or -errno and done() does not run. */
+/* Those that start a GET return 0, or -errno and done() does not run. */
 int images_fetch_start(struct images *m, struct images_fetch *f, const char *target,
 		       void (*done)(struct images_fetch *f, bool ok));
 void images_fetch_stop(struct images_fetch *f);
+
+/* Did the registry want credentials, or other ones? */
+bool images_refused(const struct images_fetch *f);
 
 /* Which digests has the reference of that entry? */
 int images_ask_digest(struct images *m, const struct imagelist_entry *e, struct images_fetch *f,

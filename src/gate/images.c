@@ -14,6 +14,8 @@
 #include "gate/images-fetch.h"
 
 #define REFRESH_SECONDS 600u
+#define AGAIN_SECONDS 1u /* not as often as clients have new credentials */
+#define AUTH_ARENA_MAX (4u << 20)
 #define CLAIMS_KEPT_SECONDS (30u * 24u * 3600u)
 #define GRANT_ARENA_MAX (4u << 20)
 
@@ -128,6 +130,61 @@ static void on_digests(struct ask_call *call, int result, struct slice body)
 	begin(m);
 }
 
+/* NULL: nothing is wrong. Said once. */
+static void auth_trouble(struct images *m, const char *text)
+{
+	bool told = text && m->auth_trouble && strcmp(text, m->auth_trouble) == 0;
+
+	free(m->auth_trouble);
+	m->auth_trouble = text ? strdup(text) : NULL;
+	if (text && !told)
+		log_error("no credentials of " REGISTRYAUTH_NAME " are used: %s", text);
+}
+
+static void take_auth(struct images *m)
+{
+	CLEANUP_BUF_WIPE struct buf text = BUF_INIT(REGISTRYAUTH_FILE_MAX);
+	CLEANUP_ARENA_WIPE struct arena a = ARENA_INIT(AUTH_ARENA_MAX);
+	struct registryauth_list list = { 0 };
+	struct err err = ERR_INIT;
+	int r = buf_reserve(&text, REGISTRYAUTH_FILE_MAX) ? read_got(m, &text) : -ENOMEM;
+
+	if (r < 0)
+		r = err_errno(&err, r, REGISTRYAUTH_NAME);
+	else
+		r = registryauth_parse(&a, buf_slice(&text), REGISTRYAUTH_NAME, m->policy.profile,
+				       &list, &err);
+	if (r == 0 && credentials_take_file(&m->credentials, &list, m->policy.profile) < 0)
+		r = err_set(&err, -ENOMEM,
+			    REGISTRYAUTH_NAME ": some are too long for a request to the engine");
+	auth_trouble(m, r < 0 ? err.text : NULL);
+}
+
+static void on_auth(struct ask_call *call, int result, struct slice body)
+{
+	struct images *m = CONTAINER_OF(call, struct images, call);
+	CLEANUP_BUF struct buf text = BUF_INIT(CONTROL_ANSWER_MAX);
+
+	(void)credentials_take_file(&m->credentials, &(struct registryauth_list){ 0 },
+				    m->policy.profile);
+	if (result == CONTROL_DONE) {
+		take_auth(m);
+	} else {
+		buf_add_slice(&text, body);
+		auth_trouble(m, result == CONTROL_NONE ? NULL : text.p);
+	}
+	digests_forgive(&m->digests);
+	if (m->loaded)
+		images_refresh(m);
+	else
+		open_file(m, CONTROL_FILE_DIGESTS, on_digests);
+}
+
+static bool wanted(void *ctx, struct slice host)
+{
+	return images_wants(ctx, host);
+}
+
 static void on_policy(struct ask_call *call, int result, struct slice body)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(POLICY_FILE_MAX);
@@ -143,10 +200,8 @@ static void on_policy(struct ask_call *call, int result, struct slice body)
 		(void)take_policy(m, buf_slice(&text));
 	if (m->generation == 0)
 		return; /* nothing is allowed */
-	if (m->loaded)
-		images_refresh(m);
-	else
-		open_file(m, CONTROL_FILE_DIGESTS, on_digests);
+	credentials_trim(&m->credentials, wanted, m);
+	open_file(m, CONTROL_FILE_REGISTRY_AUTH, on_auth);
 }
 
 void images_reload(struct images *m)
@@ -217,8 +272,10 @@ static void refresh_over(struct images *m)
 	if ((m->digests.dirty || m->digests.used) && !ask_is_open(&m->call))
 		(void)images_keep(m, &m->call, on_keep);
 	tell_waiting(m);
-	loop_timer_in(&m->gate->loop, &m->refresh, REFRESH_SECONDS * LOOP_NSEC_PER_SEC,
+	loop_timer_in(&m->gate->loop, &m->refresh,
+		      (m->again ? AGAIN_SECONDS : REFRESH_SECONDS) * LOOP_NSEC_PER_SEC,
 		      refresh_again);
+	m->again = false;
 }
 
 static void on_refreshed(struct images_fetch *f, bool ok)
@@ -275,6 +332,29 @@ void images_wait_stop(struct images *m, struct images_wait *w)
 		}
 }
 
+/* --- credentials --- */
+
+bool images_wants(const struct images *m, struct slice host)
+{
+	for (size_t i = 0; i < m->policy.nsockets; i++)
+		for (size_t k = 0; k < m->lists[i].nentries; k++)
+			if (host.n > 0 && slice_eq(m->lists[i].entries[k].ref.domain, host))
+				return true;
+	return false;
+}
+
+void images_learn(struct images *m, const struct registryauth *r)
+{
+	if (!credentials_learn(&m->credentials, r, m->policy.profile) || !m->loaded)
+		return;
+	digests_forgive(&m->digests);
+	if (side_is_open(&m->fetch.fetch.side))
+		m->again = true;
+	else
+		loop_timer_in(&m->gate->loop, &m->refresh, AGAIN_SECONDS * LOOP_NSEC_PER_SEC,
+			      refresh_again);
+}
+
 /* --- what is known now --- */
 
 void images_used(struct images *m, const struct images_check *k)
@@ -328,5 +408,7 @@ void images_done(struct images *m)
 	images_fetch_stop(&m->fetch);
 	loop_timer_stop(&m->gate->loop, &m->refresh);
 	digests_done(&m->digests);
+	credentials_done(&m->credentials);
+	free(m->auth_trouble);
 	arena_done(&m->arena);
 }

@@ -4,11 +4,13 @@
  * images, and checks of single images by it (policy/imagelist.h decides).
  *
  * The gate opens no file: policy and digests come from gabiond, and go there to be kept. Registries
- * are asked through the engine (GET /distribution/…), so that its mirrors, certificates and
- * credentials count; entries with a tag are asked about again every ten minutes.
+ * are asked through the engine (GET /distribution/…), so that its mirrors and certificates count,
+ * with the credentials of credentials.h; entries with a tag are asked about again every ten
+ * minutes.
  */
 #pragma once
 
+#include "gate/credentials.h"
 #include "gate/fetch.h"
 #include "policy/command.h"
 #include "settings/digests.h"
@@ -33,8 +35,12 @@ struct commands_layer {
 
 /* A GET whose body is read whole. */
 struct images_fetch {
+	struct images *images;
 	struct fetch fetch;
-	struct buf body;
+	struct buf body;   /* of an answer of 200; of others where a registry is asked */
+	struct buf target; /* of a question to a registry, which may have to be asked again */
+	struct buf host;   /* the registry; empty: none is asked */
+	uint64_t with;	   /* serial of the credential that went along; 0: none */
 	void (*done)(struct images_fetch *f, bool ok);
 };
 
@@ -54,6 +60,9 @@ struct images {
 	size_t at_layer;	   /* of the refresh */
 	size_t at_entry;
 	struct images_wait *waits;
+	bool again; /* another refresh is wanted soon */
+	struct credentials credentials;
+	char *auth_trouble; /* owned: why registry-auth.json is not used; NULL: nothing is wrong */
 };
 
 void images_init(struct images *m, struct gate *g);
@@ -69,6 +78,11 @@ void images_refresh(struct images *m);
 /* The same, and done() runs once when all have answered or not; never from within this call. */
 void images_wait(struct images *m, struct images_wait *w);
 void images_wait_stop(struct images *m, struct images_wait *w);
+
+/* Is there an entry about images of that registry? */
+bool images_wants(const struct images *m, struct slice host);
+/* A client had these credentials with it when the engine spoke with that registry. */
+void images_learn(struct images *m, const struct registryauth *r);
 
 /* Isolation is off: rules about namespaces and mounts do not apply. (design: "The runtime") */
 static inline bool images_plain(const struct images *m)

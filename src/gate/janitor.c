@@ -141,8 +141,8 @@ static void list_containers(struct janitor *j)
 {
 	j->alive = calloc(MAX(j->n, (size_t)1), sizeof(*j->alive));
 	if (!j->alive || j->n == 0 ||
-	    fetch_start(&j->containers, j->gate, CONTAINERS, on_containers_piece, on_containers) <
-		    0)
+	    fetch_start(&j->containers, j->gate, CONTAINERS, NULL, on_containers_piece,
+			on_containers) < 0)
 		sweep_drop(j);
 }
 
@@ -256,7 +256,7 @@ static void on_again(struct loop_timer *t)
 {
 	struct janitor *j = CONTAINER_OF(t, struct janitor, again);
 
-	if (fetch_start(&j->events, j->gate, EVENTS, on_events_piece, on_events_ended) < 0)
+	if (fetch_start(&j->events, j->gate, EVENTS, NULL, on_events_piece, on_events_ended) < 0)
 		connect_again(j);
 	else
 		loop_timer_in(&j->gate->loop, &j->again, SETTLE_MS * LOOP_NSEC_PER_MSEC,

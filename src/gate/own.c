@@ -73,6 +73,19 @@ static struct json *digests_json(struct arena *a, const struct digests_tag *t)
 	return list;
 }
 
+/* The registry, and whose credentials it did not take. */
+static struct json *refused_json(struct arena *a, const struct images *m, struct slice host)
+{
+	const struct credential *with = credentials_find(&m->credentials, host);
+	struct json *o = json_new(a, JSON_OBJECT);
+
+	if (!o)
+		return NULL;
+	set(a, o, "registry", json_new_slice(a, host));
+	set(a, o, "credentials", json_new_str(a, !with ? "none" : with->of_file ? "file" : "user"));
+	return o;
+}
+
 static struct json *entry_json(struct arena *a, const struct images *m,
 			       const struct imagelist_entry *e)
 {
@@ -91,6 +104,8 @@ static struct json *entry_json(struct arena *a, const struct images *m,
 		set_time(a, o, "asked", t->asked);
 		set_time(a, o, "failed", t->failed);
 	}
+	if (t && t->failed && t->refused)
+		set(a, o, "refused", refused_json(a, m, e->ref.domain));
 	set_time(a, o, "used", digests_used_at(&m->digests, buf_slice(&name)));
 	return o;
 }
@@ -129,6 +144,8 @@ static void answer_lists(struct conn *c)
 	set(&a, o, "isolation", json_new_bool(&a, m->policy.isolation));
 	set(&a, o, "now", json_new_uint(&a, images_now()));
 	set(&a, o, "lists", lists);
+	if (m->auth_trouble)
+		set(&a, o, "registryAuth", json_new_str(&a, m->auth_trouble));
 	answer_json(c, 200, o);
 }
 

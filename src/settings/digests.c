@@ -179,14 +179,23 @@ int digests_answered(struct digests *d, struct slice reference, const struct sli
 	return r;
 }
 
-int digests_failed(struct digests *d, struct slice reference, uint64_t now)
+int digests_failed(struct digests *d, struct slice reference, uint64_t now, bool refused)
 {
 	struct digests_tag *t = tag_need(d, reference);
 
 	if (!t)
 		return -ENOMEM;
 	t->failed = now;
+	t->refused = refused;
 	return 0;
+}
+
+void digests_forgive(struct digests *d)
+{
+	for (size_t i = 0; i < d->ntags; i++)
+		d->tags[i].failed = 0;
+	for (size_t i = 0; i < d->nclaims; i++)
+		d->claims[i].failed = 0;
 }
 
 int digests_claimed(struct digests *d, struct slice repository, struct slice digest, bool belongs,

@@ -42,6 +42,7 @@ struct digests_tag {
 	char *reference; /* expanded */
 	uint64_t asked;	 /* when the registry last answered; 0: never */
 	uint64_t failed; /* when it last did not; not kept */
+	bool refused;	 /* because it wanted (other) credentials */
 	struct digests_good *goods;
 	size_t ngoods;
 };
@@ -83,8 +84,10 @@ void digests_print(const struct digests *d, struct buf *b);
  * Returns 0 or -ENOMEM, as the others do. */
 int digests_answered(struct digests *d, struct slice reference, const struct slice *list, size_t n,
 		     uint64_t now);
-/* It could not be asked, or gave no answer. */
-int digests_failed(struct digests *d, struct slice reference, uint64_t now);
+/* It could not be asked, or gave no answer; refused: because of credentials. */
+int digests_failed(struct digests *d, struct slice reference, uint64_t now, bool refused);
+/* There are other credentials: what failed may be asked again at once. */
+void digests_forgive(struct digests *d);
 int digests_claimed(struct digests *d, struct slice repository, struct slice digest, bool belongs,
 		    uint64_t now);
 int digests_unclaimed(struct digests *d, struct slice repository, struct slice digest,

@@ -6,6 +6,7 @@
  *
  * Below them:
  *   etc/gabion.json            host facts (settings/facts.h)
+ *   etc/registry-auth.json     credentials of registries (settings/registryauth.h)
  *   run/docker.sock            what clients use           run/engine.sock   what the gate uses
  *   run/control.sock           gabiond (control/proto.h)  run/bin/          gabion-runc as runc,
  * sysbox-runc run/containers/ID.json     written by gabion-runc at create: what gabiond and `gabion

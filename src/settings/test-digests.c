@@ -62,12 +62,17 @@ static void test_a_tag(void **state)
 	assert_int_equal(k->age_s, 60);
 	assert_int_equal(k->ngoods, 1);
 	assert_int_equal(k->goods[0].source, IMAGELIST_NOW);
-	assert_int_equal(digests_failed(&d, SLICE_LIT(CLI), 200), 0);
+	assert_int_equal(digests_failed(&d, SLICE_LIT(CLI), 200, false), 0);
 	k = known(&d, &a, 203, 5);
 	assert_int_equal(k->state, IMAGELIST_UNREACHABLE);
 	assert_int_equal(k->goods[0].source, IMAGELIST_CACHED);
 	assert_int_equal(known(&d, &a, 206, 5)->state, IMAGELIST_KNOWN); /* worth another try */
 	assert_int_equal(known(&d, &a, 999, 0)->state, IMAGELIST_UNREACHABLE);
+	assert_false(digests_find(&d, SLICE_LIT(CLI))->refused);
+	assert_int_equal(digests_failed(&d, SLICE_LIT(CLI), 200, true), 0);
+	assert_true(digests_find(&d, SLICE_LIT(CLI))->refused);
+	digests_forgive(&d);
+	assert_int_equal(known(&d, &a, 203, 5)->state, IMAGELIST_KNOWN);
 	answer(&d, B, 300);
 	k = known(&d, &a, 301, 5);
 	assert_int_equal(k->state, IMAGELIST_KNOWN);
@@ -112,7 +117,7 @@ static void test_file(void **state)
 	(void)state;
 	answer(&d, A, 100);
 	answer(&d, B, 200);
-	assert_int_equal(digests_failed(&d, SLICE_LIT("docker.io/library/x:1"), 1), 0);
+	assert_int_equal(digests_failed(&d, SLICE_LIT("docker.io/library/x:1"), 1, true), 0);
 	assert_int_equal(digests_claimed(&d, SLICE_LIT(REPOSITORY), SLICE_LIT(A), true, 7), 0);
 	assert_int_equal(digests_unclaimed(&d, SLICE_LIT(REPOSITORY), SLICE_LIT(B), 8), 0);
 	assert_int_equal(digests_use(&d, SLICE_LIT(CLI), 9), 0);
