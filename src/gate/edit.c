@@ -395,17 +395,44 @@ static int take_others(struct arena *a, const struct json *hc, const struct edit
 
 /* --- bodies --- */
 
-/* Engines up to 26 take members of HostConfig at the top level too. */
-static int check_top_level(const struct json *doc, struct err *err)
+/* What a client in Go sends for a member that nobody has set. */
+static bool is_unset(const struct json *v)
 {
-	for (size_t i = 0; doc->kind == JSON_OBJECT && i < doc->n; i++) {
+	switch (v->kind) {
+	case JSON_NULL:
+		return true;
+	case JSON_BOOL:
+		return !v->boolean;
+	case JSON_NUMBER:
+		return slice_eq_str(v->text, "0");
+	case JSON_STRING:
+		return v->text.n == 0;
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		return v->n == 0;
+	}
+	return false;
+}
+
+/* Engines up to 26 take members of HostConfig at the top level too. Those that say nothing, as
+ * dockerode's VolumesFrom, are dropped. */
+static int check_top_level(struct json *doc, struct err *err)
+{
+	size_t kept = 0;
+
+	if (doc->kind != JSON_OBJECT)
+		return EDIT_OK;
+	for (size_t i = 0; i < doc->n; i++) {
 		const struct shape_member *m = shape_find(&host_config, doc->members[i].key);
 
-		if (m) {
+		if (m && !is_unset(doc->members[i].value)) {
 			(void)err_set(err, -EINVAL, "%s belongs into HostConfig", m->name);
 			return EDIT_BAD;
 		}
+		if (!m)
+			doc->members[kept++] = doc->members[i];
 	}
+	doc->n = kept;
 	return EDIT_OK;
 }
 

@@ -63,6 +63,12 @@ static void test_create(void **state)
 		  "{\"HostConfig\":{\"UsernsMode\":\"private\"}}" },
 		{ "{\"hostConfig\":{\"network\\u004dode\":\"x\"}}",
 		  "{\"HostConfig\":{\"NetworkMode\":\"x\"}}" },
+		/* what dockerode's run() always sends */
+		{ "{\"Volumes\":{},\"VolumesFrom\":[],\"Image\":\"x\"}",
+		  "{\"Volumes\":{},\"Image\":\"x\"}" },
+		{ "{\"volumesfrom\":null,\"Devices\":{},\"Privileged\":false,\"PidMode\":\"\","
+		  "\"Mounts\":[],\"Memory\":0}",
+		  "{\"Memory\":0}" },
 		{ "{\"HostConfig\":{\"Memory\":1e3},\"New\":{\"a\":[1.50]}}",
 		  "{\"HostConfig\":{\"Memory\":1e3},\"New\":{\"a\":[1.50]}}" },
 	};
@@ -74,6 +80,26 @@ static void test_create(void **state)
 		if (r != EDIT_OK || strcmp(f->out.p, cases[i][1]) != 0)
 			fail_msg("%s: %d %s", cases[i][0], r, r ? f->err.text : f->out.p);
 	}
+}
+
+/* Some engines would heed it, where there is no HostConfig. */
+static void test_top_level(void **state)
+{
+	static const char *const cases[] = {
+		"{\"VolumesFrom\":[\"x\"]}",
+		"{\"volumesFrom\":[null]}",
+		"{\"Privileged\":true}",
+		"{\"PidMode\":\"host\"}",
+		"{\"Devices\":1}",
+		"{\"Devices\":-0}",
+		"{\"Image\":\"x\",\"Mounts\":[{}]}",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (run(f, ROUTE_CREATE, cases[i], NULL) != EDIT_BAD ||
+		    !strstr(f->err.text, " belongs into HostConfig"))
+			fail_msg("%s: %s", cases[i], f->err.text);
 }
 
 static void test_others(void **state)
@@ -281,8 +307,9 @@ static void test_plain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_create), T(test_sources), T(test_others), T(test_too_many_others),
-		T(test_denied), T(test_exec),	 T(test_query),	 T(test_plain),
+		T(test_create),	   T(test_sources), T(test_others), T(test_too_many_others),
+		T(test_top_level), T(test_denied),  T(test_exec),   T(test_query),
+		T(test_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
