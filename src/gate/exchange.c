@@ -39,17 +39,23 @@ static int connect_engine(struct conn *c)
 			 engine_ready);
 }
 
+/* What has come of the client's body goes out together with the head. An engine that makes a tunnel
+ * of the request throws away what it read along with the head; what came later it would take for
+ * the tunnel's first bytes (dockerode sends its options again as a body of attach). */
 static void send_parts(struct conn *c, struct slice head, struct slice body)
 {
 	struct slice parts[2] = { head, body };
 
 	c->x.sent = true;
+	side_cork(&c->engine);
 	if (side_send(&c->engine, parts, 2) < 0) {
 		conn_kill(c);
 		return;
 	}
 	if (!c->x.up_done || (c->client.eof && !c->x.for_us))
 		exchange_pump_up(c);
+	if (!c->dead && side_is_open(&c->engine))
+		side_uncork(&c->engine);
 }
 
 static void wait_for_queue(struct conn *c, struct slice head, struct slice body)
@@ -250,7 +256,7 @@ void exchange_pump_up(struct conn *c)
 	int r;
 	int got;
 
-	if (!x->sent || (!x->up_done && side_blocked(&c->engine)))
+	if (!x->sent || (!x->up_done && side_blocked(&c->engine) && !c->engine.corked))
 		return;
 	got = side_fill(&c->client, c->gate->scratch, &in);
 	if (got < 0) {

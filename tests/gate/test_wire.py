@@ -4,6 +4,8 @@
 import json
 import os
 import socket
+import subprocess
+import tempfile
 import threading
 import time
 
@@ -379,6 +381,25 @@ def test_small_writes_through_a_tunnel(gate):
     want = b"".join(lines).upper()
     assert stream.exactly(len(want)) == want
     sender.join()
+
+
+def test_a_body_before_a_tunnel(gate):
+    """One that comes with the head goes with the head: engines throw it away then, and else take it for the
+    tunnel's first bytes."""
+    request = ATTACH.replace(b"\r\n\r\n", b"\r\nContent-Length: 4\r\n\r\nbody")
+    stream = gate.connect()
+    with tempfile.NamedTemporaryFile("r") as trace:
+        watcher = subprocess.Popen(["strace", "-p", str(gate.process.pid), "-e", "trace=sendmsg", "-s", "1000", "-o", trace.name],
+                                   stderr=subprocess.PIPE, text=True)
+        try:
+            assert "attached" in watcher.stderr.readline()
+            stream.send(request)
+            assert read_answer(stream).status == 200
+        finally:
+            watcher.terminate()
+            watcher.wait()
+        sent = [line for line in trace if "/containers/x/attach" in line]
+    assert len(sent) == 1 and "body" in sent[0], sent
 
 
 def test_without_the_engines_word_there_is_no_tunnel(gate):
