@@ -51,11 +51,17 @@ def run(cage, *cmd, image="docker:cli", args=("-v", SOCKET), **how):
     return cage.docker("run", "--rm", *args, image, *cmd, **how)
 
 
-def make():
-    """The registry has docker:cli, and the engine's image of that name is pulled from there."""
+def make(*engine_args, facts=None):
+    """The registry has docker:cli, and the engine's image of that name is pulled from there. facts: gabion.json."""
     document = settings(["docker:cli"], ["push"])
-    engine = support.GabionInstance("--registry-mirror", f"http://127.0.0.1:{registries.PORT}",
-                                    prepare=lambda d: write_settings(d, document))
+
+    def prepare(folder):
+        write_settings(folder, document)
+        if facts:
+            support.write(f"{folder}/etc/gabion.json", json.dumps(facts))
+
+    engine = support.GabionInstance("--registry-mirror", f"http://127.0.0.1:{registries.PORT}", *engine_args,
+                                    prepare=prepare)
     engine.settings = document
     engine.registry = None
     try:

@@ -59,7 +59,8 @@ class Registry:
     def ask(self, method, path):
         """curl from inside."""
         return support.run("nsenter", "-n", "-t", self.inside, "curl", "-s", "-i", *(["-I"] if method == "HEAD" else ["-X", method]),
-                           "-H", "Accept: application/vnd.docker.distribution.manifest.v2+json",
+                           "-H", "Accept: application/vnd.docker.distribution.manifest.v2+json, "
+                           "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json",
                            f"http://{self.name}{path}", check=False)
 
     def digest(self, repository, tag):

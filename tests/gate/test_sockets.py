@@ -20,7 +20,7 @@ def test_an_image_outside_of_the_list(cage, policy):
 def test_a_listed_image(cage, policy):
     done = run(cage, "sh", "-c", "docker ps -q --no-trunc; docker version -f '{{.Server.Version}}'; cat /etc/hostname")
     ident, version, name = done.lines
-    assert ident.startswith(name) and version.startswith("20.10")
+    assert ident.startswith(name) and version == cage.docker("version", "-f", "{{.Server.Version}}").out
 
 
 @contextlib.contextmanager
@@ -79,6 +79,27 @@ def test_a_retagged_image(cage, policy):
         cage.docker("rmi", "docker:cli")
         cage.docker("pull", "docker:cli")
     assert run(cage, "true").rc == 0
+
+
+def test_a_derived_image(cage, policy):
+    """Built from a listed image that is there; its name says nothing."""
+    cage.build("FROM docker:cli\nRUN echo more >/more\n", buildkit=False, tag="derived:1")
+    try:
+        done = run(cage, "true", image="derived:1", check=False)
+        assert done.rc == 125 and "docker socket mount denied" in done.err
+        policy(["docker:cli"], [], allowDerivedImages=True)
+        assert len(run(cage, "docker", "ps", "-q", image="derived:1").lines) == 1
+        done = run(cage, "true", image="alpine", check=False)
+        assert done.rc == 125 and DENIED % "alpine" in done.err
+    finally:
+        cage.docker("rmi", "-f", "derived:1")
+
+
+def test_an_allow_list(cage, policy):
+    policy(["docker:cli"], ["ps"], kind="allow")
+    assert len(run(cage, "docker", "ps", "-q").lines) == 1
+    done = run(cage, "docker", "images", check=False)
+    assert done.rc != 0 and "is blocked" in done.err
 
 
 def test_what_it_makes_is_isolated(cage, policy):
