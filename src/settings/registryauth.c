@@ -6,6 +6,7 @@
 #include "base/base64.h"
 #include "base/util.h"
 #include "json/json.h"
+#include "json/utf8.h"
 
 #define FIELD_ARENA_MAX (4u * REGISTRYAUTH_HEADER_MAX)
 
@@ -46,6 +47,20 @@ static int wrong(const struct reading *r, const char *member, const char *what)
 
 /* --- one registry --- */
 
+/* The engine reads it as JSON, which would make something else of other bytes. */
+static bool is_text(struct slice s)
+{
+	while (s.n > 0) {
+		uint32_t c;
+		size_t n = utf8_decode(s, &c);
+
+		if (n == 0 || c == 0)
+			return false;
+		s = slice_from(s, n);
+	}
+	return true;
+}
+
 /* NAME:PASSWORD, of which the name has no colon. */
 static int take_pair(struct arena *a, struct slice coded, struct registryauth *to)
 {
@@ -57,7 +72,7 @@ static int take_pair(struct arena *a, struct slice coded, struct registryauth *t
 	    base64_decode(coded, &plain) < 0)
 		return -EINVAL;
 	colon = slice_find(buf_slice(&plain), ':');
-	if (colon == 0 || colon == plain.n || memchr(plain.p, '\0', plain.n))
+	if (colon == 0 || colon == plain.n || !is_text(buf_slice(&plain)))
 		return -EINVAL;
 	copy = arena_dup(a, plain.p, plain.n);
 	if (!copy)
@@ -89,8 +104,9 @@ static int take_member(const struct reading *r, const struct json_member *m)
 		if (members[i].kind != MEMBER_AUTH || m->value->text.n == 0)
 			return 0;
 		got = take_pair(r->arena, m->value->text, r->to);
-		return got == -EINVAL ? wrong(r, "auth", "must be the base64 of NAME:PASSWORD")
-				      : got;
+		return got == -EINVAL
+			       ? wrong(r, "auth", "must be the base64 of NAME:PASSWORD in UTF-8")
+			       : got;
 	}
 	return err_set(r->err, -EINVAL, "%s: \"auths\": \"%.*s\": unknown key \"%.*s\"", r->name,
 		       SLICE_ARG(r->key), SLICE_ARG(m->key));

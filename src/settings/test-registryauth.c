@@ -87,6 +87,9 @@ static void test_refused(void **state)
 		{ ENTRY("\"username\":\"u\",\"password\":7"), "\"password\" must be a string" },
 		{ ENTRY("\"passwd\":\"swordfish\""), "unknown key \"passwd\"" },
 		{ ENTRY("\"auth\":\"swordfish\""), "must be the base64 of NAME:PASSWORD" },
+		/* a:\xff, and a:\0 */
+		{ ENTRY("\"auth\":\"YTr/\""), "NAME:PASSWORD in UTF-8" },
+		{ ENTRY("\"auth\":\"YToA\""), "NAME:PASSWORD in UTF-8" },
 		{ ENTRY("\"auth\":\"c3dvcmRmaXNo\""), "must be the base64 of NAME:PASSWORD" },
 		{ ENTRY("\"auth\":\"OnN3b3JkZmlzaA==\""), "must be the base64 of NAME:PASSWORD" },
 		{ ENTRY("\"identitytoken\":\"a\\u0000swordfish\""), "FILE: " },
