@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_BLOCK 16384u
+#define ARENA_BLOCK 4096u      /* the first one; each is twice as large as the one before */
+#define ARENA_BLOCK_MAX 65536u /* until they are this large */
 #define ARENA_ALIGN _Alignof(max_align_t)
 
 struct arena_block {
@@ -38,7 +39,8 @@ void arena_wipe(struct arena *a)
 
 static struct arena_block *arena_grow(struct arena *a, size_t n)
 {
-	size_t size = MAX(n, ARENA_BLOCK - sizeof(struct arena_block));
+	size_t whole = a->head ? 2 * (a->head->size + sizeof(struct arena_block)) : ARENA_BLOCK;
+	size_t size = MAX(n, MIN(whole, ARENA_BLOCK_MAX) - sizeof(struct arena_block));
 	struct arena_block *b = calloc(1, sizeof(*b) + size);
 
 	if (!b)

@@ -45,6 +45,7 @@ static int read_all(int fd, struct buf *b)
 static int parse(struct slice all, const char *method, struct buf *body)
 {
 	struct http_decoder d;
+	struct http_room room;
 	struct http_head head;
 	struct http_refusal why;
 	struct slice piece;
@@ -54,8 +55,8 @@ static int parse(struct slice all, const char *method, struct buf *body)
 	int r;
 
 	if (http_head_find(all, &scanned, &size, &why) != HTTP_OK ||
-	    http_response_parse((struct slice){ all.p, size }, slice_str(method), &head, &why) !=
-		    HTTP_OK)
+	    http_response_parse((struct slice){ all.p, size }, slice_str(method), &room, &head,
+				&why) != HTTP_OK)
 		return -EPROTO;
 	all = slice_from(all, size);
 	http_decoder_init(&d, head.body, head.length);

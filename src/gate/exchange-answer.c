@@ -115,6 +115,7 @@ static int take_heads(struct conn *c, struct slice *in)
 {
 	for (;;) {
 		struct http_refusal why;
+		struct http_room room;
 		struct http_head h;
 		size_t size = 0;
 		int r = http_head_find(*in, &c->x.scanned, &size, &why);
@@ -122,8 +123,8 @@ static int take_heads(struct conn *c, struct slice *in)
 		if (r == HTTP_MORE)
 			return 1;
 		if (r == HTTP_OK)
-			r = http_response_parse((struct slice){ in->p, size }, c->x.method, &h,
-						&why);
+			r = http_response_parse((struct slice){ in->p, size }, c->x.method, &room,
+						&h, &why);
 		if (r == HTTP_REFUSED) {
 			conn_log(c, "answer of the engine", why.why);
 			return -EPROTO;

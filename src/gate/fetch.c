@@ -26,6 +26,7 @@ static void over(struct fetch *f, bool ok)
 static int take_head(struct fetch *f, struct slice *in)
 {
 	struct http_refusal why;
+	struct http_room room;
 	struct http_head h = { 0 };
 	size_t size = 0;
 	int r = http_head_find(*in, &f->scanned, &size, &why);
@@ -33,7 +34,8 @@ static int take_head(struct fetch *f, struct slice *in)
 	if (r == HTTP_MORE)
 		return 1;
 	if (r == HTTP_OK)
-		r = http_response_parse((struct slice){ in->p, size }, SLICE_LIT("GET"), &h, &why);
+		r = http_response_parse((struct slice){ in->p, size }, SLICE_LIT("GET"), &room, &h,
+					&why);
 	if (r != HTTP_OK)
 		return -EPROTO;
 	f->status = h.status;

@@ -44,19 +44,39 @@ void request_done(struct request *r)
 	buf_done(&r->whole);
 }
 
+static const struct http_refusal too_large = { 431, "the head is too large" };
+
+/* A request has few of the fields that there is room for, and may last for days. */
+static bool keep_fields(struct arena *a, struct http_head *h)
+{
+	struct http_field *own = arena_array(a, h->nfields, sizeof(*own));
+
+	if (!own)
+		return false;
+	for (size_t i = 0; i < h->nfields; i++)
+		own[i] = h->fields[i];
+	h->fields = own;
+	return true;
+}
+
 int request_begin(struct conn *c, struct slice head, struct http_refusal *why)
 {
 	struct request *r = arena_alloc(&c->arena, sizeof(*r));
 	char *copy = arena_dup(&c->arena, head.p, head.n);
+	struct http_room room;
 	int result;
 
 	c->state = CONN_CHECK;
 	if (!r || !copy) {
-		*why = (struct http_refusal){ 431, "the head is too large" };
+		*why = too_large;
 		return HTTP_REFUSED;
 	}
 	r->raw = (struct slice){ copy, head.n };
-	result = http_request_parse(r->raw, &r->head, why);
+	result = http_request_parse(r->raw, &room, &r->head, why);
+	if (result == HTTP_OK && !keep_fields(&c->arena, &r->head)) {
+		*why = too_large;
+		return HTTP_REFUSED;
+	}
 	if (result == HTTP_OK)
 		result = http_target_parse(&c->arena, r->head.target, &r->target, why);
 	if (result != HTTP_OK)

@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static int parse(struct slice in, bool response, struct http_head *h)
+static int parse(struct slice in, bool response, struct http_room *room, struct http_head *h)
 {
 	struct http_refusal why = { 0, NULL };
 	size_t scanned = 0;
@@ -18,8 +18,8 @@ static int parse(struct slice in, bool response, struct http_head *h)
 	if (r == HTTP_OK) {
 		assert(size <= in.n && size <= HTTP_HEAD_MAX);
 		in.n = size;
-		r = response ? http_response_parse(in, SLICE_LIT("GET"), h, &why)
-			     : http_request_parse(in, h, &why);
+		r = response ? http_response_parse(in, SLICE_LIT("GET"), room, h, &why)
+			     : http_request_parse(in, room, h, &why);
 	}
 	assert(r != HTTP_REFUSED || (why.status >= 400 && why.why));
 	return r;
@@ -41,6 +41,8 @@ static void emit(const struct http_head *h, bool response, struct buf *b)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct buf b = BUF_INIT(2 * HTTP_HEAD_MAX + 8192);
+	struct http_room room;
+	struct http_room other;
 	struct http_head h;
 	struct http_head again;
 	bool response;
@@ -48,12 +50,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (n == 0)
 		return 0;
 	response = data[0] & 1;
-	if (parse((struct slice){ (const char *)data + 1, n - 1 }, response, &h) != HTTP_OK)
+	if (parse((struct slice){ (const char *)data + 1, n - 1 }, response, &room, &h) != HTTP_OK)
 		return 0;
 	emit(&h, response, &b);
 	assert(buf_ok(&b));
 	if (b.n <= HTTP_HEAD_MAX && h.nfields + 2 < HTTP_FIELDS_MAX) {
-		int r = parse(buf_slice(&b), response, &again);
+		int r = parse(buf_slice(&b), response, &other, &again);
 
 		assert(r == HTTP_OK && again.size == b.n);
 		assert(again.body == h.body && again.length == h.length);

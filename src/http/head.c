@@ -290,11 +290,9 @@ static int fields_parse(struct http_head *h, struct seen *s, struct slice rest,
 	return HTTP_OK;
 }
 
-static void head_init(struct http_head *h, size_t size)
+static void head_init(struct http_head *h, struct http_room *room, size_t size)
 {
-	/* The array of fields is left as it is: only the first nfields count. */
-	memset(h, 0, offsetof(struct http_head, fields));
-	h->size = size;
+	*h = (struct http_head){ .size = size, .fields = room->fields };
 }
 
 static int version_parse(struct slice v, struct http_head *h, struct http_refusal *why)
@@ -335,13 +333,14 @@ static int request_line(struct slice line, struct http_head *h, struct http_refu
 	return HTTP_OK;
 }
 
-int http_request_parse(struct slice head, struct http_head *ret, struct http_refusal *why)
+int http_request_parse(struct slice head, struct http_room *room, struct http_head *ret,
+		       struct http_refusal *why)
 {
 	struct seen seen = { 0 };
 	struct slice rest = head;
 	int r;
 
-	head_init(ret, head.n);
+	head_init(ret, room, head.n);
 	r = request_line(next_line(&rest), ret, why);
 	if (r != HTTP_OK)
 		return r;
@@ -379,14 +378,14 @@ static int status_line(struct slice line, struct http_head *h, struct http_refus
 	return HTTP_OK;
 }
 
-int http_response_parse(struct slice head, struct slice request_method, struct http_head *ret,
-			struct http_refusal *why)
+int http_response_parse(struct slice head, struct slice request_method, struct http_room *room,
+			struct http_head *ret, struct http_refusal *why)
 {
 	struct seen seen = { 0 };
 	struct slice rest = head;
 	int r;
 
-	head_init(ret, head.n);
+	head_init(ret, room, head.n);
 	r = status_line(next_line(&rest), ret, why);
 	if (r != HTTP_OK)
 		return r;

@@ -74,6 +74,11 @@ struct http_head {
 	struct slice upgrade;	   /* value of Upgrade, or null */
 	struct slice content_type; /* value, or null */
 	size_t nfields;
+	struct http_field *fields; /* in the room that the parser was given */
+};
+
+/* Room for the fields of any head. Only the first nfields of it are written. */
+struct http_room {
 	struct http_field fields[HTTP_FIELDS_MAX];
 };
 
@@ -83,10 +88,11 @@ struct http_head {
 int http_head_find(struct slice in, size_t *scanned, size_t *ret_size, struct http_refusal *why);
 
 /* Parse one whole head as found by http_head_find(). HTTP_OK or HTTP_REFUSED. */
-int http_request_parse(struct slice head, struct http_head *ret, struct http_refusal *why);
+int http_request_parse(struct slice head, struct http_room *room, struct http_head *ret,
+		       struct http_refusal *why);
 /* request_method decides whether there is a body (HEAD). */
-int http_response_parse(struct slice head, struct slice request_method, struct http_head *ret,
-			struct http_refusal *why);
+int http_response_parse(struct slice head, struct slice request_method, struct http_room *room,
+			struct http_head *ret, struct http_refusal *why);
 
 /* First field with that name (without case), or NULL. */
 const struct http_field *http_head_field(const struct http_head *h, const char *name);
