@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -18,6 +19,7 @@
 #include "settings/instance.h"
 
 #define DESCRIPTORS_MAX 65536
+#define KEPT_MEMORY (4u * 1024 * 1024)
 
 enum main_exit {
 	EXIT_DONE = 0,
@@ -228,6 +230,14 @@ static int lock_up(const struct arguments *a, struct err *err)
 	return r;
 }
 
+/* What one request took is there for the next, so that reading a large body does not begin with a
+ * page fault for each page of it. Beyond that, memory goes back. */
+static void keep_memory(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, (int)KEPT_MEMORY / 4);
+	(void)mallopt(M_TRIM_THRESHOLD, (int)KEPT_MEMORY);
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments a = {
@@ -246,6 +256,7 @@ int main(int argc, char **argv)
 		return r < 0 ? EXIT_USAGE : EXIT_DONE;
 	}
 	log_init("gabion-gate", a.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	keep_memory();
 	r = find_sockets(&a, engine, &err);
 	if (r == 0) {
 		r = gate_init(&gate, &a.gate, &err);

@@ -175,6 +175,17 @@ static int check_piece(struct parser *p, size_t at, const struct piece *c)
 	return 0;
 }
 
+/* How many bytes from `at` on are characters by themselves: nearly all of a usual text are. */
+static size_t plain_run(const struct parser *p, size_t at)
+{
+	size_t start = at;
+
+	while (at < p->text.n && (signed char)p->text.p[at] >= ' ' && p->text.p[at] != '"' &&
+	       p->text.p[at] != '\\')
+		at++;
+	return at - start;
+}
+
 /* Walks a literal whose first byte is at `at`. Returns the place of the closing quote in *end and
  * the decoded length in *n; writes the bytes to `out` unless it is NULL. */
 static int walk_string(struct parser *p, size_t at, char *out, size_t *end, size_t *n)
@@ -183,9 +194,18 @@ static int walk_string(struct parser *p, size_t at, char *out, size_t *end, size
 
 	*n = 0;
 	while (at < p->text.n && p->text.p[at] != '"') {
+		size_t run = plain_run(p, at);
 		struct piece c;
-		int r = read_piece(p, at, &c);
+		int r;
 
+		if (run > 0) {
+			if (out)
+				memcpy(out + *n, p->text.p + at, run);
+			*n += run;
+			at += run;
+			continue;
+		}
+		r = read_piece(p, at, &c);
 		if (r == 0)
 			r = check_piece(p, at, &c);
 		if (r < 0)
