@@ -110,6 +110,7 @@ def test_a_foreign_container_does_not_exist(town, method, target):
             assert got.raw.replace(plain.encode(), b"N") == nobody.raw.replace(b"nosuch", b"N").replace(
                 b"Content-Length: %d" % len(nobody.body), b"Content-Length: %d" % len(got.body))
     assert not reached(town)
+    wait_until(lambda: len(audited(town)) == 6)
     lines = audited(town)
     assert {(e["verdict"], e["rule"], e["container"]) for e in lines} == {("deny", "ownChildrenOnly", A)}
     assert [e["subject"] for e in lines] == [FOREIGN] * 4 + [B] * 2
