@@ -16,7 +16,9 @@
 #include "base/base64.h"
 #include "base/fd.h"
 #include "gate/answer.h"
+#include "gate/door.h"
 #include "gate/exchange.h"
+#include "gate/images.h"
 #include "gate/request.h"
 #include "json/json.h"
 
@@ -43,6 +45,69 @@ uint32_t archive_worker_wants(const struct conn *c)
 	if (!is_put(c) && !c->worker.eof && !side_blocked(&c->client))
 		want |= EPOLLIN;
 	return want;
+}
+
+/* --- of a container that does not run --- */
+
+/* Nobody but root can make another thing of these names. */
+static bool is_engines_socket(const struct conn *c, const char *source)
+{
+	const struct profile *p = c->gate->images->policy.profile;
+
+	for (size_t i = 0; p && p->sockets[i]; i++)
+		if (strcmp(source, p->sockets[i]) == 0)
+			return true;
+	return false;
+}
+
+/* False: it is no path, or there is no memory. */
+static bool note(struct conn *c, const char *source)
+{
+	struct edit *e = &c->req->edit;
+	char *copy = arena_strdup(&c->arena, source);
+
+	if (!copy || copy[0] != '/' || strlen(copy) >= CONTROL_PATH_MAX)
+		return false;
+	e->sources[e->nsources++] =
+		(struct edit_source){ slice_str(copy), CONTROL_PATH_MAKE | CONTROL_PATH_RECURSIVE };
+	return true;
+}
+
+void archive_look(struct conn *c, const struct json *container)
+{
+	const struct json *mounts = json_get(container, "Mounts");
+	struct request *r = c->req;
+	bool ok = true;
+
+	if (r->how.plain || !json_is(mounts, JSON_ARRAY))
+		return;
+	r->edit.sources = arena_array(&c->arena, mounts->n + 1, sizeof(*r->edit.sources));
+	for (size_t i = 0; ok && r->edit.sources && i < mounts->n; i++) {
+		const char *source = json_get_str(mounts->items[i], "Source");
+		const char *type = json_get_str(mounts->items[i], "Type");
+
+		if (type && source && strcmp(type, "bind") == 0 && !is_engines_socket(c, source))
+			ok = note(c, source);
+	}
+	if (!ok)
+		r->edit.sources = NULL;
+	r->by_engine = !r->edit.sources || r->edit.nsources > 0;
+}
+
+bool archive_refused(struct conn *c)
+{
+	if (!c->req->by_engine)
+		return false;
+	if (c->uid == 0 && !door_is_container(c->door) && c->req->edit.sources)
+		return false;
+	answer_text(c,
+		    &(struct answer){ .status = 403,
+				      .rule = "archive-host-paths",
+				      .hint = "start the container and copy then" },
+		    "container %.*s does not run, and paths of the host are bound in it: the "
+		    "engine would copy there as root of the host",
+		    SLICE_ARG(c->req->subjects[0].name));
+	return true;
 }
 
 /* --- what is asked --- */

@@ -227,6 +227,8 @@ static void on_subject(struct conn *c)
 			    "the engine's answer makes no sense");
 		return;
 	}
+	if (c->req->match.route->kind == ROUTE_ARCHIVE && !s->running)
+		archive_look(c, v);
 	/* Its socket would come along. */
 	if (s->mounts && door_find(c->gate, s->id))
 		c->req->sockets++;
@@ -427,9 +429,11 @@ static void next(struct conn *c)
 		engine_get(c, "exec", slice_str(r->exec_id), on_exec);
 	else if (r->at < r->nsubjects)
 		resolve(c, &r->subjects[r->at]);
+	else if (r->source == 0 && archive_refused(c))
+		return;
 	else if (r->source < r->edit.nsources)
 		ask_paths(c);
-	else if (r->sockets > 0 && !r->judged)
+	else if (r->sockets > 0 && !r->judged && !r->by_engine)
 		socket_judge(c, judged);
 	else if (starts(r) && !r->judged && r->path_subject)
 		socket_recheck(c, judged);

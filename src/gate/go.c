@@ -22,9 +22,9 @@
 static const char *fixed_id(const struct conn *c)
 {
 	const struct request *r = c->req;
+	const struct subject *s = r->path_subject ? &r->subjects[0] : NULL;
 
-	return r->path_subject && (r->subjects[0].owner || r->subjects[0].own) ? r->subjects[0].id
-									       : NULL;
+	return s && (s->owner || s->own || r->by_engine) ? s->id : NULL;
 }
 
 static void emit_path(const struct request *r, const char *id, struct buf *b)

@@ -69,6 +69,7 @@ struct request {
 	struct subject *subjects;
 	bool path_subject;	    /* subjects[0] is what the path or the query names */
 	bool refresh;		    /* its view has to be fresh */
+	bool by_engine;		    /* ROUTE_ARCHIVE: with paths of the host, so as root */
 	const char *exec_id;	    /* ROUTE_EXEC_ID: its container is not known yet */
 	const char *created;	    /* ROUTE_CREATE: id in the engine's answer */
 	struct socket_work *socket; /* it asks for the engine's socket (socket.h) */

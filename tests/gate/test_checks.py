@@ -40,9 +40,9 @@ class Docker:
         self.delete_status = 204
         engine.script = self.script
 
-    def add(self, name, ident, running=True, user=""):
+    def add(self, name, ident, running=True, user="", mounts=()):
         self.by_name[name] = self.by_name[ident] = {
-            "Id": ident, "State": {"Running": running}, "Config": {"User": user}}
+            "Id": ident, "State": {"Running": running}, "Config": {"User": user}, "Mounts": list(mounts)}
 
     def script(self, stream, request):
         path = request.target.split("?")[0]
@@ -737,6 +737,49 @@ def test_archives_of_stopped_containers_are_the_engines(gate, docker):
     assert gate.post("/containers/box/archive?path=/etc", tar(), method="PUT", kind="application/x-tar").status == 200
     assert gate.engine.requests[-1].body == tar()
     assert gate.gabiond.asked == []
+
+
+BIND = {"Type": "bind", "Source": "/srv/x", "Destination": "/h"}
+ARCHIVES = [("HEAD", "/etc"), ("GET", "/etc"), ("PUT", "/etc"), ("GET", "/"), ("PUT", "/h/x")]
+
+
+@pytest.mark.parametrize("method,path", ARCHIVES)
+def test_the_engine_does_not_copy_where_a_user_could_not(gate, docker, users, method, path):
+    """It would mount what is bound by name and go there as root, through whatever links the name and the image have."""
+    docker.add("box", A, running=False, mounts=[{"Type": "volume", "Source": "/v"}, BIND])
+    gate.gabiond.askers[A] = users[0]
+    got = gate.ask(f"{method} /containers/box/archive?path={path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode(),
+                   users[0], head=method == "HEAD")
+    assert got.status == 403
+    assert gate.engine.seen == ["GET /containers/box/json"]
+    if method != "HEAD":
+        assert (json.loads(got.body)["rule"], "start" in json.loads(got.body)["hint"]) == ("archive-host-paths", True)
+    assert [e["rule"] for e in wait_until(lambda: audited(gate))] == ["archive-host-paths"]
+
+
+@pytest.mark.parametrize("source", ["/var/run/docker.sock", "/run/docker.sock"])
+def test_copies_into_a_container_that_is_to_have_the_socket(gate, docker, users, source):
+    """docker create --use-api-socket puts the client's credentials there before the start."""
+    docker.add("box", A, running=False, mounts=[{"Type": "bind", "Source": source, "Destination": "/var/run/docker.sock"}])
+    gate.gabiond.askers[A] = users[0]
+    assert gate.post("/containers/box/archive?path=/run", tar(), users[0], method="PUT", kind="application/x-tar").status == 200
+    docker.add("box", A, running=False, mounts=[{"Type": "bind", "Source": source + "/..", "Destination": "/x"}])
+    assert gate.post("/containers/box/archive?path=/run", tar(), users[0], method="PUT", kind="application/x-tar").status == 403
+
+
+@pytest.mark.parametrize("method,path", ARCHIVES)
+def test_roots_copies_are_judged_again(gate, docker, method, path):
+    docker.add("box", A, running=False, mounts=[BIND])
+    raw = f"{method} /containers/box/archive?path={path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode()
+    assert gate.ask(raw, head=method == "HEAD").status == 200
+    assert asked_paths(gate) == [("/srv/x", MAKE | RECURSIVE)]
+    assert gate.engine.seen[-1] == f"{method} /containers/{A}/archive?path={path}"
+    gate.engine.requests.clear()
+    gate.gabiond.replies["PATH"] = lambda q: (-1, b"TEXT\0hostmount-protected")
+    assert gate.ask(raw, head=method == "HEAD").status == 403
+    assert gate.engine.seen == ["GET /containers/box/json"]
+    gate.gabiond.replies["PATH"] = lambda q: (IS_SOCKET, struct.pack("=I", 0))
+    assert gate.ask(raw, head=method == "HEAD").status == 200
 
 
 def test_archives_of_plain_containers_are_the_engines(box):
