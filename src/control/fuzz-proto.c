@@ -24,7 +24,8 @@ static void check_paths(const struct control_path *p)
 	uint32_t n = 0;
 
 	while (control_path_next(p, &at, &path, &flags)) {
-		must(path[0] == '/' && strlen(path) < CONTROL_PATH_MAX && flags < 16);
+		must(strlen(path) > 0 && strlen(path) < CONTROL_PATH_MAX && flags < 32);
+		must(path[0] == '/' || (flags & ~CONTROL_PATH_PREDICT) == CONTROL_PATH_RULE);
 		must(!(flags & CONTROL_PATH_DEVICE) ||
 		     (flags & ~CONTROL_PATH_PREDICT) == CONTROL_PATH_DEVICE);
 		n++;

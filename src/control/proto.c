@@ -86,16 +86,26 @@ static bool no_container(const char id[CONTROL_ID_LEN])
 	return true;
 }
 
-static bool is_path(struct slice s)
+static bool is_item(struct slice s, unsigned flags)
 {
-	return s.n > 0 && s.n < CONTROL_PATH_MAX && s.p[0] == '/' && !memchr(s.p, '\0', s.n);
+	return s.n > 0 && s.n < CONTROL_PATH_MAX && !memchr(s.p, '\0', s.n) &&
+	       (s.p[0] == '/' || (flags & CONTROL_PATH_RULE));
+}
+
+static bool flags_ok(unsigned flags)
+{
+	static const unsigned of_folders = CONTROL_PATH_MAKE | CONTROL_PATH_RECURSIVE;
+	unsigned kind = flags & ~(unsigned)CONTROL_PATH_PREDICT;
+
+	return kind == CONTROL_PATH_DEVICE || kind == CONTROL_PATH_RULE || !(kind & ~of_folders);
 }
 
 bool control_path_add(struct control_request *q, struct slice path, unsigned flags)
 {
 	struct control_path *p = &q->path;
 
-	if (!is_path(path) || p->n == CONTROL_PATHS_MAX || path.n + 2 > sizeof(p->items) - p->size)
+	if (!is_item(path, flags) || p->n == CONTROL_PATHS_MAX ||
+	    path.n + 2 > sizeof(p->items) - p->size)
 		return false;
 	p->items[p->size] = (char)flags;
 	memcpy(p->items + p->size + 1, path.p, path.n);
@@ -119,8 +129,6 @@ bool control_path_next(const struct control_path *p, size_t *at, const char **re
 
 static int check_path(const struct control_request *q, struct err *err)
 {
-	static const unsigned known = CONTROL_PATH_MAKE | CONTROL_PATH_RECURSIVE |
-				      CONTROL_PATH_DEVICE | CONTROL_PATH_PREDICT;
 	const struct control_path *p = &q->path;
 	const char *path;
 	unsigned flags;
@@ -133,10 +141,9 @@ static int check_path(const struct control_request *q, struct err *err)
 		return err_set(err, -EPROTO, "wrong size of paths");
 	while (control_path_next(p, &at, &path, &flags)) {
 		n++;
-		if (!is_path(slice_str(path)))
+		if (!is_item(slice_str(path), flags))
 			return err_set(err, -EPROTO, "bad path");
-		if ((flags & ~known) || ((flags & CONTROL_PATH_DEVICE) &&
-					 (flags & ~CONTROL_PATH_PREDICT) != CONTROL_PATH_DEVICE))
+		if (!flags_ok(flags))
 			return err_set(err, -EPROTO, "unknown flags");
 	}
 	if (at != p->size || n != p->n || n > CONTROL_PATHS_MAX)

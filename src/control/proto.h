@@ -90,6 +90,7 @@ enum control_path_flags {
 	CONTROL_PATH_RECURSIVE = 1u << 1, /* what is mounted below it comes along */
 	CONTROL_PATH_DEVICE = 1u << 2,	  /* a device node or a folder of them, for --device */
 	CONTROL_PATH_PREDICT = 1u << 3,	  /* with MAKE: the same answer, and nothing is made */
+	CONTROL_PATH_RULE = 1u << 4,	  /* no path but a device-cgroup rule */
 };
 
 enum control_copy_mode {
@@ -163,7 +164,7 @@ struct control_path {
 	struct control_asker asker; /* its id: 64 zeros, there is no container yet */
 	uint32_t n;		    /* how many, at least one */
 	uint32_t size;
-	char items[CONTROL_ITEMS_MAX]; /* each: a byte of flags, an absolute path, NUL */
+	char items[CONTROL_ITEMS_MAX]; /* each: a byte of flags, an absolute path or a rule, NUL */
 };
 
 /* A message that ends with its text: only `size` bytes of it are sent. */
@@ -208,8 +209,8 @@ struct control_answer {
 /* Is this a full container id: 64 lower-case hexadecimal digits? */
 bool control_id_ok(const char id[CONTROL_ID_LEN]);
 
-/* Adds a path to a question that began zeroed. False: it is no absolute path of less than
- * CONTROL_PATH_MAX bytes without a NUL, or there is no more room. */
+/* Adds a path, or a rule, to a question that began zeroed. False: it is no absolute path (no text)
+ * of less than CONTROL_PATH_MAX bytes without a NUL, or there is no more room. */
 bool control_path_add(struct control_request *q, struct slice path, unsigned flags);
 /* The path at *at (0: the first), which steps on to the next one; false when there is none. */
 bool control_path_next(const struct control_path *p, size_t *at, const char **ret_path,

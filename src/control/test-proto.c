@@ -476,7 +476,13 @@ static void test_paths(void **state)
 	assert_int_equal(ITEMS("\3/a\0\2/b b\0\4/dev/x\0", 3), 0);
 	/* flags */
 	assert_int_equal(ITEMS("\11/a\0\14/dev/x\0", 2), 0);
-	assert_int_equal(ITEMS("\20/a\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\20c 1:3 r\0\30/\0", 2), 0);
+	assert_int_equal(ITEMS("\40/a\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\21/a\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\22/a\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\24/a\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\20\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\4c 1:3 r\0", 1), -EPROTO);
 	assert_int_equal(ITEMS("\5/a\0", 1), -EPROTO);
 	assert_int_equal(ITEMS("\6/a\0", 1), -EPROTO);
 	assert_int_equal(ITEMS("\377/a\0", 1), -EPROTO);
@@ -534,6 +540,9 @@ static void test_path_items(void **state)
 	memset(longest, '/', 4096);
 	assert_true(control_path_add(&m->q, SLICE_LIT("/a"), 3));
 	assert_true(control_path_add(&m->q, SLICE_LIT("/b/c"), CONTROL_PATH_DEVICE));
+	assert_true(control_path_add(&m->q, SLICE_LIT("a *:* r"), CONTROL_PATH_RULE));
+	assert_false(control_path_add(&m->q, SLICE_LIT("a *:* r"), CONTROL_PATH_DEVICE));
+	assert_false(control_path_add(&m->q, SLICE_LIT(""), CONTROL_PATH_RULE));
 	assert_false(control_path_add(&m->q, SLICE_LIT("b"), 0));
 	assert_false(control_path_add(&m->q, SLICE_LIT(""), 0));
 	assert_false(control_path_add(&m->q, SLICE_LIT("/a\0b"), 0));
@@ -546,6 +555,9 @@ static void test_path_items(void **state)
 	assert_true(control_path_next(&m->q.path, &at, &path, &flags));
 	assert_string_equal(path, "/b/c");
 	assert_int_equal(flags, 4);
+	assert_true(control_path_next(&m->q.path, &at, &path, &flags));
+	assert_string_equal(path, "a *:* r");
+	assert_int_equal(flags, 16);
 	assert_false(control_path_next(&m->q.path, &at, &path, &flags));
 	while (control_path_add(&m->q, (struct slice){ longest, 4095 }, 1))
 		n++;

@@ -126,7 +126,8 @@ static void ask_each(const struct hostpath *h, const struct control_path *p, str
 	static_assert((unsigned)CONTROL_PATH_MAKE == HOSTPATH_MAKE &&
 			      (unsigned)CONTROL_PATH_RECURSIVE == HOSTPATH_RECURSIVE &&
 			      (unsigned)CONTROL_PATH_DEVICE == HOSTPATH_DEVICE &&
-			      (unsigned)CONTROL_PATH_PREDICT == HOSTPATH_PREDICT,
+			      (unsigned)CONTROL_PATH_PREDICT == HOSTPATH_PREDICT &&
+			      (unsigned)CONTROL_PATH_RULE == HOSTPATH_RULE,
 		      "flags");
 	for (; control_path_next(p, &at, &path, &flags); index++) {
 		struct verdict v;

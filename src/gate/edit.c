@@ -42,15 +42,18 @@ static const struct shape_member mount_members[] = {
 static const struct shape mount = SHAPE_STRUCT_OF(mount_members);
 static const struct shape mounts = SHAPE_LIST_OF(&mount);
 
+static const struct shape shape_list = SHAPE_LIST_OF(&shape_any);
+
 static const struct shape_member host_config_members[] = {
 	{ "Binds", &shape_strings },	   { "Mounts", &mounts },
 	{ "VolumesFrom", &shape_strings }, { "Runtime", &shape_string },
 	{ "UsernsMode", &shape_string },   { "PidMode", &shape_string },
 	{ "IpcMode", &shape_string },	   { "UTSMode", &shape_string },
 	{ "NetworkMode", &shape_string },  { "CgroupnsMode", &shape_string },
-	{ "Privileged", &shape_bool },	   { "Devices", &shape_any },
+	{ "Privileged", &shape_bool },	   { "Devices", &edit_shape_devices },
 	{ "CapAdd", &shape_strslice },	   { "SecurityOpt", &shape_strings },
-	{ "Links", &shape_strings },
+	{ "Links", &shape_strings },	   { "DeviceCgroupRules", &shape_strings },
+	{ "DeviceRequests", &shape_list }, { "LogConfig", &edit_shape_log },
 };
 static const struct shape host_config = SHAPE_POINTER_TO(host_config_members);
 
@@ -190,9 +193,11 @@ static int check_volume_options(const char *name, const struct json *options, st
 /* --- paths of the host --- */
 
 /* Without isolation nothing is judged, and the engine makes what is missing, as root. */
-static int add_source(struct arena *a, const struct edit_how *how, struct edit *e,
-		      struct slice path, unsigned flags, struct err *err)
+int edit_source(struct arena *a, const struct edit_how *how, struct edit *e, struct slice path,
+		unsigned flags, struct err *err)
 {
+	static const unsigned of_devices = CONTROL_PATH_DEVICE | CONTROL_PATH_RULE;
+
 	if (how->plain)
 		return EDIT_OK;
 	if (!e->sources)
@@ -206,7 +211,7 @@ static int add_source(struct arena *a, const struct edit_how *how, struct edit *
 	for (size_t i = 0; i < e->nsources; i++) {
 		struct edit_source *s = &e->sources[i];
 
-		if (!slice_eq(s->path, path) || ((s->flags ^ flags) & CONTROL_PATH_DEVICE))
+		if (!slice_eq(s->path, path) || ((s->flags ^ flags) & of_devices))
 			continue;
 		s->flags |= flags;
 		return EDIT_OK;
@@ -235,8 +240,8 @@ static int take_binds(struct arena *a, const struct json *hc, const struct edit_
 		if (bind.n == 0 || bind.p[0] != '/' || colon == bind.n)
 			continue;
 		e->binds = true;
-		r = add_source(a, how, e, (struct slice){ bind.p, colon },
-			       CONTROL_PATH_MAKE | CONTROL_PATH_RECURSIVE, err);
+		r = edit_source(a, how, e, (struct slice){ bind.p, colon },
+				CONTROL_PATH_MAKE | CONTROL_PATH_RECURSIVE, err);
 	}
 	return r;
 }
@@ -258,7 +263,7 @@ static int take_mount(struct arena *a, const struct json *m, const struct edit_h
 		flags |= CONTROL_PATH_RECURSIVE;
 	if (json_get_bool(options, "CreateMountpoint", false))
 		flags |= CONTROL_PATH_MAKE;
-	return add_source(a, how, e, source->text, flags, err);
+	return edit_source(a, how, e, source->text, flags, err);
 }
 
 static int take_mounts(struct arena *a, const struct json *hc, const struct edit_how *how,
@@ -447,6 +452,8 @@ static int edit_create(struct arena *a, struct json *doc, const struct edit_how 
 		return r;
 	if (!how->plain)
 		r = check_host_namespaces(hc, e, err);
+	if (r == EDIT_OK)
+		r = edit_host(a, hc, how, e, err);
 	if (r == EDIT_OK)
 		r = take_mounts(a, hc, how, e, err);
 	if (r == EDIT_OK)

@@ -13,6 +13,7 @@
 #include "control/proto.h"
 #include "http/target.h"
 #include "policy/route.h"
+#include "json/shape.h"
 
 enum edit_result {
 	EDIT_OK = 0,
@@ -23,9 +24,9 @@ enum edit_result {
 #define EDIT_OTHERS_MAX 32
 #define EDIT_SOURCES_MAX 256
 
-/* A path of the host that the container is to have. */
+/* A path of the host that the container is to have, or a device-cgroup rule. */
 struct edit_source {
-	struct slice path; /* absolute, as the client wrote it; in the arena */
+	struct slice path; /* absolute, or a rule, as the client wrote it; in the arena */
 	unsigned flags;	   /* enum control_path_flags */
 };
 
@@ -69,6 +70,18 @@ int edit_filters(struct arena *a, struct slice text, const struct edit_how *how,
 /* Between edit.c and edit-filters.c: notes the container, and writes its id into *name where that
  * is known. EDIT_BAD: there are too many. */
 int edit_other(struct edit *e, const struct edit_how *how, struct slice *name, struct err *err);
+
+/* Between edit.c and edit-host.c: */
+
+/* Notes what gabiond has to judge: flags are enum control_path_flags. EDIT_BAD: too many. */
+int edit_source(struct arena *a, const struct edit_how *how, struct edit *e, struct slice path,
+		unsigned flags, struct err *err);
+/* What a canonical HostConfig asks of the host beside paths and namespaces: devices, what the
+ * engine's log drivers connect to, security options. */
+int edit_host(struct arena *a, const struct json *hc, const struct edit_how *how, struct edit *e,
+	      struct err *err);
+extern const struct shape edit_shape_devices;
+extern const struct shape edit_shape_log;
 
 /* The text about shared namespaces (design: "Texts that are part of the interface"). */
 extern const char edit_network_text[];

@@ -34,7 +34,8 @@ static void check_sources(const struct edit *e, const struct edit *f)
 	for (size_t i = 0; i < e->nsources; i++) {
 		assert(slice_eq(e->sources[i].path, f->sources[i].path));
 		assert(e->sources[i].flags == f->sources[i].flags);
-		assert(e->sources[i].path.p[0] == '/');
+		assert(e->sources[i].path.n > 0 && (e->sources[i].path.p[0] == '/' ||
+						    e->sources[i].flags == CONTROL_PATH_RULE));
 	}
 }
 

@@ -194,6 +194,23 @@ static void test_denied(void **state)
 		  "{\"Options\":{\"device\":\"/\"}}}}]}}",
 		  "volume-options" },
 		{ ROUTE_VOLUME, "{\"DriverOpts\":{\"type\":\"none\"}}", "volume-options" },
+		{ ROUTE_CREATE, "{\"HostConfig\":{\"DeviceRequests\":[{\"Count\":-1}]}}",
+		  "device-request" },
+		{ ROUTE_CREATE,
+		  "{\"hostconfig\":{\"devicerequest\u017f\":[null],\"Privileged\":true}}",
+		  "device-request" },
+		{ ROUTE_CREATE,
+		  "{\"HostConfig\":{\"LogConfig\":{\"Type\":\"syslog\",\"Config\":"
+		  "{\"syslog-address\":\"unix:///x\"}}}}",
+		  "log-socket" },
+		{ ROUTE_CREATE,
+		  "{\"HostConfig\":{\"LogConfig\":{\"config\":{\"a\":\"b\",\"tag\":"
+		  "\" uNixGram://\"}}}}",
+		  "log-socket" },
+		{ ROUTE_CREATE, "{\"HostConfig\":{\"SecurityOpt\":[\"writable-cgroups\"]}}",
+		  "writable-cgroups" },
+		{ ROUTE_CREATE, "{\"HostConfig\":{\"SecurityOpt\":[\"a\",\"writable-cgroups:T\"]}}",
+		  "writable-cgroups" },
 		{ ROUTE_VOLUME, "{\"driver\":\"local\",\"driveropts\":{\"o\":\"bind\"}}",
 		  "volume-options" },
 	};
@@ -216,6 +233,65 @@ static void test_denied(void **state)
 			     "{\"device\":\"x\"}}",
 			     NULL),
 			 EDIT_OK);
+}
+
+/* What is judged by gabiond, and what is nobody's to judge. */
+static void test_devices(void **state)
+{
+	static const struct {
+		const char *config; /* of HostConfig */
+		int want;
+		size_t n;
+		const char *path; /* of the first */
+		unsigned flags;
+	} cases[] = {
+		{ "\"Devices\":[{\"PathOnHost\":\"/dev/x\"}]", EDIT_OK, 1, "/dev/x",
+		  CONTROL_PATH_DEVICE },
+		{ "\"device\u017f\":[{\"pathonhost\":\"/a/../b\"}],\"Binds\":[\"/a/../b:/c\"]",
+		  EDIT_OK, 2, "/a/../b", CONTROL_PATH_DEVICE },
+		{ "\"DeviceCgroupRules\":[\"a *:* rwm\",\"a *:* rwm\"]", EDIT_OK, 1, "a *:* rwm",
+		  CONTROL_PATH_RULE },
+		{ "\"Privileged\":true,\"Devices\":[{\"PathOnHost\":\"/dev/x\"}],"
+		  "\"DeviceCgroupRules\":[\"a *:* rwm\"]",
+		  EDIT_OK, 0, NULL, 0 },
+		{ "\"Privileged\":false,\"DeviceCgroupRules\":[\"x\"]", EDIT_OK, 1, "x",
+		  CONTROL_PATH_RULE },
+		{ "\"Devices\":null,\"DeviceRequests\":null,\"DeviceCgroupRules\":null,"
+		  "\"LogConfig\":null,\"SecurityOpt\":null",
+		  EDIT_OK, 0, NULL, 0 },
+		{ "\"Devices\":[],\"DeviceRequests\":[],\"DeviceCgroupRules\":[],"
+		  "\"LogConfig\":{\"Config\":null},\"SecurityOpt\":[]",
+		  EDIT_OK, 0, NULL, 0 },
+		{ "\"LogConfig\":{\"Config\":{\"a\":\"tcp://unix:1\",\"b\":\"unix:x\",\"c\":\"\","
+		  "\"d\":\"/unix://\",\"e\":\"uni://x\"}}",
+		  EDIT_OK, 0, NULL, 0 },
+		{ "\"SecurityOpt\":[\"writable-cgroups=false\",\"writable-cgroups:0\"]", EDIT_OK, 0,
+		  NULL, 0 },
+		{ "\"Devices\":[{\"PathOnHost\":\"dev/x\"}]", EDIT_BAD, 0, NULL, 0 },
+		{ "\"Devices\":[{}]", EDIT_BAD, 0, NULL, 0 },
+		{ "\"Devices\":[\"/dev/x\"]", EDIT_BAD, 0, NULL, 0 },
+		{ "\"Devices\":[{\"PathOnHost\":\"/a\",\"pathOnHost\":\"/b\"}]", EDIT_BAD, 0, NULL,
+		  0 },
+		{ "\"DeviceCgroupRules\":[\"\"]", EDIT_BAD, 0, NULL, 0 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char body[512];
+
+		(void)snprintf(body, sizeof(body), "{\"HostConfig\":{%s}}", cases[i].config);
+		if (run(f, ROUTE_CREATE, body, NULL) != cases[i].want ||
+		    (cases[i].want == EDIT_OK && f->edit.nsources != cases[i].n))
+			fail_msg("%s: %zu, %s", body, f->edit.nsources, f->err.text);
+		if (cases[i].n == 0)
+			continue;
+		assert_true(slice_eq_str(f->edit.sources[0].path, cases[i].path));
+		assert_int_equal(f->edit.sources[0].flags, cases[i].flags);
+	}
+	/* Engines up to 26 would take them at the top level. */
+	assert_int_equal(run(f, ROUTE_CREATE, "{\"devices\":[{}]}", NULL), EDIT_BAD);
+	assert_int_equal(run(f, ROUTE_CREATE, "{\"DeviceRequests\":[null]}", NULL), EDIT_BAD);
+	assert_int_equal(run(f, ROUTE_CREATE, "{\"LogConfig\":{\"Type\":\"\"}}", NULL), EDIT_BAD);
 }
 
 static void test_exec(void **state)
@@ -307,9 +383,9 @@ static void test_plain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_create),	   T(test_sources), T(test_others), T(test_too_many_others),
-		T(test_top_level), T(test_denied),  T(test_exec),   T(test_query),
-		T(test_plain),
+		T(test_create),	   T(test_sources), T(test_others),  T(test_too_many_others),
+		T(test_top_level), T(test_denied),  T(test_devices), T(test_exec),
+		T(test_query),	   T(test_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,12 +173,15 @@ static int judge(const struct hostpath *h, int fd, const char *path, unsigned fl
 int hostpath_ask(const struct hostpath *h, const char *path, unsigned flags, struct verdict *ret,
 		 struct err *err)
 {
-	const char *clean = hostpath_clean(h->arena, path);
 	CLEANUP_FD int fd = -EBADF;
+	const char *clean;
 	int r = 0;
 
-	if (flags & HOSTPATH_DEVICE)
-		return ask_device(h, clean, ret, err);
+	if (flags & HOSTPATH_RULE)
+		return device_judge_rule(h, path, ret, err);
+	if (flags & HOSTPATH_DEVICE) /* engines do not clean these */
+		return ask_device(h, path, ret, err);
+	clean = hostpath_clean(h->arena, path);
 	fd = open(clean, O_PATH | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && !(flags & HOSTPATH_MAKE))
 		return err_set(err, -ENOENT,

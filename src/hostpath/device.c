@@ -36,8 +36,10 @@ void device_list_load(struct arena *a, const struct facts *facts, struct device_
 	}
 }
 
-bool device_list_has(const struct device_list *l, const struct device *d)
+bool device_list_opens(const struct device_list *l, const struct device *d)
 {
+	if (device_is_standard(d) || device_is_harmless(d))
+		return true;
 	for (size_t i = 0; i < l->n; i++)
 		if (l->items[i].type == d->type && l->items[i].major == d->major &&
 		    l->items[i].minor == d->minor)
@@ -50,8 +52,7 @@ static void judge_node(const struct hostpath *h, const struct stat *st, const ch
 {
 	struct device d;
 
-	if (read_node(st, &d) && !device_is_standard(&d) && !device_is_harmless(&d) &&
-	    !device_list_has(&h->devices, &d))
+	if (read_node(st, &d) && !device_list_opens(&h->devices, &d))
 		device_deny(ret, path, &d, h->inst->etc);
 }
 
@@ -115,4 +116,19 @@ int device_judge(const struct hostpath *h, int fd, const char *asked, struct ver
 		return 0;
 	r = walk(&w, fd, asked, 0);
 	return r < 0 ? err_errno(err, r, "devices in %s", asked) : 0;
+}
+
+int device_judge_rule(const struct hostpath *h, const char *rule, struct verdict *ret,
+		      struct err *err)
+{
+	struct device d;
+	bool opens;
+
+	*ret = (struct verdict){ .kind = VERDICT_ALLOW, .rule = "device-open" };
+	if (device_rule_parse(slice_str(rule), &d, &opens) < 0)
+		return err_set(err, -EINVAL, "invalid device cgroup rule format: '%s'",
+			       rule); /* the engine's own words */
+	if (opens && !device_list_opens(&h->devices, &d))
+		device_deny_rule(ret, rule, h->inst->etc);
+	return 0;
 }

@@ -64,6 +64,7 @@ enum hostpath_flags {
 	HOSTPATH_RECURSIVE = 1u << 1, /* what is mounted below it will come along */
 	HOSTPATH_DEVICE = 1u << 2,    /* a device node, or a folder with some, for --device */
 	HOSTPATH_PREDICT = 1u << 3,   /* with MAKE: judged as if, and nothing is made */
+	HOSTPATH_RULE = 1u << 4,      /* no path but a device-cgroup rule */
 };
 
 /* Looks up which of them are there. */

@@ -271,11 +271,28 @@ static int devices(void *data)
 	CHECK_PATH(h, "free", HOSTPATH_DEVICE, OPEN);	      /* but none in a folder */
 	CHECK_PATH(h, "free/file", HOSTPATH_DEVICE, OPEN);
 	CHECK_PATH(h, "free/none", HOSTPATH_DEVICE, OPEN);
+	/* Read as the kernel reads it: what is behind the link, not beside it. */
+	TEST_CHECK(symlink("../bind/usr", test_path(a, h->top, "free/dir")) == 0);
+	TEST_CHECK(mknod(test_path(a, h->top, "free/null"), S_IFCHR | 0600, makedev(1, 3)) == 0);
+	TEST_CHECK(mknod(test_path(a, h->top, "bind/null"), S_IFCHR | 0600, makedev(1, 1)) == 0);
+	CHECK_PATH(h, "free/null", HOSTPATH_DEVICE, OPEN);
+	CHECK_PATH(h, "free/dir/../null", HOSTPATH_DEVICE, REFUSED);
+	TEST_CHECK(unlink(test_path(a, h->top, "bind/null")) == 0);
+	TEST_CHECK(ask_path(h, "c 10:229 rwm", HOSTPATH_RULE, text) == OPEN);
+	TEST_CHECK(ask_path(h, "c 136:* rwm", HOSTPATH_RULE, text) == OPEN);
+	TEST_CHECK(ask_path(h, "a *:* m", HOSTPATH_RULE, text) == OPEN);
+	TEST_CHECK(ask_path(h, "a *:* rwm", HOSTPATH_RULE, text) == REFUSED);
+	TEST_CHECK(ask_path(h, "c 1:* r", HOSTPATH_RULE, text) == REFUSED);
+	TEST_CHECK(ask_path(h, "c 10:232 r", HOSTPATH_RULE, text) == REFUSED);
+	TEST_CHECK(strstr(text, "rule \"c 10:232 r\"") && strstr(text, "/state/etc/gabion.json"));
+	TEST_CHECK(ask_path(h, "c 10:232", HOSTPATH_RULE, text) == FAILED);
 	TEST_CHECK(ask_path(h, test_path(a, h->top, "bind"), HOSTPATH_DEVICE, text) == REFUSED);
 	TEST_CHECK(strstr(text, "/bind/usr/kvm (c 10:232) of the host is not for containers"));
 	TEST_CHECK(strstr(text, "\"devices\"") && strstr(text, "/state/etc/gabion.json"));
 	h->device = test_path(device, h->top, "bind/usr/kvm");
 	CHECK_PATH(h, "other/kvm", HOSTPATH_DEVICE, OPEN); /* the number decides */
+	TEST_CHECK(ask_path(h, "c 10:232 r", HOSTPATH_RULE, text) == OPEN);
+	TEST_CHECK(ask_path(h, "c 10:* r", HOSTPATH_RULE, text) == REFUSED);
 	CHECK_PATH(h, "bind", HOSTPATH_DEVICE, OPEN);
 	CHECK_PATH(h, "other", HOSTPATH_DEVICE, REFUSED);
 	return 0;

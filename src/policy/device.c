@@ -46,6 +46,20 @@ void device_deny(struct verdict *ret, const char *path, const struct device *d, 
 		       path, d->type, (long long)d->major, (long long)d->minor, etc);
 }
 
+void device_deny_rule(struct verdict *ret, const char *rule, const char *etc)
+{
+	*ret = (struct verdict){ .kind = VERDICT_DENY, .rule = "device" };
+	(void)snprintf(ret->message, sizeof(ret->message),
+		       "device-cgroup rule \"%.64s\" opens devices of the host that are not for "
+		       "containers; an administrator can allow single ones in \"devices\" of "
+		       "%s/gabion.json",
+		       rule, etc);
+}
+
+const char device_requests_text[] =
+	"device requests (--gpus, CDI) are not supported by gabion: the engine would add devices, "
+	"mounts and hooks that nobody has judged";
+
 static int parse_number(struct slice s, int64_t *ret)
 {
 	uint32_t n = 0;
@@ -61,7 +75,7 @@ static int parse_number(struct slice s, int64_t *ret)
 }
 
 /* Moby's opts/opts.go and daemon: ^[acb] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}$ */
-int device_rule_parse(struct slice text, struct device *ret)
+int device_rule_parse(struct slice text, struct device *ret, bool *ret_opens)
 {
 	struct slice rest = text;
 	struct slice type;
@@ -73,9 +87,12 @@ int device_rule_parse(struct slice text, struct device *ret)
 		return -EINVAL;
 	if (type.n != 1 || !memchr("acb", type.p[0], 3) || rest.n == 0 || rest.n > 3)
 		return -EINVAL;
-	for (size_t i = 0; i < rest.n; i++)
+	*ret_opens = false;
+	for (size_t i = 0; i < rest.n; i++) {
 		if (!memchr("rwm", rest.p[i], 3))
 			return -EINVAL;
+		*ret_opens |= rest.p[i] != 'm';
+	}
 	ret->type = type.p[0];
 	if (!slice_split(&numbers, ':', &major) || !numbers.p)
 		return -EINVAL;

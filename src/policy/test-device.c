@@ -49,6 +49,13 @@ static void test_deny(void **state)
 	assert_string_equal(v.message,
 			    "device /dev/vda (b 254:0) of the host is not for containers; an "
 			    "administrator can allow it in \"devices\" of /x/etc/gabion.json");
+	device_deny_rule(&v, "b *:* r", "/x/etc");
+	assert_int_equal(v.kind, VERDICT_DENY);
+	assert_string_equal(v.rule, "device");
+	assert_string_equal(v.message,
+			    "device-cgroup rule \"b *:* r\" opens devices of the host that are not "
+			    "for containers; an administrator can allow single ones in \"devices\" "
+			    "of /x/etc/gabion.json");
 }
 
 static void test_rules(void **state)
@@ -56,12 +63,15 @@ static void test_rules(void **state)
 	static const struct {
 		const char *text;
 		struct device d;
+		bool opens;
 	} good[] = {
-		{ "c 10:200 rwm", { 'c', 10, 200 } },
-		{ "b 8:0 r", { 'b', 8, 0 } },
-		{ "a *:* rwm", { 'a', DEVICE_ANY, DEVICE_ANY } },
-		{ "c 189:* mwr", { 'c', 189, DEVICE_ANY } },
-		{ "c *:5 rrr", { 'c', DEVICE_ANY, 5 } },
+		{ "c 10:200 rwm", { 'c', 10, 200 }, true },
+		{ "b 8:0 r", { 'b', 8, 0 }, true },
+		{ "a *:* rwm", { 'a', DEVICE_ANY, DEVICE_ANY }, true },
+		{ "c 189:* mwr", { 'c', 189, DEVICE_ANY }, true },
+		{ "c *:5 rrr", { 'c', DEVICE_ANY, 5 }, true },
+		{ "b *:* m", { 'b', DEVICE_ANY, DEVICE_ANY }, false },
+		{ "b *:* mm", { 'b', DEVICE_ANY, DEVICE_ANY }, false },
 	};
 	static const char *const bad[] = {
 		"",
@@ -83,18 +93,24 @@ static void test_rules(void **state)
 		"c 1: r",
 		"c **:3 r",
 		"c 99999999999:1 r",
+		"c 1:3 rwm\n",
+		"C 1:3 r",
+		"c 0x1:3 r",
+		"c +1:3 r",
 	};
 	struct device d;
+	bool opens;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-		assert_int_equal(device_rule_parse(slice_str(good[i].text), &d), 0);
+		assert_int_equal(device_rule_parse(slice_str(good[i].text), &d, &opens), 0);
+		assert_int_equal(opens, good[i].opens);
 		assert_int_equal(d.type, good[i].d.type);
 		assert_int_equal(d.major, good[i].d.major);
 		assert_int_equal(d.minor, good[i].d.minor);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		if (device_rule_parse(slice_str(bad[i]), &d) >= 0)
+		if (device_rule_parse(slice_str(bad[i]), &d, &opens) >= 0)
 			fail_msg("taken: \"%s\"", bad[i]);
 }
 

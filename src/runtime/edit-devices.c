@@ -6,6 +6,9 @@
  * for.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "hostpath/device.h"
 #include "policy/device.h"
@@ -24,6 +27,19 @@ static int read_node(const struct json *entry, struct device *ret)
 	    json_get_i64(entry, "minor", &ret->minor) < 0)
 		return -EINVAL;
 	return 0;
+}
+
+struct number {
+	char text[24];
+};
+
+static struct number number(int64_t n)
+{
+	struct number ret = { "*" };
+
+	if (n != DEVICE_ANY)
+		(void)snprintf(ret.text, sizeof(ret.text), "%" PRId64, n);
+	return ret;
 }
 
 /* A rule that opens everything: what --privileged asks for. */
@@ -110,7 +126,7 @@ static int sort_node(struct runtime *rt, struct json *entry, const struct json *
 		return err_set(err, -EINVAL, "a device without path or numbers");
 	if (device_is_standard(&d) || d.type == 'p')
 		return 0;
-	if (device_is_harmless(&d) || device_list_has(configured, &d)) {
+	if (device_list_opens(configured, &d)) {
 		r = keep_node(rt, entry, &d, given, rules);
 		return r < 0 ? err_errno(err, r, "spec") : 0;
 	}
@@ -118,6 +134,35 @@ static int sort_node(struct runtime *rt, struct json *entry, const struct json *
 		return 0;
 	device_deny(&verdict, path, &d, rt->inst.etc);
 	return err_set(err, -EPERM, "%s", verdict.message);
+}
+
+/* Engines open it to every container. */
+static bool is_console(const struct device *d)
+{
+	return d->type == 'c' && d->major == 5 && d->minor == 1;
+}
+
+/* Rules for opening nodes that are not there, by --device-cgroup-rule: they would have no effect.
+ * Whoever asks for them wants them to have one. */
+static int check_rules(struct runtime *rt, const struct json *given,
+		       const struct device_list *configured, struct err *err)
+{
+	for (size_t i = 0; json_is(given, JSON_ARRAY) && i < given->n; i++) {
+		const struct json *rule = given->items[i];
+		const char *access = json_get_str(rule, "access");
+		struct verdict verdict;
+		struct device d;
+		char text[64];
+
+		if (!json_get_bool(rule, "allow", false) || (access && !strpbrk(access, "rw")) ||
+		    read_node(rule, &d) < 0 || device_list_opens(configured, &d) || is_console(&d))
+			continue;
+		(void)snprintf(text, sizeof(text), "%c %s:%s %.8s", d.type, number(d.major).text,
+			       number(d.minor).text, access ? access : "rwm");
+		device_deny_rule(&verdict, text, rt->inst.etc);
+		return err_set(err, -EPERM, "%s", verdict.message);
+	}
+	return 0;
 }
 
 int edit_devices(struct runtime *rt, struct err *err)
@@ -137,6 +182,11 @@ int edit_devices(struct runtime *rt, struct err *err)
 	r = start_rules(rt, rules);
 	for (size_t i = 0; r == 0 && json_is(devices, JSON_ARRAY) && i < devices->n; i++) {
 		r = sort_node(rt, devices->items[i], given, rules, &configured, err);
+		if (r < 0)
+			return r;
+	}
+	if (r == 0 && !opens_all(given)) {
+		r = check_rules(rt, given, &configured, err);
 		if (r < 0)
 			return r;
 	}

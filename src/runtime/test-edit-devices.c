@@ -114,7 +114,10 @@ static void test_rules_replaced(void **state)
 		SPEC("", OPEN_ALL),
 		SPEC("", DENY_ALL),
 		SPEC("", ALLOW("a", -1, -1)),
-		SPEC("", DENY_ALL "," ALLOW("b", 7, 0) "," ALLOW("c", 10, 232)),
+		SPEC("", DENY_ALL "," ALLOW("c", 5, 1) "," ALLOW("c", 1, 3)),
+		SPEC("", DENY_ALL ",{\"allow\":true,\"type\":\"b\",\"access\":\"m\"},"
+				  "{\"allow\":false,\"type\":\"b\",\"access\":\"rwm\"}"),
+		SPEC("", ALLOW("b", 7, 0) "," OPEN_ALL),
 		SPEC(NUL, DENY_ALL "," ALLOW("c", 1, 3)),
 	};
 
@@ -128,6 +131,22 @@ static void test_rules_replaced(void **state)
 		assert_false(may(&rt, 'c', 10, 229, 'r'));
 		runtime_done(&rt);
 	}
+}
+
+/* --device-cgroup-rule */
+static void test_rules_refused(void **state)
+{
+	(void)state;
+	test_edit_refuses(edit_devices, SPEC("", DENY_ALL "," ALLOW("b", 7, 0)),
+			  "device-cgroup rule \"b 7:0 rwm\"");
+	test_edit_refuses(edit_devices, SPEC("", DENY_ALL "," ALLOW("c", 10, 232)),
+			  "/state/etc/gabion.json");
+	test_edit_refuses(edit_devices, SPEC("", ALLOW("c", 1, -1)), "\"c 1:* rwm\"");
+	test_edit_refuses(edit_devices,
+			  SPEC("", "{\"allow\":true,\"type\":\"c\",\"major\":1,\"access\":\"r\"}"),
+			  "\"c 1:* r\"");
+	test_edit_refuses(edit_devices, SPEC("", "{\"allow\":true,\"type\":\"b\"}"),
+			  "\"b *:* rwm\"");
 }
 
 /* Other limits are not touched. */
@@ -243,7 +262,7 @@ int main(void)
 		cmocka_unit_test(test_privileged),     cmocka_unit_test(test_rules_replaced),
 		cmocka_unit_test(test_resources_kept), cmocka_unit_test(test_asked),
 		cmocka_unit_test(test_access),	       cmocka_unit_test(test_unbuffered),
-		cmocka_unit_test(test_configured),
+		cmocka_unit_test(test_configured),     cmocka_unit_test(test_rules_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "gate/edit.h"
+#include "policy/device.h"
+
+static const struct shape_member device_members[] = {
+	{ "PathOnHost", &shape_string },
+	{ "PathInContainer", &shape_string },
+	{ "CgroupPermissions", &shape_string },
+};
+static const struct shape device = SHAPE_STRUCT_OF(device_members);
+const struct shape edit_shape_devices = SHAPE_LIST_OF(&device);
+
+static const struct shape_member log_members[] = {
+	{ "Type", &shape_string },
+	{ "Config", &shape_string_map },
+};
+const struct shape edit_shape_log = SHAPE_STRUCT_OF(log_members);
+
+static int deny(struct edit *e, const char *rule, const char *hint)
+{
+	e->rule = rule;
+	e->hint = hint;
+	return EDIT_DENIED;
+}
+
+/* --- devices --- */
+
+static int take_devices(struct arena *a, const struct json *list, const struct edit_how *how,
+			struct edit *e, struct err *err)
+{
+	int r = EDIT_OK;
+
+	for (size_t i = 0; list && i < list->n && r == EDIT_OK; i++) {
+		const struct json *path = json_get(list->items[i], "PathOnHost");
+
+		/* The engine would look from wherever it was started. */
+		if (!path || path->text.n == 0 || path->text.p[0] != '/') {
+			(void)err_set(err, -EINVAL, "the device path \"%.*s\" is not absolute",
+				      path ? (int)path->text.n : 0, path ? path->text.p : "");
+			return EDIT_BAD;
+		}
+		r = edit_source(a, how, e, path->text, CONTROL_PATH_DEVICE, err);
+	}
+	return r;
+}
+
+static int take_rules(struct arena *a, const struct json *list, const struct edit_how *how,
+		      struct edit *e, struct err *err)
+{
+	int r = EDIT_OK;
+
+	for (size_t i = 0; list && i < list->n && r == EDIT_OK; i++) {
+		if (list->items[i]->text.n == 0) {
+			(void)err_set(err, -EINVAL, "invalid device cgroup rule format: ''");
+			return EDIT_BAD;
+		}
+		r = edit_source(a, how, e, list->items[i]->text, CONTROL_PATH_RULE, err);
+	}
+	return r;
+}
+
+/* Of a privileged container the engine gives gabion-runc all nodes and rules, and that leaves the
+ * ones which every container may have. */
+static int check_devices(struct arena *a, const struct json *hc, const struct edit_how *how,
+			 struct edit *e, struct err *err)
+{
+	const struct json *requests = json_get(hc, "DeviceRequests");
+	int r;
+
+	if (requests && requests->n > 0) {
+		(void)err_set(err, -EPERM, "%s", device_requests_text);
+		return deny(e, "device-request",
+			    "give device nodes with --device, which an administrator can allow in "
+			    "\"devices\" of gabion.json");
+	}
+	if (json_get_bool(hc, "Privileged", false))
+		return EDIT_OK;
+	r = take_devices(a, json_get(hc, "Devices"), how, e, err);
+	return r == EDIT_OK ? take_rules(a, json_get(hc, "DeviceCgroupRules"), how, e, err) : r;
+}
+
+/* --- what log drivers connect to --- */
+
+/* unix://, unixgram://; engines fold the case of a scheme. */
+static bool is_socket(struct slice address)
+{
+	size_t end = slice_find(address, ':');
+
+	while (address.n > 0 && address.p[0] <= ' ') {
+		address = slice_from(address, 1);
+		end--;
+	}
+	return end >= 4 && slice_starts(slice_from(address, end), SLICE_LIT("://")) &&
+	       slice_eq_nocase((struct slice){ address.p, 4 }, SLICE_LIT("unix"));
+}
+
+static int check_log(const struct json *log, struct edit *e, struct err *err)
+{
+	const struct json *options = json_get(log, "Config");
+
+	for (size_t i = 0; options && i < options->n; i++) {
+		struct slice value = options->members[i].value->text;
+
+		if (!is_socket(value))
+			continue;
+		(void)err_set(err, -EPERM,
+			      "log option %.*s=%.*s is not supported by gabion: the engine would "
+			      "connect to that socket as root of the host",
+			      (int)MIN(options->members[i].key.n, (size_t)64),
+			      options->members[i].key.p, (int)MIN(value.n, (size_t)256), value.p);
+		return deny(e, "log-socket", "send logs to a tcp:// or udp:// address");
+	}
+	return EDIT_OK;
+}
+
+/* --- security options --- */
+
+static bool is_false(struct slice s)
+{
+	static const char *const words[] = { "0", "f", "F", "false", "FALSE", "False" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (slice_eq_str(s, words[i]))
+			return true;
+	return false;
+}
+
+/* "NAME", "NAME=VALUE", or in the old style "NAME:VALUE". */
+static int check_security(const struct json *list, struct edit *e, struct err *err)
+{
+	static const struct slice cgroups = { "writable-cgroups", 16 };
+
+	for (size_t i = 0; list && i < list->n; i++) {
+		struct slice option = list->items[i]->text;
+		struct slice rest = slice_from(option, cgroups.n);
+
+		if (!slice_starts(option, cgroups) || is_false(slice_from(rest, 1)))
+			continue;
+		(void)err_set(
+			err, -EPERM,
+			"security option %.*s is not supported by gabion: cgroups of the host "
+			"are not for containers",
+			(int)MIN(option.n, (size_t)64), option.p);
+		return deny(e, "writable-cgroups",
+			    "--privileged gives a container a cgroup of its own to write to");
+	}
+	return EDIT_OK;
+}
+
+int edit_host(struct arena *a, const struct json *hc, const struct edit_how *how, struct edit *e,
+	      struct err *err)
+{
+	int r;
+
+	if (how->plain)
+		return EDIT_OK;
+	r = check_devices(a, hc, how, e, err);
+	if (r == EDIT_OK)
+		r = check_log(json_get(hc, "LogConfig"), e, err);
+	return r == EDIT_OK ? check_security(json_get(hc, "SecurityOpt"), e, err) : r;
+}
