@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <string.h>
 
 #include "gate/edit.h"
 #include "policy/device.h"
+#include "policy/texts.h"
 
 static const struct shape_member device_members[] = {
 	{ "PathOnHost", &shape_string },
@@ -127,26 +129,60 @@ static bool is_false(struct slice s)
 	return false;
 }
 
-/* "NAME", "NAME=VALUE", or in the old style "NAME:VALUE". */
-static int check_security(const struct json *list, struct edit *e, struct err *err)
+/* An option in the form "NAME", "NAME=VALUE", or in the old style "NAME:VALUE". */
+static bool is_option(struct slice option, const char *name, struct slice *ret_value)
 {
-	static const struct slice cgroups = { "writable-cgroups", 16 };
+	size_t n = strlen(name);
 
-	for (size_t i = 0; list && i < list->n; i++) {
+	*ret_value = slice_from(option, n + 1);
+	return slice_starts(option, slice_str(name)) &&
+	       (option.n == n || option.p[n] == '=' || option.p[n] == ':');
+}
+
+/* The text of a seccomp profile, which the client has read; other values are names. */
+static int check_profile(struct arena *a, struct slice text, struct edit *e, struct err *err)
+{
+	static const struct shape_member members[] = { { "listenerPath", &shape_string } };
+	static const struct shape profile = SHAPE_STRUCT_OF(members);
+	static const struct shape_options keep = { .unknown = SHAPE_UNKNOWN_KEEP };
+	struct json_limits limits = JSON_LIMITS;
+	const char *listener;
+	struct json *v;
+
+	if (slice_find(text, '{') == text.n)
+		return EDIT_OK;
+	if (json_parse(a, text, &limits, &v, NULL, err) < 0 ||
+	    json_canon(a, v, &profile, &keep, &v, err) < 0) {
+		(void)err_wrap(err, "seccomp profile");
+		return EDIT_BAD;
+	}
+	listener = json_get_str(v, "listenerPath");
+	if (!listener || !*listener)
+		return EDIT_OK;
+	(void)err_set(err, -EPERM, TEXT_SECCOMP_LISTENER, listener);
+	return deny(e, "seccomp-listener", "take \"listenerPath\" out of the profile");
+}
+
+static int check_security(struct arena *a, const struct json *list, struct edit *e, struct err *err)
+{
+	int r = EDIT_OK;
+
+	for (size_t i = 0; list && i < list->n && r == EDIT_OK; i++) {
 		struct slice option = list->items[i]->text;
-		struct slice rest = slice_from(option, cgroups.n);
+		struct slice value;
 
-		if (!slice_starts(option, cgroups) || is_false(slice_from(rest, 1)))
+		if (is_option(option, "seccomp", &value))
+			r = check_profile(a, value, e, err);
+		if (!is_option(option, "writable-cgroups", &value) || is_false(value))
 			continue;
-		(void)err_set(
-			err, -EPERM,
-			"security option %.*s is not supported by gabion: cgroups of the host "
-			"are not for containers",
-			(int)MIN(option.n, (size_t)64), option.p);
+		(void)err_set(err, -EPERM,
+			      "security option %.*s is not supported by gabion: cgroups of the "
+			      "host are not for containers",
+			      (int)MIN(option.n, (size_t)64), option.p);
 		return deny(e, "writable-cgroups",
 			    "--privileged gives a container a cgroup of its own to write to");
 	}
-	return EDIT_OK;
+	return r;
 }
 
 int edit_host(struct arena *a, const struct json *hc, const struct edit_how *how, struct edit *e,
@@ -159,5 +195,5 @@ int edit_host(struct arena *a, const struct json *hc, const struct edit_how *how
 	r = check_devices(a, hc, how, e, err);
 	if (r == EDIT_OK)
 		r = check_log(json_get(hc, "LogConfig"), e, err);
-	return r == EDIT_OK ? check_security(json_get(hc, "SecurityOpt"), e, err) : r;
+	return r == EDIT_OK ? check_security(a, json_get(hc, "SecurityOpt"), e, err) : r;
 }

@@ -207,6 +207,14 @@ static void test_denied(void **state)
 		  "{\"HostConfig\":{\"LogConfig\":{\"config\":{\"a\":\"b\",\"tag\":"
 		  "\" uNixGram://\"}}}}",
 		  "log-socket" },
+		{ ROUTE_CREATE,
+		  "{\"HostConfig\":{\"SecurityOpt\":[\"seccomp={\\\"defaultAction\\\":\\\"x\\\","
+		  "\\\"listenerpath\\\":\\\"/x\\\"}\"]}}",
+		  "seccomp-listener" },
+		{ ROUTE_CREATE,
+		  "{\"HostConfig\":{\"securityopt\":[\"a\",\"seccomp: {\\\"li\u017ftenerPath\\\":"
+		  "\\\"/x\\\"}\"]}}",
+		  "seccomp-listener" },
 		{ ROUTE_CREATE, "{\"HostConfig\":{\"SecurityOpt\":[\"writable-cgroups\"]}}",
 		  "writable-cgroups" },
 		{ ROUTE_CREATE, "{\"HostConfig\":{\"SecurityOpt\":[\"a\",\"writable-cgroups:T\"]}}",
@@ -273,6 +281,11 @@ static void test_devices(void **state)
 		{ "\"Devices\":[{\"PathOnHost\":\"/a\",\"pathOnHost\":\"/b\"}]", EDIT_BAD, 0, NULL,
 		  0 },
 		{ "\"DeviceCgroupRules\":[\"\"]", EDIT_BAD, 0, NULL, 0 },
+		{ "\"SecurityOpt\":[\"seccomp=unconfined\",\"seccomp=\",\"seccomp\",\"label:"
+		  "disable\","
+		  "\"seccomp={\\\"listenerPath\\\":\\\"\\\"}\"]",
+		  EDIT_OK, 0, NULL, 0 },
+		{ "\"SecurityOpt\":[\"seccomp={\"]", EDIT_BAD, 0, NULL, 0 },
 	};
 	struct fixture *f = *state;
 

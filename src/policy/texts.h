@@ -14,9 +14,15 @@
 #define TEXT_EXPLAIN_FIELD "Gabion-Explain"
 #define TEXT_EXPLAIN_MARK "gabion explain: "
 
+/* A seccomp profile that names a socket of the host; printf, with that path. */
+#define TEXT_SECCOMP_LISTENER                                                                 \
+	"seccomp profiles with a listenerPath (\"%.256s\") are not supported by gabion: the " \
+	"runtime would connect to that socket as root of the host"
+
 /* A container asked for the engine's socket. image: its image's name, expanded, without tag. */
 void text_socket_denied(const struct profile *p, struct slice image, struct buf *b);
 
 /* A container used its socket for a command that it may not have. target: as it came in the
  * request line, version, query and all. */
-void text_command_denied(const struct profile *p, struct slice target, struct buf *b);
+void text_command_denied(const char *engine, const char *product, struct slice target,
+			 struct buf *b);

@@ -2,7 +2,8 @@
 /*
  * The process: a working directory that names a descriptor of the runtime (CVE-2024-21626) is
  * refused, also where it is hidden by dots, slashes, or symlinks of the image. Capabilities stay as
- * the engine granted them: they hold in the container's user namespace only.
+ * the engine granted them: they hold in the container's user namespace only. A seccomp filter that
+ * reports to a socket of the host is refused: the lower runtime would connect there as root.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/slice.h"
 #include "linux/at.h"
+#include "policy/texts.h"
 #include "runtime/edit.h"
 #include "runtime/runtime.h"
 
@@ -119,10 +121,13 @@ int edit_process(struct runtime *rt, struct err *err)
 {
 	const struct json *process = json_get(rt->spec, "process");
 	const char *cwd = json_get_str(process, "cwd");
+	const char *listener = json_get_str(json_at(rt->spec, "linux.seccomp"), "listenerPath");
 
 	if (cwd && cwd[0] != '/')
 		return err_set(err, -EINVAL, "working directory %s is not absolute", cwd);
 	if (cwd && names_descriptor(cwd))
 		return refuse(cwd, err);
+	if (listener && *listener)
+		return err_set(err, -EPERM, TEXT_SECCOMP_LISTENER, listener);
 	return 0;
 }

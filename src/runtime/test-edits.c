@@ -265,6 +265,10 @@ static void test_process_kept(void **state)
 	test_edit(edit_process, "{}", "{}");
 	test_edit_refuses(edit_process, "{\"process\":{\"cwd\":\"app\"}}", "app");
 	test_edit(edit_process, "{\"process\":{}}", "{\"process\":{}}");
+	test_edit(edit_process, "{\"linux\":{\"seccomp\":{\"listenerPath\":\"\"}}}",
+		  "{\"linux\":{\"seccomp\":{\"listenerPath\":\"\"}}}");
+	test_edit_refuses(edit_process, "{\"linux\":{\"seccomp\":{\"listenerPath\":\"/x.sock\"}}}",
+			  "\"/x.sock\"");
 }
 
 #define PING(value) \
