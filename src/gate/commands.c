@@ -81,31 +81,64 @@ static void refuse_image(struct conn *c, const struct door *d)
 		    "%.*s", SLICE_ARG(buf_slice(&text)));
 }
 
-static void refuse_command(struct conn *c, const struct verdict *v)
+static bool ends_with(const char *path, const char *end)
 {
-	CLEANUP_BUF struct buf hint = BUF_INIT(1024);
+	return slice_ends(slice_str(path), slice_str(end));
+}
 
-	buf_printf(&hint, "commandList of the policy: %s", v->commands);
+/* Which list said it, and the commands that own the request: where an administrator changes it. */
+static void name_list(const struct images *m, const struct door *d, size_t layer,
+		      const struct verdict *v, struct buf *b)
+{
+	const struct policy_socket *s = &m->policy.sockets[layer];
+	size_t entry = d->entries[layer];
+	bool own = entry != IMAGELIST_NONE && s->images[entry].commands;
+	const char *key = own ? ".imageList.images" : ".commandList.commands";
+	const char *source = POLICY_DEFAULT;
+
+	for (size_t i = 0; i < m->policy.nsettings; i++) {
+		const struct policy_setting *row = &m->policy.settings[i];
+
+		if (row->layer == layer && ends_with(row->key->path, key))
+			source = row->source;
+	}
+	buf_add_str(b, "commandList of ");
+	if (own)
+		buf_printf(b, "image entry \"%s\" of ", s->images[entry].text);
+	buf_printf(b, "%s: %s", strcmp(source, POLICY_DEFAULT) == 0 ? "the policy" : source,
+		   v->commands);
+}
+
+static void refuse_command(struct conn *c, const struct door *d, size_t layer,
+			   const struct verdict *v)
+{
+	CLEANUP_BUF struct buf hint = BUF_INIT(16384);
+
+	name_list(c->gate->images, d, layer, v, &hint);
 	answer_text(c,
 		    &(struct answer){
 			    .status = 403, .rule = v->rule, .hint = buf_ok(&hint) ? hint.p : NULL },
 		    "%s", v->message);
 }
 
-static void report(struct conn *c, const struct verdict *v)
+static void report(struct conn *c, const struct door *d, size_t layer, const struct verdict *v)
 {
+	CLEANUP_BUF struct buf hint = BUF_INIT(16384);
+
 	if (explain_wanted(c)) {
 		explain_report(c, v->message);
 		return;
 	}
+	name_list(c->gate->images, d, layer, v, &hint);
 	audit_conn(c, &(struct audit_event){ .verdict = "report",
 					     .rule = v->rule,
 					     .message = v->message,
-					     .hint = v->commands });
+					     .hint = buf_ok(&hint) ? hint.p : v->commands });
 }
 
-/* Decides for one layer after the other, until one says no. */
-static void decide(struct conn *c, const struct door *d, const char *pushes, struct verdict *v)
+/* Decides for one layer after the other, until one says no: that is *ret_layer. */
+static void decide(struct conn *c, const struct door *d, const char *pushes, struct verdict *v,
+		   size_t *ret_layer)
 {
 	struct images *m = c->gate->images;
 
@@ -117,10 +150,11 @@ static void decide(struct conn *c, const struct door *d, const char *pushes, str
 		if (pushes) /* the class that a tunnel which is read was spared */
 			list.flags &= ~(unsigned)COMMAND_LIST_TUNNEL_READ;
 		command_list_decide(&list, &c->req->match, c->req->head.target, v);
+		*ret_layer = i;
 		if (v->kind == VERDICT_DENY)
 			return;
 		if (v->reported)
-			report(c, v);
+			report(c, d, i, v);
 	}
 }
 
@@ -128,6 +162,7 @@ bool commands_refused(struct conn *c, struct door *d)
 {
 	struct verdict v = { .kind = VERDICT_ALLOW };
 	struct images *m = c->gate->images;
+	size_t layer = 0;
 
 	if (m->generation == 0) {
 		answer_text(c, &(struct answer){ .status = 503, .rule = "no-policy" },
@@ -138,34 +173,40 @@ bool commands_refused(struct conn *c, struct door *d)
 		refuse_image(c, d);
 		return true;
 	}
-	decide(c, d, NULL, &v);
+	decide(c, d, NULL, &v, &layer);
 	if (v.kind == VERDICT_DENY)
-		refuse_command(c, &v);
+		refuse_command(c, d, layer, &v);
 	return v.kind == VERDICT_DENY;
 }
 
-static void audit_build(struct conn *c, const char *rule, const char *reason, struct buf *text)
+static void audit_build(struct conn *c, const char *rule, const char *reason, const char *hint,
+			struct buf *text)
 {
 	conn_log(c, rule, text->p ? text->p : "");
-	audit_conn(c,
-		   &(struct audit_event){
-			   .verdict = "deny", .rule = rule, .message = text->p, .reason = reason });
+	audit_conn(c, &(struct audit_event){ .verdict = "deny",
+					     .rule = rule,
+					     .message = text->p,
+					     .reason = reason,
+					     .hint = hint });
 }
 
 bool commands_build_refused(struct conn *c, const char *pushes, struct buf *text)
 {
+	CLEANUP_BUF struct buf hint = BUF_INIT(16384);
 	struct verdict v = { .kind = VERDICT_ALLOW };
 	struct images *m = c->gate->images;
+	size_t layer = 0;
 
 	if (!still_allowed(m, c->door)) {
 		denied_image(c, c->door, text);
-		audit_build(c, "image-list", NOT_ANY_MORE, text);
+		audit_build(c, "image-list", NOT_ANY_MORE, NULL, text);
 		return true;
 	}
-	decide(c, c->door, pushes, &v);
+	decide(c, c->door, pushes, &v, &layer);
 	if (v.kind == VERDICT_ALLOW)
 		return false;
 	buf_add_str(text, v.message);
-	audit_build(c, v.rule, pushes, text);
+	name_list(m, c->door, layer, &v, &hint);
+	audit_build(c, v.rule, pushes, buf_ok(&hint) ? hint.p : v.commands, text);
 	return true;
 }

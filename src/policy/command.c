@@ -2,8 +2,11 @@
 #include "policy/command.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "base/cleanup.h"
 #include "base/util.h"
+#include "policy/texts.h"
 
 #define RULE "command-list"
 
@@ -98,32 +101,23 @@ static void name_owners(const struct command_list *list, enum route_class c, str
 
 static const struct command_profile default_profile = { "docker", "Docker Desktop", NULL };
 
-#define BLOCKED_START "enhanced container isolation: %s command \"%.*s"
-#define BLOCKED_END                                                                               \
-	"\" is blocked; if you wish to allow it, configure the %s socket command list in the %s " \
-	"settings or admin-settings."
-
-void command_blocked_text(const struct command_profile *p, struct slice target, struct buf *b)
+/* Where the whole text does not fit, the target gives way, never the rest. */
+static void blocked_text(const struct command_profile *p, struct slice target, struct verdict *v)
 {
-	buf_printf(b, BLOCKED_START, p->engine, 0, "");
-	buf_add_slice(b, target);
-	buf_printf(b, BLOCKED_END, p->engine, p->product);
-}
+	CLEANUP_BUF struct buf b = BUF_INIT(2 * sizeof(v->message));
+	char start[sizeof(v->message)];
+	size_t room = sizeof(v->message) - 1;
 
-/* The same where there is an end to what fits: the target gives way, never the rest. */
-static void short_text(const struct command_profile *p, struct slice target, struct verdict *v)
-{
-	static const char cut[] = "…";
-	size_t size = sizeof(v->message);
-	int around = snprintf(v->message, size, BLOCKED_START BLOCKED_END, p->engine, 0, "",
-			      p->engine, p->product);
-	size_t room = around < 0 || (size_t)around >= size ? 0 : size - 1 - (size_t)around;
-	bool whole = target.n <= room;
-
-	if (!whole)
-		target.n = room > sizeof(cut) ? room - (sizeof(cut) - 1) : 0;
-	(void)snprintf(v->message, size, BLOCKED_START "%s" BLOCKED_END, p->engine,
-		       SLICE_ARG(target), whole ? "" : cut, p->engine, p->product);
+	text_command_denied(p->engine, p->product, SLICE_NULL, &b);
+	room = b.n < room ? room - b.n : 0;
+	if (target.n > room) {
+		(void)snprintf(start, sizeof(start), "%.*s…",
+			       (int)(room > strlen("…") ? room - strlen("…") : 0), target.p);
+		target = slice_str(start);
+	}
+	buf_reset(&b);
+	text_command_denied(p->engine, p->product, target, &b);
+	(void)snprintf(v->message, sizeof(v->message), "%.*s", SLICE_ARG(buf_slice(&b)));
 }
 
 void command_list_decide(const struct command_list *list, const struct route_match *m,
@@ -136,7 +130,7 @@ void command_list_decide(const struct command_list *list, const struct route_mat
 	if (m->route && c == ROUTE_CLASS_NONE)
 		return;
 	ret->kind = VERDICT_DENY;
-	short_text(list ? &list->profile : &default_profile, target, ret);
+	blocked_text(list ? &list->profile : &default_profile, target, ret);
 	if (c == ROUTE_CLASS_NONE)
 		return;
 	name_owners(list, c, ret);

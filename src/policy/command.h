@@ -90,9 +90,6 @@ void command_list_settle(struct command_list *list);
 void command_list_decide(const struct command_list *list, const struct route_match *m,
 			 struct slice target, struct verdict *ret);
 
-/* The message of a denial (design 4.4), whole, however long the target is. */
-void command_blocked_text(const struct command_profile *p, struct slice target, struct buf *b);
-
 enum command_answer {
 	COMMAND_PASSES,	 /* what the command owns passes (what it needs, where it owns nothing) */
 	COMMAND_BLOCKED, /* some of it does not */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "policy/test-command.h"
+#include "policy/texts.h"
 
 static const char *const iechor_unknown[] = { "compose", "dev",	     "extension", "feedback",
 					      "init",	 "manifest", "plugins",	  "sbom",
@@ -68,7 +69,7 @@ static void test_long_target(void **state)
 		buf_add_char(&target, 'x');
 		command_list_decide(&l.list, &m, buf_slice(&target), &v);
 		buf_reset(&whole);
-		command_blocked_text(&l.list.profile, buf_slice(&target), &whole);
+		text_command_denied("docker", "Docker Desktop", buf_slice(&target), &whole);
 		if (slice_eq_str(buf_slice(&whole), v.message))
 			fits = target.n;
 		else

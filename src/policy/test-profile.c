@@ -21,6 +21,11 @@ static const struct profile *find(const char *name)
 	return p;
 }
 
+static void command_denied(const char *name, struct slice target, struct buf *b)
+{
+	text_command_denied(find(name)->engine, find(name)->product, target, b);
+}
+
 static void test_find(void **state)
 {
 	(void)state;
@@ -127,13 +132,13 @@ static void test_texts(void **state)
 		    "image \"iechor.io/library/iechor\"; image is not in the allowed list; if you "
 		    "wish to allow it, configure the iechor socket image list in the iEchor "
 		    "Desktop settings.");
-	text_command_denied(find("docker"), target, &b);
+	command_denied("docker", target, &b);
 	assert_text(&b,
 		    "enhanced container isolation: docker command "
 		    "\"/v1.43/images/myimage/push?tag=latest\" is blocked; if you wish to allow "
 		    "it, configure the docker socket command list in the Docker Desktop settings "
 		    "or admin-settings.");
-	text_command_denied(find("iechor"), target, &b);
+	command_denied("iechor", target, &b);
 	assert_text(&b,
 		    "enhanced container isolation: iechor command "
 		    "\"/v1.43/images/myimage/push?tag=latest\" is blocked; if you wish to allow "
@@ -148,7 +153,7 @@ static void test_raw_target(void **state)
 	struct slice want = SLICE_LIT("command \"/%s%n\"\0x\" is blocked");
 
 	(void)state;
-	text_command_denied(find("docker"), SLICE_LIT("/%s%n\"\0x"), &b);
+	command_denied("docker", SLICE_LIT("/%s%n\"\0x"), &b);
 	assert_true(buf_ok(&b));
 	assert_non_null(memmem(b.p, b.n, want.p, want.n));
 }

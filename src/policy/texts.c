@@ -15,13 +15,14 @@ void text_socket_denied(const struct profile *p, struct slice image, struct buf 
 		p->engine, p->product);
 }
 
-void text_command_denied(const struct profile *p, struct slice target, struct buf *b)
+void text_command_denied(const char *engine, const char *product, struct slice target,
+			 struct buf *b)
 {
-	buf_printf(b, "enhanced container isolation: %s command \"", p->engine);
+	buf_printf(b, "enhanced container isolation: %s command \"", engine);
 	buf_add_slice(b, target);
 	buf_printf(
 		b,
 		"\" is blocked; if you wish to allow it, configure the %s socket command list in "
 		"the %s settings or admin-settings.",
-		p->engine, p->product);
+		engine, product);
 }

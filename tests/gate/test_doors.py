@@ -98,6 +98,10 @@ class Doors(Gabiond):
             stream.close()
 
 
+def audited(gabiond):
+    return [json.loads(q.body[68:]) for q in gabiond.asked if q.op == "AUDIT"]
+
+
 def request(method, target, body=None):
     text = b"" if body is None else json.dumps(body).encode()
     kind = "" if body is None else f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n"
@@ -225,7 +229,29 @@ def test_report_only(make_gate, tmp_path):
     make_gate(gabiond=gabiond)
     assert gabiond.ask(A, request("POST", "/v1.41/images/x/push")).status == 200
     line, = wait_until(lambda: [json.loads(q.body[68:]) for q in gabiond.asked if q.op == "AUDIT"])
-    assert (line["verdict"], line["hint"]) == ("report", "push")
+    assert (line["verdict"], line["hint"]) == ("report", "commandList of the policy: push")
+
+
+@pytest.mark.parametrize("report", [True, False])
+def test_the_list_that_said_it_is_named(make_gate, tmp_path, report):
+    """By the place in its file; and an image's own list by its entry."""
+    gabiond = Doors(str(tmp_path), {A: 0}, deny=["push"], report=report)
+    rows = {row["key"]: row for row in gabiond.policy["settings"]}
+    rows[f"{SOCKET}.commandList.commands"]["source"] = "/x/admin-settings.json:7:9"
+    rows[f"{SOCKET}.imageList.images"]["source"] = "/x/admin-settings.json:3:5"
+    make_gate(gabiond=gabiond)
+
+    def hint():
+        before = len(audited(gabiond))
+        assert gabiond.ask(A, request("POST", "/v1.41/images/x/push")).status == (200 if report else 403)
+        return wait_until(lambda: audited(gabiond)[before:])[-1]["hint"]
+
+    assert hint() == "commandList of /x/admin-settings.json:7:9: push"
+    rows[f"{SOCKET}.imageList.images"]["value"] = [
+        {"image": "*", "commandList": {"type": "deny", "commands": ["image*"], "reportOnly": report}}]
+    gabiond.policy["generation"] = 2
+    gabiond.told()
+    assert wait_until(lambda: (h := hint()).startswith('commandList of image entry "*" of /x/admin-settings.json:3:5: ') and h)
 
 
 def test_a_new_policy(make_gate, tmp_path):
