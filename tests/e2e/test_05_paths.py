@@ -2,7 +2,9 @@
 """Point 5: protected host paths are refused by what they are, not by what they are called."""
 
 import contextlib
+import http.client
 import json
+import multiprocessing
 import os
 import socket
 import threading
@@ -256,6 +258,88 @@ def test_rename_race(instance, folder):
         thread.join()
     assert not any("root:x:0:0" in o.out for o in outcomes)
     assert any(o.out == "innocent" for o in outcomes) and any(WORDS in o.err for o in outcomes)
+
+
+class Client(http.client.HTTPConnection):
+    """Requests to an engine without the time that a docker CLI takes to start."""
+
+    def __init__(self, path):
+        super().__init__("x", timeout=120)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(self.path)
+
+    def ask(self, method, target, body=None):
+        self.request(method, target, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
+        answer = self.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+
+
+def create_and_start(listener, who, source, count, results):
+    """Runs as a process: each container's outcome, and what it printed."""
+    if who:
+        os.setgroups(who.groups())
+        os.setresgid(who.gid, who.gid, who.gid)
+        os.setresuid(who.uid, who.uid, who.uid)
+    client = Client(listener)
+    for n in range(count):
+        config = {"Mounts": [{"Type": "bind", "Source": source, "Target": "/x"}]} if n % 2 else {"Binds": [f"{source}:/x"]}
+        status, text = client.ask("POST", "/containers/create", {
+            "Image": "alpine", "Cmd": ["sh", "-c", "cat /x/passwd; ls /x"], "HostConfig": {**config, "NetworkMode": "none"}})
+        if status != 201:
+            results.put(("create", status, text))
+            continue
+        ident = json.loads(text)["Id"]
+        status, text = client.ask("POST", f"/containers/{ident}/start")
+        printed = ""
+        if status == 204:
+            client.ask("POST", f"/containers/{ident}/wait")
+            printed = client.ask("GET", f"/containers/{ident}/logs?stdout=1&stderr=1")[1]
+        results.put(("start", status, text or printed))
+        client.ask("DELETE", f"/containers/{ident}?force=1")
+
+
+def swap_for_ever(folder, targets):
+    """Runs as a process: the name `a` is another link all the time."""
+    while True:
+        for target in targets:
+            os.symlink(target, f"{folder}/new")
+            os.rename(f"{folder}/new", f"{folder}/a")
+
+
+@pytest.mark.long
+@pytest.mark.gate
+def test_sources_that_never_stand_still(instance, user, folder):
+    """Another process swaps the source without pause while 500 containers are created and started."""
+    instance.need("alpine")
+    os.mkdir(f"{folder}/good")
+    write(f"{folder}/good/passwd", "innocent\n")
+    os.symlink("good", f"{folder}/a")
+    etc = sorted(os.listdir("/etc"))
+    targets = ["good", "/etc", "good", f"{instance.dir}/run", "good", "/", "good", f"{instance.dir}/run/docker.sock"]
+    fork = multiprocessing.get_context("fork")
+    results = fork.Queue()
+    swapper = fork.Process(target=swap_for_ever, args=(folder, targets), daemon=True)
+    workers = [fork.Process(target=create_and_start, args=(instance.socket, who, f"{folder}/a", 250, results), daemon=True)
+               for who in (None, user)]
+    for process in (swapper, *workers):
+        process.start()
+    try:
+        outcomes = [results.get(timeout=120) for _ in range(500)]
+    finally:
+        for process in (swapper, *workers):
+            process.kill()
+            process.join()
+    printed = {text[8:] if text[:1] in "\1\2" else text for what, status, text in outcomes if (what, status) == ("start", 204)}
+    assert len(outcomes) == 500 and all("innocent" in text and "root:" not in text and "docker.sock" not in text for text in printed), printed
+    refused = [text for what, status, text in outcomes if (what, status) != ("start", 204)]
+    known = (WORDS, "docker socket mount denied", "no such file or directory", "not a directory", "does not exist", "No such file")
+    assert [text for text in refused if not any(k in text for k in known)] == []
+    stages = {(what, status == 204) for what, status, _ in outcomes}
+    assert {("start", True), ("create", False), ("start", False)} <= stages, stages  # each was met
+    assert sorted(os.listdir("/etc")) == etc
 
 
 # ── everyday exceptions ────────────────────────────────────────────────────────────────────────────

@@ -128,6 +128,14 @@ def test_other_namespaces(gate, docker, config):
     b'{"HostConfig":{"Binds":[],"Binds":["/:/x"]}}',
     b'{"Image":"x","image":"y"}',
     b'{"Labels":{"a":"1","a":"2"}}',
+    b'{"HostConfig":{"Mounts":[{"Type":"bind","Source":"/","Target":"/a"}],"Mounts":[{"Target":"/b"}]}}',
+    b'{"HostConfig":{"Mounts":[{"Type":"bind","Source":"/","Source":null,"Target":"/a"}]}}',
+    b'{"Image":"x","Image":null}',
+    b'{"HostConfig":{"PidMode":"host"},"hostCon\\u0066ig":null}',
+    '{"HostConfig":{"Binds":["/:/x"]},"Ho\u017ftConfig":{}}'.encode(),
+    b'{"HostConfig":{"Privileged":true,"Devices":[{"PathOnHost":"/a","pathonhost":"/b"}]}}',
+    b'{"LogConfig":{"Config":{"a":"unix:///x"}},"Image":"x"}',
+    b'{"Image":"x" /* y */}', b"{'Image':'x'}", b'{"Image":"\\x41"}', b'{"Image":"a\nb"}', '{"Image":"x"}'.encode("utf-16"),
     b'{"Image":"x"}{"HostConfig":{"PidMode":"host"}}',
     b'{"Image":"x"} x',
     b'{"PidMode":"host","Image":"x"}',
@@ -151,7 +159,32 @@ def test_bodies_that_two_readers_could_read_differently(gate, docker, body):
     assert gate.engine.requests == []
 
 
+@pytest.mark.parametrize("key", ["Binds", "bINDS", "\\u0042inds", "Bind\\u017f", "Bind\u017f", "BIND\\u0053"])
+@pytest.mark.parametrize("top", ["HostConfig", "hostconfig", "Ho\u017ftConfig", "HOST\\u0043onfig"])
+def test_spellings_of_a_key(gate, docker, key, top):
+    """All that Go takes for it, and then it is written as Go would."""
+    assert create(gate, f'{{"Image":"x","{top}":{{"{key}":["/srv/x:/x"]}}}}'.encode()).status == 201
+    assert [p for p, _ in asked_paths(gate)] == ["/srv/x"]
+    assert json.loads(gate.engine.requests[-1].body) == {"Image": "x", "HostConfig": {"Binds": ["/srv/x:/x"]}}
+
+
+@pytest.mark.parametrize("key", ["B\u0131nds", "\uff22inds", "Binds ", "Binds\\u0000", "Bind\u0073\u0301"])
+def test_keys_that_only_look_like_it(gate, docker, key):
+    """Go knows none of them."""
+    got = create(gate, f'{{"Image":"x","HostConfig":{{"{key}":["/etc:/x"]}}}}'.encode())
+    assert got.status == (400 if "0000" in key else 201)
+    assert asked_paths(gate) == []
+
+
+def test_a_body_in_the_query(gate, docker):
+    """dockerode says everything twice; engines read the body."""
+    query = "HostConfig=%7B%22PidMode%22%3A%22host%22%7D&Image=x"
+    assert gate.post(f"/containers/create?{query}", b'{"Image":"y"}').status == 201
+    assert json.loads(gate.engine.requests[-1].body) == {"Image": "y"}
+
+
 @pytest.mark.parametrize("kind,status", [("application/json", 201), ("Application/JSON; charset=utf-8", 201),
+                                         ("application/json;charset=utf-16", 201),
                                          ("text/plain", 400), ("", 400), ("application/jsonx", 400)])
 def test_content_types(gate, docker, kind, status):
     assert create(gate, {"Image": "x"}, kind=kind).status == status

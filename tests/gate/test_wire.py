@@ -36,6 +36,19 @@ BAD = {
     "dots": b"GET /containers/../_ping HTTP/1.1\r\nHost: x\r\n\r\n",
     "encoded-dots": b"GET /containers/%2e%2e/_ping HTTP/1.1\r\nHost: x\r\n\r\n",
     "nul": b"GET /_ping%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "nul-in-value": GET + b"A: b\0c\r\n\r\n",
+    "host-malformed": b"GET /_ping HTTP/1.1\r\nHost: x y\r\n\r\n",
+    "double-space": b"GET  /_ping HTTP/1.1\r\nHost: x\r\n\r\n",
+    "version-10": b"GET /_ping HTTP/1.10\r\nHost: x\r\n\r\n",
+    "cl-list": GET + b"Content-Length: 5, 5\r\n\r\nhello",
+    "cl-differing": GET + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+    "cl-empty": GET + b"Content-Length:\r\n\r\n",
+    "cl-hex": GET + b"Content-Length: 0x5\r\n\r\nhello",
+    "te-list": GET + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+    "te-identity": GET + b"Transfer-Encoding: identity\r\n\r\n",
+    "te-empty": GET + b"Transfer-Encoding:\r\n\r\n",
+    "type-twice": GET + b"Content-Type: text/plain\r\nContent-Type: application/json\r\n\r\n",
+    "userinfo": b"GET http://u:p@x/_ping HTTP/1.1\r\nHost: x\r\n\r\n",
     "semicolon": b"GET /_ping?a=1;b=2 HTTP/1.1\r\nHost: x\r\n\r\n",
     "leading-crlf": b"\r\n" + GET + b"\r\n",
     "expectation": GET + b"Expect: 200-ok\r\n\r\n",
@@ -106,7 +119,7 @@ def test_versions_and_unknown_endpoints(gate, path, status):
 @pytest.mark.parametrize("method,path", [
     ("POST", "/plugins/create"), ("POST", "/plugins/pull"), ("POST", "/plugins/x/enable"),
     ("POST", "/plugins/x/set"), ("POST", "/plugins/x/upgrade"), ("POST", "/swarm/init"),
-    ("POST", "/v1.41/services/create"), ("POST", "/secrets/create"), ("DELETE", "/configs/x"),
+    ("POST", "/v1.41/services/create"), ("POST", "/services/x/update"), ("POST", "/plugins/a/b/enable"), ("POST", "/secrets/create"), ("DELETE", "/configs/x"),
     ("POST", "/containers/x/checkpoints"), ("POST", "/containers/x/copy"), ("PUT", "/volumes/x"),
 ])
 def test_refused_endpoints(gate, method, path):
