@@ -219,6 +219,16 @@ static void print_policy(const struct state_policy *p)
 		     p->stale ? ", as it was before the last change" : "");
 }
 
+static void print_warnings(const struct state_policy *p)
+{
+	for (size_t i = 0; i < p->nwarnings; i++) {
+		CLEANUP_BUF struct buf text = BUF_INIT(8192);
+
+		finding_print(&p->warnings[i], &text);
+		print_wrapped("warning: ", buf_ok(&text) ? text.p : p->warnings[i].text);
+	}
+}
+
 static void print_human(const struct status *s)
 {
 	line("instance", "%s", s->inst.private_dir ? s->inst.dir : "of this system");
@@ -241,6 +251,7 @@ static void print_human(const struct status *s)
 		print_wrapped("problem: ", s->problems[i].text);
 		print_wrapped("  to do: ", s->problems[i].cure);
 	}
+	print_warnings(&s->state.policy);
 }
 
 static struct json *services_json(const struct status *s)
@@ -281,6 +292,7 @@ static struct json *policy_of(const struct status *s)
 	struct json *doc = arena_must(json_new(a, p->generation > 0 ? JSON_OBJECT : JSON_NULL));
 	struct json *files = arena_must(json_new(a, JSON_ARRAY));
 	struct json *errors = arena_must(json_new(a, JSON_ARRAY));
+	struct json *warnings = arena_must(json_new(a, JSON_ARRAY));
 
 	if (p->generation == 0)
 		return doc;
@@ -292,7 +304,10 @@ static struct json *policy_of(const struct status *s)
 	(void)json_set(a, doc, "source", json_new_str(a, p->nfiles > 0 ? "files" : "defaults"));
 	(void)json_set(a, doc, "files", files);
 	(void)json_set(a, doc, "stale", json_new_bool(a, p->stale));
+	for (size_t i = 0; i < p->nwarnings; i++)
+		(void)json_append(a, warnings, finding_json(a, &p->warnings[i]));
 	(void)json_set(a, doc, "errors", errors);
+	(void)json_set(a, doc, "warnings", warnings);
 	return doc;
 }
 

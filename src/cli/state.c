@@ -75,7 +75,7 @@ static void add_services(struct arena *a, const struct json *doc, struct state *
 	}
 }
 
-static struct finding get_error(const struct json *v)
+static struct finding get_finding(const struct json *v, enum finding_kind kind)
 {
 	const char *file = json_get_str(v, "file");
 	const char *key = json_get_str(v, "key");
@@ -85,17 +85,28 @@ static struct finding get_error(const struct json *v)
 
 	(void)json_get_u64(v, "line", &line);
 	(void)json_get_u64(v, "column", &column);
-	return (struct finding){ .kind = FINDING_ERROR,
+	return (struct finding){ .kind = kind,
 				 .file = file ? file : "?",
 				 .key = key ? key : "",
 				 .text = text ? text : "?",
 				 .place = { .line = line, .column = column } };
 }
 
+static struct finding *get_findings(struct arena *a, const struct json *list,
+				    enum finding_kind kind, size_t *ret_n)
+{
+	struct finding *found;
+
+	*ret_n = json_is(list, JSON_ARRAY) ? list->n : 0;
+	found = arena_must(arena_array(a, *ret_n + 1, sizeof(*found)));
+	for (size_t i = 0; i < *ret_n; i++)
+		found[i] = get_finding(list->items[i], kind);
+	return found;
+}
+
 static void add_policy(struct arena *a, const struct json *v, struct state_policy *ret)
 {
 	const struct json *files = json_get(v, "files");
-	const struct json *errors = json_get(v, "errors");
 
 	if (json_get_u64(v, "generation", &ret->generation) != 0)
 		return;
@@ -104,11 +115,8 @@ static void add_policy(struct arena *a, const struct json *v, struct state_polic
 	for (size_t i = 0; json_is(files, JSON_ARRAY) && i < files->n && i < POLICY_FILES_MAX; i++)
 		if (json_str(files->items[i]))
 			ret->files[ret->nfiles++] = json_str(files->items[i]);
-	if (!json_is(errors, JSON_ARRAY) || errors->n == 0)
-		return;
-	ret->errors = arena_must(arena_array(a, errors->n, sizeof(*ret->errors)));
-	for (; ret->nerrors < errors->n; ret->nerrors++)
-		ret->errors[ret->nerrors] = get_error(errors->items[ret->nerrors]);
+	ret->errors = get_findings(a, json_get(v, "errors"), FINDING_ERROR, &ret->nerrors);
+	ret->warnings = get_findings(a, json_get(v, "warnings"), FINDING_WARNING, &ret->nwarnings);
 }
 
 int state_parse(struct arena *a, struct slice text, struct slice boot, struct state *ret,

@@ -32,6 +32,8 @@ struct state_policy {
 	bool stale;	/* an older one, because of these errors in settings files: */
 	size_t nerrors; /* at most as many as it tells */
 	struct finding *errors;
+	size_t nwarnings; /* about what is in force, or would be */
+	struct finding *warnings;
 };
 
 struct state {

@@ -85,10 +85,13 @@ static void test_state_policy(void **unused)
 				      ",\"policy\":{\"generation\":3,\"files\":[\"/a\",\"/b\"],"
 				      "\"isolation\":false,\"stale\":true,\"errors\":[{\"file\":"
 				      "\"/b\",\"line\":2,\"column\":7,\"key\":\"k\",\"text\":"
-				      "\"t\"},{}]}}"),
+				      "\"t\"},{}],\"warnings\":[{\"text\":\"w\"}]}}"),
 			    SLICE_LIT(BOOT), &s, &birth, &err),
 		0);
 	assert_int_equal(s.nservices, 0);
+	assert_int_equal(s.policy.nwarnings, 1);
+	assert_string_equal(s.policy.warnings[0].text, "w");
+	assert_int_equal(s.policy.warnings[0].kind, FINDING_WARNING);
 	assert_int_equal(s.policy.generation, 3);
 	assert_int_equal(s.policy.nfiles, 2);
 	assert_string_equal(s.policy.files[1], "/b");

@@ -249,7 +249,7 @@ static int load_policy(struct daemon *d, struct err *err)
 	keeper_init(&d->keeper, &d->inst, d->profile);
 	r = keeper_load(&d->keeper, &why);
 	if (r == 0)
-		keeper_print_errors(&d->keeper, "", &why);
+		keeper_print_findings(&d->keeper, &why);
 	rest = buf_slice(&why);
 	while (slice_split(&rest, '\n', &line))
 		if (line.n > 0)

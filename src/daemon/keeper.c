@@ -11,7 +11,7 @@
 #include "settings/registryauth.h"
 
 #define SAID_ARENA_MAX (4u << 20)
-#define STATUS_ERRORS_MAX 8u
+#define SAY_MAX 8u /* findings of a kind, in the log and in STATUS */
 
 void keeper_init(struct keeper *k, const struct instance *inst, const struct profile *profile)
 {
@@ -37,22 +37,46 @@ void keeper_done(struct keeper *k)
 
 /* --- what is wrong --- */
 
-static void forget_errors(struct keeper *k)
+static size_t count(const struct findings *f, enum finding_kind kind)
 {
-	arena_done(&k->said);
-	k->said = ARENA_INIT(SAID_ARENA_MAX);
-	k->found = FINDINGS_INIT(&k->said);
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		n += f->list[i].kind == kind;
+	return n;
 }
 
-void keeper_print_errors(const struct keeper *k, const char *prefix, struct buf *b)
+void keeper_print_findings(const struct keeper *k, struct buf *b)
 {
+	size_t warnings = count(&k->found, FINDING_WARNING);
+	size_t n = 0;
+
 	for (size_t i = 0; i < k->found.n; i++) {
-		if (k->found.list[i].kind != FINDING_ERROR)
+		const struct finding *f = &k->found.list[i];
+
+		if (f->kind == FINDING_NOTE || (f->kind == FINDING_WARNING && n++ >= SAY_MAX))
 			continue;
-		buf_add_str(b, prefix);
-		finding_print(&k->found.list[i], b);
+		buf_add_str(b, f->kind == FINDING_WARNING ? "warning: " : "");
+		finding_print(f, b);
 		buf_add_char(b, '\n');
 	}
+	if (warnings > SAY_MAX)
+		buf_printf(b, "and %zu more warnings; `gabion settings validate` has them all\n",
+			   warnings - SAY_MAX);
+}
+
+/* A policy is in force, but not all of it has an effect, or not the one that was meant. */
+static void log_warnings(const struct keeper *k)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(1u << 20);
+	struct slice rest;
+	struct slice line;
+
+	keeper_print_findings(k, &b);
+	rest = buf_slice(&b);
+	while (slice_split(&rest, '\n', &line))
+		if (line.n > 0)
+			log_warning("settings: %.*s", SLICE_ARG(line));
 }
 
 /* One line, and not the same line again. */
@@ -195,7 +219,7 @@ static void take_findings(struct keeper *k, struct attempt *t)
 static int no_policy(struct keeper *k, struct attempt *t, struct buf *why)
 {
 	take_findings(k, t);
-	keeper_print_errors(k, "", why);
+	keeper_print_findings(k, why);
 	buf_add_str(why, "there is no earlier policy that could stay in force; `gabion settings "
 			 "validate` says whether the file reads well\n");
 	return -EINVAL;
@@ -221,7 +245,6 @@ int keeper_load(struct keeper *k, struct buf *why)
 
 	attempt_init(&now);
 	attempt_init(&last);
-	forget_errors(k);
 	has_last = load_last(k, &last);
 	if (try_files(k, &now) == 0) {
 		same = has_last && same_policy(&now.policy, &last.policy);
@@ -229,6 +252,7 @@ int keeper_load(struct keeper *k, struct buf *why)
 		if (store(k, &now, !same) != 0)
 			return no_policy(k, &now, why);
 		take_policy(k, &now);
+		take_findings(k, &now);
 		return 0;
 	}
 	if (!has_last || store(k, &last, false) != 0)
@@ -246,6 +270,7 @@ static bool reload(struct keeper *k)
 {
 	CLEANUP_ATTEMPT struct attempt now;
 	bool other = false;
+	bool told;
 	int r;
 
 	attempt_init(&now);
@@ -255,9 +280,9 @@ static bool reload(struct keeper *k)
 		r = store(k, &now, true);
 		other = r == 0;
 	}
+	told = same_findings(&k->found, &now.found);
 	if (r != 0) {
-		bool told = k->stale && same_findings(&k->found, &now.found);
-
+		told = told && k->stale;
 		k->stale = true;
 		take_findings(k, &now);
 		if (!told)
@@ -270,7 +295,9 @@ static bool reload(struct keeper *k)
 		log_info("settings: the policy of generation %llu is in force",
 			 (unsigned long long)k->policy.generation);
 	k->stale = false;
-	forget_errors(k);
+	take_findings(k, &now);
+	if (!told)
+		log_warnings(k);
 	return other;
 }
 
@@ -321,12 +348,13 @@ void keeper_watch(struct keeper *k, struct loop *l, void (*changed)(struct keepe
 
 /* --- status --- */
 
-static struct json *errors_json(struct arena *a, const struct findings *found)
+static struct json *findings_json(struct arena *a, const struct findings *found,
+				  enum finding_kind kind)
 {
 	struct json *list = json_new(a, JSON_ARRAY);
 
-	for (size_t i = 0; list && i < found->n && list->n < STATUS_ERRORS_MAX; i++)
-		if (found->list[i].kind == FINDING_ERROR &&
+	for (size_t i = 0; list && i < found->n && list->n < SAY_MAX; i++)
+		if (found->list[i].kind == kind &&
 		    json_append(a, list, finding_json(a, &found->list[i])) < 0)
 			return NULL;
 	return list;
@@ -357,8 +385,9 @@ void keeper_print_status(const struct keeper *k, struct buf *b)
 	if (r == 0)
 		r = json_set(&a, o, "stale", json_new_bool(&a, k->stale));
 	if (r == 0)
-		r = json_set(&a, o, "errors",
-			     errors_json(&a, k->stale ? &k->found : &FINDINGS_INIT(&a)));
+		r = json_set(&a, o, "errors", findings_json(&a, &k->found, FINDING_ERROR));
+	if (r == 0)
+		r = json_set(&a, o, "warnings", findings_json(&a, &k->found, FINDING_WARNING));
 	if (r == 0)
 		json_emit(o, b);
 	else

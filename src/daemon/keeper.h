@@ -28,9 +28,9 @@ struct keeper {
 	struct watch watch;
 	struct arena arena;   /* of the policy */
 	struct policy policy; /* in force; generation 0: none */
-	bool stale;	      /* it is an older one, because … */
-	struct arena said;    /* … of what is here: */
-	struct findings found;
+	bool stale;	      /* it is an older one, because of the errors … */
+	struct arena said;
+	struct findings found; /* … that were found in the files; else warnings and notes */
 	/* There is another policy in force, or another registry-auth.json. May be NULL. */
 	void (*changed)(struct keeper *k);
 };
@@ -51,8 +51,9 @@ void keeper_watch(struct keeper *k, struct loop *l, void (*changed)(struct keepe
 /* Reads them now, whether or not they have changed. */
 void keeper_reload(struct keeper *k);
 
-/* A JSON object for STATUS: generation, files, isolation, stale, errors. */
+/* A JSON object for STATUS: generation, files, isolation, stale, errors, warnings. */
 void keeper_print_status(const struct keeper *k, struct buf *b);
 
-/* The errors that keep an older policy in force, a line each; nothing when there are none. */
-void keeper_print_errors(const struct keeper *k, const char *prefix, struct buf *b);
+/* The errors that keep an older policy in force, and warnings about what has no effect, a line
+ * each; nothing when there are none. */
+void keeper_print_findings(const struct keeper *k, struct buf *b);

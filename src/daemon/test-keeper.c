@@ -129,6 +129,39 @@ static void test_start(void **state)
 	in_force(f, 3, true, false);
 }
 
+#define COMMANDS(a)                                                                          \
+	"{\"enhancedContainerIsolation\":{\"dockerSocketMount\":{\"commandList\":{\"type\":" \
+	"\"deny\",\"commands\":[" a "]}}}}"
+
+/* What has no effect is said, each in a line of its own, and kept for STATUS. */
+static void test_warnings(void **state)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(65536);
+	struct fixture *f = *state;
+
+	put(f, OWN, COMMANDS("\"pusch\",\"biuld\""));
+	assert_int_equal(load(f), 0);
+	in_force(f, 1, true, false);
+	keeper_print_findings(&f->keeper, &b);
+	assert_true(slice_starts(buf_slice(&b), SLICE_LIT("warning: ")));
+	assert_non_null(strstr(b.p, "pusch"));
+	assert_non_null(strstr(b.p, "\nwarning: "));
+	buf_reset(&b);
+	keeper_print_status(&f->keeper, &b);
+	assert_non_null(strstr(b.p, "\"errors\":[],\"warnings\":[{\"kind\":\"warning\""));
+	/* They go with their cause. */
+	put(f, OWN, COMMANDS("\"push\",\"build\""));
+	keeper_reload(&f->keeper);
+	in_force(f, 2, true, false);
+	buf_reset(&b);
+	keeper_print_findings(&f->keeper, &b);
+	assert_int_equal(b.n, 0);
+	put(f, OWN, COMMANDS("\"a1\",\"a2\",\"a3\",\"a4\",\"a5\",\"a6\",\"a7\",\"a8\",\"a9\""));
+	keeper_reload(&f->keeper);
+	keeper_print_findings(&f->keeper, &b);
+	assert_non_null(strstr(b.p, "and 1 more warnings"));
+}
+
 static void test_broken_at_start(void **state)
 {
 	struct fixture *f = *state;
@@ -275,7 +308,8 @@ static void test_status(void **state)
 	assert_int_equal(load(f), 0);
 	keeper_print_status(&f->keeper, &b);
 	assert_non_null(strstr(b.p, "{\"generation\":1,\"files\":[\"/"));
-	assert_non_null(strstr(b.p, "\"isolation\":false,\"stale\":false,\"errors\":[]}"));
+	assert_non_null(strstr(b.p, "\"isolation\":false,\"stale\":false,\"errors\":[],"
+				    "\"warnings\":[]}"));
 	put(f, OWN, "{\"configurationFileVersion\":\n\"2\"}");
 	keeper_reload(&f->keeper);
 	buf_reset(&b);
@@ -288,9 +322,9 @@ static void test_status(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH(test_start),   WITH(test_broken_at_start), WITH(test_last_of_no_use),
-		WITH(test_changes), WITH(test_last_of_no_use),	WITH(test_registry_auth),
-		WITH(test_host),    WITH(test_status),
+		WITH(test_start),	   WITH(test_warnings), WITH(test_broken_at_start),
+		WITH(test_last_of_no_use), WITH(test_changes),	WITH(test_registry_auth),
+		WITH(test_host),	   WITH(test_status),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,7 +82,17 @@ def test_policy_of_a_file(daemon):
     doc = json.loads(gabion(daemon, "status", "--json", expect=0).stdout)
     assert doc["ok"] and doc["isolation"]
     assert doc["policy"] == {"generation": 3, "source": "files", "files": ["/x/etc/admin-settings.json"],
-                             "stale": False, "errors": []}
+                             "stale": False, "errors": [], "warnings": []}
+
+
+def test_warnings_about_the_policy(daemon):
+    """Something in it has no effect. That is no reason for an exit code."""
+    daemon.policy = policy(warnings=[ERROR, {**ERROR, "key": "c", "text": "there is no command \"pusch\"; did you mean push?"}])
+    text = " ".join(gabion(daemon, "status", expect=0).stdout.split())
+    assert "warning: /x/etc/admin-settings.json:4:7: a.b: it is wrong" in text and "did you mean push?" in text
+    doc = json.loads(gabion(daemon, "status", "--json", expect=0).stdout)
+    assert doc["ok"] and [w["kind"] for w in doc["policy"]["warnings"]] == ["warning"] * 2
+    assert doc["policy"]["warnings"][0] == {"kind": "warning", **ERROR}
 
 
 def test_policy_of_defaults(daemon):

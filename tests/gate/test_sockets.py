@@ -215,3 +215,15 @@ def test_a_registry_that_does_not_answer(cage, policy):
     finally:
         cage.registry.thaw()
         cage.docker("rmi", "-f", "slow:1", check=False)
+
+
+def test_warnings_about_the_policy(cage, policy):
+    """A name that no command has is not denied: `gabion status` and gabiond's log say so."""
+    policy(["docker:cli"], ["pusch"])
+    said = json.loads(cage.cli("status", "--json").out)
+    assert said["ok"] and [(w["line"] > 0, "pusch" in w["text"], "push" in w["text"]) for w in said["policy"]["warnings"]] == [(True,) * 3]
+    assert "warning: " in cage.cli("status").out
+    logged = support.read(f"{cage.dir}/run/log/gabiond.log")
+    assert f"settings: warning: {cage.dir}/etc/admin-settings.json:" in logged
+    policy(["docker:cli"], ["push"])
+    assert json.loads(cage.cli("status", "--json").out)["policy"]["warnings"] == []
