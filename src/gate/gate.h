@@ -14,7 +14,8 @@
  *   tunnel.c     after an upgrade: bytes both ways
  *   grpc.c       pure: the builder's tunnel of a container, read as it goes by
  *   archive.c    docker cp of running containers, by gabiond and gabion-cp
- *   edit.c, edit-host.c, edit-filters.c   pure: what a JSON body asks for, and how it is written afresh
+ *   edit.c, edit-filters.c   pure: what a JSON body asks for, and how it is written afresh
+ *   edit-host.c  pure: devices, log drivers and security options in it
  *   family.c     ownChildrenOnly: which containers exist for a container
  *   kin.c        pure: which containers were made by which others
  *   sift.c       pure: lists and streams of objects, with some of them left out
