@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -85,17 +86,23 @@ static int check_devices(struct arena *a, const struct json *hc, const struct ed
 
 /* --- what log drivers connect to --- */
 
-/* unix://, unixgram://; engines fold the case of a scheme. */
+/* A URL whose scheme is unix, unixgram or the like, with a path: one slash is enough for Go's
+ * url.Parse(), which folds the case of a scheme, and some drivers only want a "://" anywhere
+ * ("unix:/run/x.sock?://"). */
 static bool is_socket(struct slice address)
 {
-	size_t end = slice_find(address, ':');
+	size_t end;
 
-	while (address.n > 0 && address.p[0] <= ' ') {
+	while (address.n > 0 && address.p[0] >= 0 && address.p[0] <= ' ')
 		address = slice_from(address, 1);
-		end--;
-	}
-	return end >= 4 && slice_starts(slice_from(address, end), SLICE_LIT("://")) &&
-	       slice_eq_nocase((struct slice){ address.p, 4 }, SLICE_LIT("unix"));
+	end = slice_find(address, ':');
+	if (end < 4 || !slice_starts(slice_from(address, end), SLICE_LIT(":/")) ||
+	    !slice_eq_nocase((struct slice){ address.p, 4 }, SLICE_LIT("unix")))
+		return false;
+	for (size_t i = 4; i < end; i++)
+		if (!isalnum((unsigned char)address.p[i]) && !strchr("+-.", address.p[i]))
+			return false;
+	return true;
 }
 
 static int check_log(const struct json *log, struct edit *e, struct err *err)

@@ -208,6 +208,10 @@ static void test_denied(void **state)
 		  "\" uNixGram://\"}}}}",
 		  "log-socket" },
 		{ ROUTE_CREATE,
+		  "{\"HostConfig\":{\"LogConfig\":{\"Type\":\"fluentd\",\"Config\":"
+		  "{\"fluentd-address\":\"unix:/run/engine.sock?x=://\"}}}}",
+		  "log-socket" },
+		{ ROUTE_CREATE,
 		  "{\"HostConfig\":{\"SecurityOpt\":[\"seccomp={\\\"defaultAction\\\":\\\"x\\\","
 		  "\\\"listenerpath\\\":\\\"/x\\\"}\"]}}",
 		  "seccomp-listener" },
