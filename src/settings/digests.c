@@ -34,7 +34,6 @@ static void tag_done(struct digests_tag *t)
 static void claim_done(struct digests_claim *c)
 {
 	free(c->repository);
-	free(c->digest);
 }
 
 void digests_done(struct digests *d)
@@ -89,7 +88,7 @@ static struct digests_tag *tag_need(struct digests *d, struct slice reference)
 static struct digests_claim *claim_need(struct digests *d, struct slice repository,
 					struct slice digest)
 {
-	struct digests_claim *c;
+	struct digests_claim *c, *more;
 
 	for (size_t i = 0; i < d->nclaims; i++) {
 		c = &d->claims[i];
@@ -100,17 +99,18 @@ static struct digests_claim *claim_need(struct digests *d, struct slice reposito
 		claim_done(&d->claims[0]);
 		memmove(d->claims, d->claims + 1, --d->nclaims * sizeof(*d->claims));
 	}
-	c = reallocarray(d->claims, d->nclaims + 1, sizeof(*d->claims));
-	if (!c)
+	if (!digest.p || digest.n >= DIGESTS_DIGEST_SIZE)
 		return NULL;
-	d->claims = c;
+	more = reallocarray(d->claims, d->nclaims + 1, sizeof(*d->claims));
+	if (!more)
+		return NULL;
+	d->claims = more;
 	c = &d->claims[d->nclaims];
-	*c = (struct digests_claim){ .repository = text_new(repository),
-				     .digest = text_new(digest) };
-	if (!c->repository || !c->digest) {
-		claim_done(c);
+	*c = (struct digests_claim){ 0 };
+	memcpy(c->digest, digest.p, digest.n);
+	c->repository = text_new(repository);
+	if (!c->repository)
 		return NULL;
-	}
 	d->nclaims++;
 	return c;
 }

@@ -50,7 +50,7 @@ struct digests_tag {
 /* Whether a digest is in a repository. */
 struct digests_claim {
 	char *repository; /* expanded */
-	char *digest;
+	char digest[DIGESTS_DIGEST_SIZE];
 	bool belongs;
 	uint64_t asked;
 	uint64_t failed; /* not kept */
