@@ -101,13 +101,15 @@ static void name_owners(const struct command_list *list, enum route_class c, str
 
 static const struct command_profile default_profile = { "docker", "Docker Desktop", NULL };
 
-/* Where the whole text does not fit, the target gives way, never the rest. */
+/* Where the whole text does not fit, the target gives way, never the rest. A request's target has
+ * no NUL in it; other callers' may, and it would end the text. */
 static void blocked_text(const struct command_profile *p, struct slice target, struct verdict *v)
 {
 	CLEANUP_BUF struct buf b = BUF_INIT(2 * sizeof(v->message));
 	char start[sizeof(v->message)];
 	size_t room = sizeof(v->message) - 1;
 
+	target.n = target.p ? strnlen(target.p, target.n) : 0;
 	text_command_denied(p->engine, p->product, SLICE_NULL, &b);
 	room = b.n < room ? room - b.n : 0;
 	if (target.n > room) {
