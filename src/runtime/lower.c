@@ -2,11 +2,16 @@
 #include "runtime/lower.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/util.h"
+#include "linux/mnt.h"
 
 /* Not the PATH: whoever starts the engine would choose what runs as root below it. */
 static const char *const folders[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
@@ -51,4 +56,25 @@ int lower_find(const struct facts *facts, char *ret, struct err *err)
 		err, -ENOENT,
 		"no lower runtime: install crun (or runc), or name one as \"lowerRuntime\" in "
 		"gabion.json");
+}
+
+/* The program on a read-only mount that is nowhere attached, or -errno. */
+static int read_only(const char *path)
+{
+	static const struct mnt_attr attr = { .userns = -EBADF, .set = MOUNT_ATTR_RDONLY };
+	CLEANUP_FD int program = open(path, O_PATH | O_CLOEXEC);
+	CLEANUP_FD int mnt = program < 0 ? -errno : mnt_clone(program, false);
+	int r = mnt < 0 ? mnt : mnt_prepare(mnt, &attr);
+
+	return r < 0 ? r : TAKE_FD(mnt);
+}
+
+int lower_become(const char *path, char *const argv[])
+{
+	CLEANUP_FD int program = read_only(path);
+
+	if (program >= 0)
+		(void)execveat(program, "", argv, environ, AT_EMPTY_PATH);
+	(void)execv(path, argv); /* a script, too, which has to have a path */
+	return -errno;
 }

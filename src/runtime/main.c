@@ -102,8 +102,8 @@ static int become_lower(struct runtime *rt, struct err *err)
 			return err_errno(err, r, "lease");
 	}
 	rt->args.argv[0] = name;
-	(void)execv(rt->lower, rt->args.argv);
-	return err_errno(err, -errno, "lower runtime %s", rt->lower);
+	r = lower_become(rt->lower, rt->args.argv);
+	return err_errno(err, r, "lower runtime %s", rt->lower);
 }
 
 /* What the engine reads: one JSON object a line in the --log file (runc's format), or plain text.
