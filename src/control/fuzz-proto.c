@@ -25,7 +25,8 @@ static void check_paths(const struct control_path *p)
 
 	while (control_path_next(p, &at, &path, &flags)) {
 		must(strlen(path) > 0 && strlen(path) < CONTROL_PATH_MAX && flags < 32);
-		must(path[0] == '/' || (flags & ~CONTROL_PATH_PREDICT) == CONTROL_PATH_RULE);
+		must(path[0] == '/' || (flags & ~CONTROL_PATH_PREDICT) == CONTROL_PATH_RULE ||
+		     (flags & ~CONTROL_PATH_PREDICT) == CONTROL_PATH_CDI);
 		must(!(flags & CONTROL_PATH_DEVICE) ||
 		     (flags & ~CONTROL_PATH_PREDICT) == CONTROL_PATH_DEVICE);
 		n++;

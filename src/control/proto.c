@@ -89,7 +89,7 @@ static bool no_container(const char id[CONTROL_ID_LEN])
 static bool is_item(struct slice s, unsigned flags)
 {
 	return s.n > 0 && s.n < CONTROL_PATH_MAX && !memchr(s.p, '\0', s.n) &&
-	       (s.p[0] == '/' || (flags & CONTROL_PATH_RULE));
+	       (s.p[0] == '/' || (flags & (CONTROL_PATH_RULE | CONTROL_PATH_CDI)));
 }
 
 static bool flags_ok(unsigned flags)
@@ -97,7 +97,8 @@ static bool flags_ok(unsigned flags)
 	static const unsigned of_folders = CONTROL_PATH_MAKE | CONTROL_PATH_RECURSIVE;
 	unsigned kind = flags & ~(unsigned)CONTROL_PATH_PREDICT;
 
-	return kind == CONTROL_PATH_DEVICE || kind == CONTROL_PATH_RULE || !(kind & ~of_folders);
+	return kind == CONTROL_PATH_DEVICE || kind == CONTROL_PATH_RULE ||
+	       kind == CONTROL_PATH_CDI || !(kind & ~of_folders);
 }
 
 bool control_path_add(struct control_request *q, struct slice path, unsigned flags)

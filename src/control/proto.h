@@ -91,6 +91,7 @@ enum control_path_flags {
 	CONTROL_PATH_DEVICE = 1u << 2,	  /* a device node or a folder of them, for --device */
 	CONTROL_PATH_PREDICT = 1u << 3,	  /* with MAKE: the same answer, and nothing is made */
 	CONTROL_PATH_RULE = 1u << 4,	  /* no path but a device-cgroup rule */
+	CONTROL_PATH_CDI = 1u << 5,	  /* no path but the name of a CDI device */
 };
 
 enum control_copy_mode {

@@ -477,7 +477,11 @@ static void test_paths(void **state)
 	/* flags */
 	assert_int_equal(ITEMS("\11/a\0\14/dev/x\0", 2), 0);
 	assert_int_equal(ITEMS("\20c 1:3 r\0\30/\0", 2), 0);
-	assert_int_equal(ITEMS("\40/a\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\40v/c=n\0\50v/c=n\0", 2), 0);
+	assert_int_equal(ITEMS("\100/a\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\41v/c=n\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\60v/c=n\0", 1), -EPROTO);
+	assert_int_equal(ITEMS("\40\0", 1), -EPROTO);
 	assert_int_equal(ITEMS("\21/a\0", 1), -EPROTO);
 	assert_int_equal(ITEMS("\22/a\0", 1), -EPROTO);
 	assert_int_equal(ITEMS("\24/a\0", 1), -EPROTO);
@@ -542,6 +546,8 @@ static void test_path_items(void **state)
 	assert_true(control_path_add(&m->q, SLICE_LIT("/b/c"), CONTROL_PATH_DEVICE));
 	assert_true(control_path_add(&m->q, SLICE_LIT("a *:* r"), CONTROL_PATH_RULE));
 	assert_false(control_path_add(&m->q, SLICE_LIT("a *:* r"), CONTROL_PATH_DEVICE));
+	assert_true(control_path_add(&m->q, SLICE_LIT("v/c=n"), CONTROL_PATH_CDI));
+	assert_false(control_path_add(&m->q, SLICE_LIT(""), CONTROL_PATH_CDI));
 	assert_false(control_path_add(&m->q, SLICE_LIT(""), CONTROL_PATH_RULE));
 	assert_false(control_path_add(&m->q, SLICE_LIT("b"), 0));
 	assert_false(control_path_add(&m->q, SLICE_LIT(""), 0));

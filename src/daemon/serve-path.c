@@ -127,7 +127,8 @@ static void ask_each(const struct hostpath *h, const struct control_path *p, str
 			      (unsigned)CONTROL_PATH_RECURSIVE == HOSTPATH_RECURSIVE &&
 			      (unsigned)CONTROL_PATH_DEVICE == HOSTPATH_DEVICE &&
 			      (unsigned)CONTROL_PATH_PREDICT == HOSTPATH_PREDICT &&
-			      (unsigned)CONTROL_PATH_RULE == HOSTPATH_RULE,
+			      (unsigned)CONTROL_PATH_RULE == HOSTPATH_RULE &&
+			      (unsigned)CONTROL_PATH_CDI == HOSTPATH_CDI,
 		      "flags");
 	for (; control_path_next(p, &at, &path, &flags); index++) {
 		struct verdict v;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "gate/edit.h"
-#include "policy/device.h"
+#include "policy/cdi.h"
 #include "policy/texts.h"
 
 static const struct shape_member device_members[] = {
@@ -14,6 +14,15 @@ static const struct shape_member device_members[] = {
 };
 static const struct shape device = SHAPE_STRUCT_OF(device_members);
 const struct shape edit_shape_devices = SHAPE_LIST_OF(&device);
+
+static const struct shape string_lists = SHAPE_LIST_OF(&shape_strings);
+static const struct shape_member request_members[] = {
+	{ "Driver", &shape_string },	  { "Count", &shape_int },
+	{ "DeviceIDs", &shape_strings },  { "Capabilities", &string_lists },
+	{ "Options", &shape_string_map },
+};
+static const struct shape request = SHAPE_STRUCT_OF(request_members);
+const struct shape edit_shape_requests = SHAPE_LIST_OF(&request);
 
 static const struct shape_member log_members[] = {
 	{ "Type", &shape_string },
@@ -64,22 +73,40 @@ static int take_rules(struct arena *a, const struct json *list, const struct edi
 	return r;
 }
 
+/* CDI devices, of which gabiond judges the names, and nothing else. */
+static int take_requests(struct arena *a, const struct json *list, const struct edit_how *how,
+			 struct edit *e, struct err *err)
+{
+	int r = EDIT_OK;
+
+	for (size_t i = 0; list && i < list->n && r == EDIT_OK; i++) {
+		const struct json *names;
+		int read = cdi_request_read(list->items[i], &names, err);
+
+		if (read == CDI_REQUEST_BAD)
+			return EDIT_BAD;
+		if (read == CDI_REQUEST_FOREIGN) {
+			(void)err_set(err, -EPERM, "%s", cdi_foreign_text);
+			return deny(
+				e, "device-request",
+				"ask for CDI devices with --device vendor.com/class=name, which an "
+				"administrator can allow in \"cdiDevices\" of gabion.json");
+		}
+		for (size_t k = 0; names && k < names->n && r == EDIT_OK; k++)
+			r = edit_source(a, how, e, names->items[k]->text, CONTROL_PATH_CDI, err);
+	}
+	return r;
+}
+
 /* Of a privileged container the engine gives gabion-runc all nodes and rules, and that leaves the
  * ones which every container may have. */
 static int check_devices(struct arena *a, const struct json *hc, const struct edit_how *how,
 			 struct edit *e, struct err *err)
 {
-	const struct json *requests = json_get(hc, "DeviceRequests");
-	int r;
+	int r = take_requests(a, json_get(hc, "DeviceRequests"), how, e, err);
 
-	if (requests && requests->n > 0) {
-		(void)err_set(err, -EPERM, "%s", device_requests_text);
-		return deny(e, "device-request",
-			    "give device nodes with --device, which an administrator can allow in "
-			    "\"devices\" of gabion.json");
-	}
-	if (json_get_bool(hc, "Privileged", false))
-		return EDIT_OK;
+	if (r != EDIT_OK || json_get_bool(hc, "Privileged", false))
+		return r;
 	r = take_devices(a, json_get(hc, "Devices"), how, e, err);
 	return r == EDIT_OK ? take_rules(a, json_get(hc, "DeviceCgroupRules"), how, e, err) : r;
 }

@@ -42,18 +42,25 @@ static const struct shape_member mount_members[] = {
 static const struct shape mount = SHAPE_STRUCT_OF(mount_members);
 static const struct shape mounts = SHAPE_LIST_OF(&mount);
 
-static const struct shape shape_list = SHAPE_LIST_OF(&shape_any);
-
 static const struct shape_member host_config_members[] = {
-	{ "Binds", &shape_strings },	   { "Mounts", &mounts },
-	{ "VolumesFrom", &shape_strings }, { "Runtime", &shape_string },
-	{ "UsernsMode", &shape_string },   { "PidMode", &shape_string },
-	{ "IpcMode", &shape_string },	   { "UTSMode", &shape_string },
-	{ "NetworkMode", &shape_string },  { "CgroupnsMode", &shape_string },
-	{ "Privileged", &shape_bool },	   { "Devices", &edit_shape_devices },
-	{ "CapAdd", &shape_strslice },	   { "SecurityOpt", &shape_strings },
-	{ "Links", &shape_strings },	   { "DeviceCgroupRules", &shape_strings },
-	{ "DeviceRequests", &shape_list }, { "LogConfig", &edit_shape_log },
+	{ "Binds", &shape_strings },
+	{ "Mounts", &mounts },
+	{ "VolumesFrom", &shape_strings },
+	{ "Runtime", &shape_string },
+	{ "UsernsMode", &shape_string },
+	{ "PidMode", &shape_string },
+	{ "IpcMode", &shape_string },
+	{ "UTSMode", &shape_string },
+	{ "NetworkMode", &shape_string },
+	{ "CgroupnsMode", &shape_string },
+	{ "Privileged", &shape_bool },
+	{ "Devices", &edit_shape_devices },
+	{ "CapAdd", &shape_strslice },
+	{ "SecurityOpt", &shape_strings },
+	{ "Links", &shape_strings },
+	{ "DeviceCgroupRules", &shape_strings },
+	{ "DeviceRequests", &edit_shape_requests },
+	{ "LogConfig", &edit_shape_log },
 };
 static const struct shape host_config = SHAPE_POINTER_TO(host_config_members);
 
@@ -196,7 +203,8 @@ static int check_volume_options(const char *name, const struct json *options, st
 int edit_source(struct arena *a, const struct edit_how *how, struct edit *e, struct slice path,
 		unsigned flags, struct err *err)
 {
-	static const unsigned of_devices = CONTROL_PATH_DEVICE | CONTROL_PATH_RULE;
+	static const unsigned of_devices =
+		CONTROL_PATH_DEVICE | CONTROL_PATH_RULE | CONTROL_PATH_CDI;
 
 	if (how->plain)
 		return EDIT_OK;

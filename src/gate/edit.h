@@ -81,6 +81,7 @@ int edit_source(struct arena *a, const struct edit_how *how, struct edit *e, str
 int edit_host(struct arena *a, const struct json *hc, const struct edit_how *how, struct edit *e,
 	      struct err *err);
 extern const struct shape edit_shape_devices;
+extern const struct shape edit_shape_requests;
 extern const struct shape edit_shape_log;
 
 /* The text about shared namespaces (design: "Texts that are part of the interface"). */

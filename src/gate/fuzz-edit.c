@@ -35,7 +35,8 @@ static void check_sources(const struct edit *e, const struct edit *f)
 		assert(slice_eq(e->sources[i].path, f->sources[i].path));
 		assert(e->sources[i].flags == f->sources[i].flags);
 		assert(e->sources[i].path.n > 0 && (e->sources[i].path.p[0] == '/' ||
-						    e->sources[i].flags == CONTROL_PATH_RULE));
+						    e->sources[i].flags == CONTROL_PATH_RULE ||
+						    e->sources[i].flags == CONTROL_PATH_CDI));
 	}
 }
 

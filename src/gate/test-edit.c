@@ -284,6 +284,23 @@ static void test_devices(void **state)
 		{ "\"Devices\":[\"/dev/x\"]", EDIT_BAD, 0, NULL, 0 },
 		{ "\"Devices\":[{\"PathOnHost\":\"/a\",\"pathOnHost\":\"/b\"}]", EDIT_BAD, 0, NULL,
 		  0 },
+		{ "\"DeviceRequests\":[{\"Driver\":\"cdi\",\"DeviceIDs\":[\"a/b=c\",\"a/b=d\"]}]",
+		  EDIT_OK, 2, "a/b=c", CONTROL_PATH_CDI },
+		{ "\"devicerequest\u017f\":[{\"driver\":\"cdi\",\"deviceid\u017f\":[\"a/b=c\"],"
+		  "\"Capabilities\":[[\"gpu\"]],\"Options\":{},\"Count\":0}],\"Privileged\":true,"
+		  "\"Devices\":[{\"PathOnHost\":\"/dev/x\"}]",
+		  EDIT_OK, 1, "a/b=c", CONTROL_PATH_CDI },
+		{ "\"DeviceRequests\":[{\"Driver\":\"cdi\"}]", EDIT_OK, 0, NULL, 0 },
+		{ "\"DeviceRequests\":[{\"Driver\":\"cdi\",\"DeviceIDs\":[\"a/b=c\"],"
+		  "\"deviceids\":[\"a/b=d\"]}]",
+		  EDIT_BAD, 0, NULL, 0 },
+		{ "\"DeviceRequests\":[{\"Driver\":\"cdi\",\"DeviceIDs\":[\"/dev/x\"]}]", EDIT_BAD,
+		  0, NULL, 0 },
+		{ "\"DeviceRequests\":[{\"Driver\":\"cdi\",\"DeviceIDs\":[\"a/"
+		  "b=c\"],\"Count\":-1}]",
+		  EDIT_BAD, 0, NULL, 0 },
+		{ "\"DeviceRequests\":[{\"Driver\":\"cdi\",\"Options\":{\"a\":\"b\"}}]", EDIT_BAD,
+		  0, NULL, 0 },
 		{ "\"DeviceCgroupRules\":[\"\"]", EDIT_BAD, 0, NULL, 0 },
 		{ "\"SecurityOpt\":[\"seccomp=unconfined\",\"seccomp=\",\"seccomp\",\"label:"
 		  "disable\","

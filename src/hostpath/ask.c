@@ -17,6 +17,7 @@
 #include "hostpath/hostpath.h"
 #include "hostpath/place.h"
 #include "linux/at.h"
+#include "policy/cdi.h"
 
 #define MAKE_DEPTH_MAX 256
 
@@ -179,6 +180,11 @@ int hostpath_ask(const struct hostpath *h, const char *path, unsigned flags, str
 
 	if (flags & HOSTPATH_RULE)
 		return device_judge_rule(h, path, ret, err);
+	if (flags & HOSTPATH_CDI) {
+		cdi_judge(slice_str(path), (const char *const *)h->facts->cdi.items,
+			  h->facts->cdi.n, h->inst->etc, ret);
+		return 0;
+	}
 	if (flags & HOSTPATH_DEVICE) /* engines do not clean these */
 		return ask_device(h, path, ret, err);
 	clean = hostpath_clean(h->arena, path);

@@ -65,6 +65,7 @@ enum hostpath_flags {
 	HOSTPATH_DEVICE = 1u << 2,    /* a device node, or a folder with some, for --device */
 	HOSTPATH_PREDICT = 1u << 3,   /* with MAKE: judged as if, and nothing is made */
 	HOSTPATH_RULE = 1u << 4,      /* no path but a device-cgroup rule */
+	HOSTPATH_CDI = 1u << 5,	      /* no path but the name of a CDI device */
 };
 
 /* Looks up which of them are there. */

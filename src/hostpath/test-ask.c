@@ -289,6 +289,10 @@ static int devices(void *data)
 	TEST_CHECK(ask_path(h, test_path(a, h->top, "bind"), HOSTPATH_DEVICE, text) == REFUSED);
 	TEST_CHECK(strstr(text, "/bind/usr/kvm (c 10:232) of the host is not for containers"));
 	TEST_CHECK(strstr(text, "\"devices\"") && strstr(text, "/state/etc/gabion.json"));
+	TEST_CHECK(ask_path(h, "gabion.test/tun=one", HOSTPATH_CDI, text) == OPEN);
+	TEST_CHECK(ask_path(h, "gabion.test/tun=two", HOSTPATH_CDI | HOSTPATH_PREDICT, text) ==
+		   REFUSED);
+	TEST_CHECK(strstr(text, "\"cdiDevices\"") && strstr(text, "/state/etc/gabion.json"));
 	h->device = test_path(device, h->top, "bind/usr/kvm");
 	CHECK_PATH(h, "other/kvm", HOSTPATH_DEVICE, OPEN); /* the number decides */
 	TEST_CHECK(ask_path(h, "c 10:232 r", HOSTPATH_RULE, text) == OPEN);

@@ -23,6 +23,8 @@
 
 #define ASKER 4242
 
+static const char *test_cdi_device = "gabion.test/tun=one";
+
 struct host {
 	char top[TEST_DIR_MAX]; /* a tmpfs of the test's own, not protected */
 	const char *sharing;
@@ -72,6 +74,7 @@ static inline int asking_begin(struct asking *a, const struct host *h)
 		(struct facts_list){ (const char **)&h->restricted, h->restricted ? 1 : 0 };
 	a->facts.engines = (struct facts_list){ (const char **)&h->engine, h->engine ? 1 : 0 };
 	a->facts.devices = (struct facts_list){ (const char **)&h->device, h->device ? 1 : 0 };
+	a->facts.cdi = (struct facts_list){ &test_cdi_device, 1 };
 	if (mountinfo_read(&a->info, &a->err) < 0)
 		return -1;
 	a->hp.mountinfo = buf_slice(&a->info);

@@ -56,10 +56,6 @@ void device_deny_rule(struct verdict *ret, const char *rule, const char *etc)
 		       rule, etc);
 }
 
-const char device_requests_text[] =
-	"device requests (--gpus, CDI) are not supported by gabion: the engine would add devices, "
-	"mounts and hooks that nobody has judged";
-
 static int parse_number(struct slice s, int64_t *ret)
 {
 	uint32_t n = 0;

@@ -31,8 +31,6 @@ bool device_is_harmless(const struct device *d);
 /* The denials of a node and of a rule; etc: the folder of gabion.json. */
 void device_deny(struct verdict *ret, const char *path, const struct device *d, const char *etc);
 void device_deny_rule(struct verdict *ret, const char *rule, const char *etc);
-/* … and of what a driver of the engine or a CDI file would bring in: nobody knows what that is. */
-extern const char device_requests_text[];
 
 /* A device-cgroup rule as engines take it, "c 10:200 rwm". *ret_opens: it lets nodes be opened, not
  * only made. 0, or -EINVAL. */

@@ -161,6 +161,36 @@ bool dockerdata_is_image_mount(const char *root, const char *rest, const char *i
 	       search_below(dir, prefix, layer, DEPTH_MAX);
 }
 
+int dockerdata_requests(struct runtime *rt, const struct json **ret, struct err *err)
+{
+	*ret = NULL;
+	for (const char *const *root = source_engine_roots(rt); *root; root++) {
+		CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
+		struct json_limits limits = JSON_LIMITS;
+		struct json *doc;
+		char path[PATH_MAX];
+		int r;
+
+		(void)snprintf(path, sizeof(path), "%s/containers/%s/hostconfig.json", *root,
+			       rt->args.id);
+		r = file_read(path, &text);
+		if (r == -ENOENT || r == -ENOTDIR)
+			continue;
+		if (r < 0)
+			return err_errno(err, r, "%s", path);
+		r = json_parse(&rt->arena, buf_slice(&text), &limits, &doc, NULL, err);
+		if (r < 0) {
+			(void)err_wrap(err, "%s", path);
+			return r;
+		}
+		*ret = json_get(doc, "DeviceRequests");
+		if (!json_is(*ret, JSON_ARRAY))
+			*ret = NULL;
+		return 0;
+	}
+	return 0;
+}
+
 int dockerdata_image(struct runtime *rt, const char **ret_id, const char **ret_asked)
 {
 	for (const char *const *root = source_engine_roots(rt); *root; root++) {

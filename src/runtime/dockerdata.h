@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "json/json.h"
 
 struct runtime;
 
@@ -29,3 +30,7 @@ bool dockerdata_is_image_mount(const char *root, const char *rest, const char *i
  * called when it was asked for. Returns 0, or -ENOENT where there is no such record. Strings are in
  * the arena. */
 int dockerdata_image(struct runtime *rt, const char **ret_id, const char **ret_asked);
+
+/* HostConfig.DeviceRequests of this container, as the engine's own record of it has them: an array,
+ * or NULL where there is no record or it has none. */
+int dockerdata_requests(struct runtime *rt, const struct json **ret, struct err *err);

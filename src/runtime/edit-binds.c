@@ -359,6 +359,8 @@ static int edit_mount(struct runtime *rt, struct json *mount, struct err *err)
 		return r;
 	if (kind == SOURCE_CGROUP)
 		return make_cgroup(rt, mount, &o);
+	if (kind == SOURCE_HOST && cdi_edits_have_mount(&rt->cdi.edits, mount))
+		kind = SOURCE_CDI;
 	if (kind == SOURCE_HOST) {
 		r = enginesock_take(rt, &fd, err);
 		if (r < 0)

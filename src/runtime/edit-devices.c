@@ -2,8 +2,8 @@
 /*
  * Device nodes and device-cgroup rules. --privileged lists every node of the host and allows all:
  * the lower runtime would make them, owned by the container's root. Left are the harmless ones and
- * those that the administrator allows; they come as nodes of our own with the owner the spec asks
- * for.
+ * those that the administrator allows, by themselves or by a CDI device; they come as nodes of our
+ * own with the owner the spec asks for.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -107,29 +107,31 @@ static const char *access_of(const struct json *given, const struct device *d)
 }
 
 static int keep_node(struct runtime *rt, struct json *entry, const struct device *d,
-		     const struct json *given, struct json *rules)
+		     const char *access, struct json *rules, struct err *err)
 {
 	int r = json_append(&rt->arena, rt->devices, entry);
 
-	return r == 0 ? add_rule(rt, rules, true, d, access_of(given, d)) : r;
+	if (r == 0)
+		r = add_rule(rt, rules, true, d, access);
+	return r < 0 ? err_errno(err, r, "spec") : 0;
 }
 
 static int sort_node(struct runtime *rt, struct json *entry, const struct json *given,
 		     struct json *rules, const struct device_list *configured, struct err *err)
 {
 	const char *path = json_get_str(entry, "path");
+	const struct cdi_node *cdi;
 	struct verdict verdict;
 	struct device d;
-	int r;
 
 	if (!path || read_node(entry, &d) < 0)
 		return err_set(err, -EINVAL, "a device without path or numbers");
 	if (device_is_standard(&d) || d.type == 'p')
 		return 0;
-	if (device_list_opens(configured, &d)) {
-		r = keep_node(rt, entry, &d, given, rules);
-		return r < 0 ? err_errno(err, r, "spec") : 0;
-	}
+	cdi = cdi_find_node(&rt->cdi, path, &d);
+	if (cdi || device_list_opens(configured, &d))
+		return keep_node(rt, entry, &d, cdi ? cdi->access : access_of(given, &d), rules,
+				 err);
 	if (opens_all(given))
 		return 0;
 	device_deny(&verdict, path, &d, rt->inst.etc);
@@ -155,7 +157,8 @@ static int check_rules(struct runtime *rt, const struct json *given,
 		char text[64];
 
 		if (!json_get_bool(rule, "allow", false) || (access && !strpbrk(access, "rw")) ||
-		    read_node(rule, &d) < 0 || device_list_opens(configured, &d) || is_console(&d))
+		    read_node(rule, &d) < 0 || device_list_opens(configured, &d) ||
+		    cdi_opens(&rt->cdi, &d) || is_console(&d))
 			continue;
 		(void)snprintf(text, sizeof(text), "%c %s:%s %.8s", d.type, number(d.major).text,
 			       number(d.minor).text, access ? access : "rwm");

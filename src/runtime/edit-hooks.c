@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hooks run as root outside of the container. Only those that the engine writes itself pass, and
- * those that the administrator names in gabion.json.
+ * those that the administrator names in gabion.json, by their path or by the CDI device that brings
+ * them in.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -63,13 +64,14 @@ static bool is_setkey(const struct runtime *rt, const char *path, const struct j
 	return is_named(rt, exe);
 }
 
-static bool is_allowed(const struct runtime *rt, const struct json *hook)
+static bool is_allowed(const struct runtime *rt, const char *list, const struct json *hook)
 {
 	const char *path = json_get_str(hook, "path");
 
 	if (!path)
 		return false;
-	return is_named(rt, path) || is_setkey(rt, path, hook);
+	return is_named(rt, path) || is_setkey(rt, path, hook) ||
+	       cdi_edits_have_hook(&rt->cdi.edits, list, hook);
 }
 
 int edit_hooks(struct runtime *rt, struct err *err)
@@ -83,7 +85,7 @@ int edit_hooks(struct runtime *rt, struct err *err)
 			const char *path = json_get_str(list->items[i], "path");
 			char exe[PATH_MAX] = "";
 
-			if (is_allowed(rt, list->items[i]))
+			if (is_allowed(rt, lists[l], list->items[i]))
 				continue;
 			if (!path || strncmp(path, "/proc/", 6) != 0 || !realpath(path, exe))
 				exe[0] = '\0';

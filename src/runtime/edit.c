@@ -8,6 +8,7 @@ const struct edit edits[] = {
 	/* spec to spec */
 	{ "platform", edit_platform, NULL },
 	{ "annotations", edit_annotations, NULL },
+	{ "cdi", edit_cdi, NULL },
 	{ "hooks", edit_hooks, NULL },
 	{ "process", edit_process, NULL },
 	{ "capabilities", edit_capabilities, NULL },

@@ -28,6 +28,7 @@ void edits_undo(struct runtime *rt, size_t made);
 /* One each, in the file edit-NAME.c. */
 int edit_platform(struct runtime *rt, struct err *err);
 int edit_annotations(struct runtime *rt, struct err *err);
+int edit_cdi(struct runtime *rt, struct err *err);
 int edit_hooks(struct runtime *rt, struct err *err);
 int edit_process(struct runtime *rt, struct err *err);
 int edit_capabilities(struct runtime *rt, struct err *err);

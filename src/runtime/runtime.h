@@ -24,6 +24,7 @@
 #include "base/err.h"
 #include "linux/idmap.h"
 #include "runtime/args.h"
+#include "runtime/cdi.h"
 #include "runtime/rootfs.h"
 #include "runtime/stage.h"
 #include "settings/asker.h"
@@ -75,6 +76,7 @@ struct runtime {
 	bool has_asker;
 	struct asker asker;
 
+	struct cdi cdi; /* what the container's CDI devices bring in */
 	struct json
 		*devices; /* device nodes of the spec that the container gets, made on the stage */
 	struct hostpath *hostpath; /* made when first needed (judge.c) */

@@ -16,6 +16,7 @@ enum source_kind {
 	SOURCE_OVERLAY, /* an overlay that BuildKit mounted for this step */
 	SOURCE_IMAGE,	/* an image for this container: only to be read; maybe an overlay */
 	SOURCE_CGROUP,	/* /sys/fs/cgroup: the container's own instead */
+	SOURCE_CDI,	/* of a CDI device (never by source_classify()): root's mapping */
 	SOURCE_HOST,	/* a path of the host */
 };
 

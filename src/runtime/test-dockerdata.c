@@ -123,12 +123,48 @@ static void image_mounts(void **state)
 	assert_false(dockerdata_is_image_mount(root, "../overlay2/abc", "c1"));
 }
 
+/* The engine's word on device requests; one that cannot be read is not "none". */
+static void requests(void **state)
+{
+	static const struct {
+		const char *text;
+		int want; /* how many; -1: none are there */
+	} rows[] = {
+		{ "{\"DeviceRequests\":[{\"Driver\":\"cdi\"},{}]}", 2 },
+		{ "{\"DeviceRequests\":[]}", 0 },
+		{ "{\"DeviceRequests\":null,\"Privileged\":true}", -1 },
+		{ "{}", -1 },
+	};
+	CLEANUP_TEST_DIR char root[TEST_DIR_MAX] = "";
+	const char *roots[] = { "/nowhere", root };
+	const struct json *got;
+	struct err err = ERR_INIT;
+	struct runtime rt;
+
+	(void)state;
+	test_dir_new(root);
+	test_runtime(&rt, "{}");
+	rt.facts.engines = (struct facts_list){ roots, 2 };
+	assert_int_equal(dockerdata_requests(&rt, &got, &err), 0);
+	assert_null(got);
+	put(root, "containers/c2/hostconfig.json", "{\"DeviceRequests\":[{}]}");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		put(root, "containers/c1/hostconfig.json", rows[i].text);
+		assert_int_equal(dockerdata_requests(&rt, &got, &err), 0);
+		assert_int_equal(got ? (int)got->n : -1, rows[i].want);
+	}
+	put(root, "containers/c1/hostconfig.json", "{\"DeviceRequests\":");
+	assert_true(dockerdata_requests(&rt, &got, &err) < 0);
+	assert_non_null(strstr(err.text, "containers/c1/hostconfig.json"));
+	runtime_done(&rt);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(part_of_volume),	  cmocka_unit_test(part_of_image),
 		cmocka_unit_test(part_of_something_else), cmocka_unit_test(names_of_parts),
-		cmocka_unit_test(image_mounts),
+		cmocka_unit_test(image_mounts),		  cmocka_unit_test(requests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -413,6 +413,8 @@ static void test_order(void **state)
 	assert_int_equal(place_of_edit("platform"), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(pure); i++)
 		assert_true(place_of_edit(pure[i]) < place_of_edit("userns"));
+	assert_true(place_of_edit("cdi") < place_of_edit("hooks"));
+	assert_true(place_of_edit("cdi") < place_of_edit("devices"));
 	assert_true(place_of_edit("userns") < place_of_edit("rootfs"));
 	assert_true(place_of_edit("rootfs") < place_of_edit("mounts"));
 	assert_true(place_of_edit("mounts") < place_of_edit("record"));

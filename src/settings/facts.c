@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/util.h"
+#include "policy/cdi.h"
 #include "settings/schema.h"
 #include "json/json.h"
 
@@ -131,6 +132,31 @@ static int on_devices(const struct target *t, const struct json *v)
 	return set_paths(t, v, &t->facts->devices);
 }
 
+static int on_cdi(const struct target *t, const struct json *v)
+{
+	struct facts_list *list = &t->facts->cdi;
+
+	if (!json_is(v, JSON_ARRAY))
+		return wrong(t, "a list of names of CDI devices");
+	list->items = arena_array(t->arena, v->n ? v->n : 1, sizeof(*list->items));
+	if (!list->items)
+		return -ENOMEM;
+	for (size_t i = 0; i < v->n; i++) {
+		const char *s = json_str(v->items[i]);
+
+		if (!s || !cdi_pattern_ok(slice_str(s)))
+			return err_set(
+				t->err, -EINVAL,
+				"%s: \"%s\": \"%.200s\" is not the name of a CDI device; write "
+				"VENDOR/CLASS=NAME (\"nvidia.com/gpu=0\"), or VENDOR/CLASS=* for "
+				"all of a class",
+				t->file, t->key, s ? s : "");
+		list->items[i] = s;
+	}
+	list->n = v->n;
+	return 0;
+}
+
 static int on_hooks(const struct target *t, const struct json *v)
 {
 	return set_paths(t, v, &t->facts->hooks);
@@ -164,6 +190,7 @@ static const struct {
 	{ "unmappableFilesystem", on_unmappable },
 	{ "bindsWithoutRecord", on_unrecorded },
 	{ "devices", on_devices },
+	{ "cdiDevices", on_cdi },
 	{ "hooks", on_hooks },
 	{ "engineRoots", on_engines },
 	{ "restrictedMounts", on_restricted },

@@ -37,6 +37,7 @@ struct facts {
 	bool unrecorded_root;	/* "bindsWithoutRecord": "refuse" (default) or "root" */
 	struct facts_list
 		devices; /* "devices": host nodes that --device may bring in beside the harmless */
+	struct facts_list cdi;	   /* "cdiDevices": CDI devices, VENDOR/CLASS=NAME or …=* */
 	struct facts_list hooks;   /* "hooks": paths of OCI hooks that are let through */
 	struct facts_list engines; /* "engineRoots": data roots of engines beside the known ones */
 	struct facts_list restricted; /* "restrictedMounts": further protected host paths */
