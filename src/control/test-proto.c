@@ -564,6 +564,9 @@ static void test_path_items(void **state)
 	assert_true(control_path_next(&m->q.path, &at, &path, &flags));
 	assert_string_equal(path, "a *:* r");
 	assert_int_equal(flags, 16);
+	assert_true(control_path_next(&m->q.path, &at, &path, &flags));
+	assert_string_equal(path, "v/c=n");
+	assert_int_equal(flags, 32);
 	assert_false(control_path_next(&m->q.path, &at, &path, &flags));
 	while (control_path_add(&m->q, (struct slice){ longest, 4095 }, 1))
 		n++;
