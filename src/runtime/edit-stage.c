@@ -87,6 +87,29 @@ static int make_node(struct runtime *rt, const struct json *d, size_t i, struct 
 		       : 0;
 }
 
+/*
+ * Hooks that run in the container's namespaces, as its root, find the root file system by the spec
+ * in the bundle, which only the host's root can read. Its group becomes that of the container's
+ * root, as containerd does for containers that have a user namespace by the engine's doing. After
+ * such hooks the container is in its own root and can reach neither.
+ */
+static int show_spec(struct runtime *rt, int file, struct err *err)
+{
+	CLEANUP_FD int bundle = open(rt->bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (fchown(file, (uid_t)-1, rt->base) < 0 || fchmod(file, 0640) < 0)
+		return err_errno(err, -errno, "config.json");
+	if (bundle < 0 || fstat(bundle, &st) < 0)
+		return err_errno(err, -errno, "bundle %s", rt->bundle);
+	if (st.st_mode & S_IXOTH)
+		return 0;
+	if (fchown(bundle, (uid_t)-1, rt->base) < 0 ||
+	    fchmod(bundle, (st.st_mode & 0700) | S_IXGRP) < 0)
+		return err_errno(err, -errno, "bundle %s", rt->bundle);
+	return 0;
+}
+
 static int attach_spec(struct runtime *rt, struct err *err)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(SPEC_MAX);
@@ -104,6 +127,9 @@ static int attach_spec(struct runtime *rt, struct err *err)
 	r = fd_write_all(file, text.p, text.n);
 	if (r < 0)
 		return err_errno(err, r, "config.json");
+	r = rt->cdi.edits.hooks ? show_spec(rt, file, err) : 0;
+	if (r < 0)
+		return r;
 	target = open(rt->config, O_PATH | O_CLOEXEC);
 	if (target < 0)
 		return err_errno(err, -errno, "spec %s", rt->config);

@@ -289,11 +289,58 @@ def test_device_rules(cage, policy, user):
 
 def test_device_requests(cage, policy, user):
     refused_at_creation(cage, "--gpus", "all", user=user, text="device requests")
-    for request in ({"Driver": "cdi", "DeviceIDs": ["vendor.com/class=x"]}, {"Count": -1, "Capabilities": [["gpu"]]}, None, {}):
+    for request in ({"Driver": "CDI", "DeviceIDs": ["vendor.com/class=x"]}, {"Count": -1, "Capabilities": [["gpu"]]}, None, {},
+                    {"Driver": "nvidia", "DeviceIDs": ["vendor.com/class=x"]}, {"DeviceIDs": ["vendor.com/class=x"]}):
         for config in ({}, {"Privileged": True}):
-            status, said = ask(cage, "POST", "/containers/create", {"Image": "alpine", "HostConfig": {
-                "DeviceRequests": [request], **config}}, user)
-            assert (status, said.get("rule")) == (403, "device-request"), request
+            assert requested(cage, user, [request], **config) == (403, "device-request"), request
+
+
+def requested(cage, user, requests, **config):
+    status, said = ask(cage, "POST", "/containers/create", {"Image": "alpine", "HostConfig": {"DeviceRequests": requests, **config}}, user)
+    return status, said.get("rule")
+
+
+@contextlib.contextmanager
+def cdi_devices(cage, *names):
+    """gabion.json names these; it is read anew for each request."""
+    path = f"{cage.dir}/etc/gabion.json"
+    before = support.read(path) if os.path.exists(path) else None
+    support.write(path, json.dumps({**json.loads(before or "{}"), "cdiDevices": names}))
+    try:
+        yield
+    finally:
+        if before is None:
+            os.unlink(path)
+        else:
+            support.write(path, before)
+
+
+def cdi(*names, **more):
+    return {"Driver": "cdi", "DeviceIDs": list(names), **more}
+
+
+def test_cdi_devices(cage, policy, user):
+    """What gabion.json names gets through, and nothing that comes with it or looks like it."""
+    for config in ({}, {"Privileged": True}):
+        assert requested(cage, user, [cdi("vendor.com/class=x")], **config) == (403, "cdi-device")
+    with cdi_devices(cage, "vendor.com/class=x", "vendor.com/all=*"):
+        for name in ("vendor.com/class=y", "vendor.com/classx=x", "Vendor.com/class=x", "vendor.com/allx=1"):
+            for config in ({}, {"Privileged": True}):
+                assert requested(cage, user, [cdi(name)], **config) == (403, "cdi-device"), name
+                assert requested(cage, user, [cdi("vendor.com/class=x"), cdi(name)], **config) == (403, "cdi-device"), name
+                assert requested(cage, user, [cdi("vendor.com/class=x", name)], **config) == (403, "cdi-device"), name
+        assert requested(cage, user, [cdi("vendor.com/class=x"), {"Count": -1, "Capabilities": [["gpu"]]}]) == (403, "device-request")
+        for wrong in (cdi("vendor.com/class=x", Count=-1), cdi("vendor.com/class=x", Options={"a": "b"}), cdi("vendor.com/all=*"), cdi("/dev/mem")):
+            assert requested(cage, user, [wrong])[0] == 400, wrong
+        twice = '{"Image":"alpine","HostConfig":{"DeviceRequests":[{"Driver":"cdi","DeviceIDs":["vendor.com/class=x"],"deviceIDs":["vendor.com/class=y"]}]}}'
+        done = support.run("curl", "-s", "--unix-socket", cage.socket, "-w", "\n%{http_code}", "-H", "Content-Type: application/json",
+                           "--data-binary", "@-", "http://x/containers/create", user=user, input=twice)
+        assert done.lines[-1] == "400", done
+        for allowed in (cdi("vendor.com/class=x"), cdi("vendor.com/class=x", "vendor.com/all=1", Capabilities=[["gpu"]])):
+            assert requested(cage, user, [allowed]) == (201, None), allowed
+    for box in cage.docker("ps", "-aq").lines:  # this engine knows no CDI, and says so in its own words
+        done = cage.docker("start", box, user=user, check=False)
+        assert done.rc != 0 and 'could not select device driver "cdi"' in done.err, done
 
 
 def test_devices_that_may_be_had(cage, policy, user, nodes):
