@@ -2,7 +2,7 @@
 """CDI devices, with an engine that knows them (Docker 28.5) and files of a vendor that is none.
 
 There is no gate here: what gabion-runc does with what the engine has put into the spec, and that it
-refuses what the gate would. The gate's part is in tests/gate/test_cdi.py.
+refuses what the gate would. The gate's part is in tests/gate/test_attacks.py.
 """
 
 import json
