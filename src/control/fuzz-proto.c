@@ -24,7 +24,7 @@ static void check_paths(const struct control_path *p)
 	uint32_t n = 0;
 
 	while (control_path_next(p, &at, &path, &flags)) {
-		must(strlen(path) > 0 && strlen(path) < CONTROL_PATH_MAX && flags < 32);
+		must(strlen(path) > 0 && strlen(path) < CONTROL_PATH_MAX && flags < 64);
 		must(path[0] == '/' || (flags & ~CONTROL_PATH_PREDICT) == CONTROL_PATH_RULE ||
 		     (flags & ~CONTROL_PATH_PREDICT) == CONTROL_PATH_CDI);
 		must(!(flags & CONTROL_PATH_DEVICE) ||
