@@ -224,7 +224,7 @@ def test_an_update_brings_nothing_in(cage, policy, user):
         ask(cage, "POST", f"/containers/{box.id}/update", body, user)
     config = box.inspect()["HostConfig"]
     assert not any(config.get(k) for k in ("Binds", "Mounts", "Privileged", "Devices", "PidMode"))
-    assert config["NetworkMode"] == "default" and box.inspect()["Mounts"] == []
+    assert config["NetworkMode"] in ("default", "bridge") and box.inspect()["Mounts"] == []
     done = cage.docker("start", "-a", box.id, check=False)
     assert done.rc != 0 and "passwd" not in done.out
     assert ask(cage, "POST", f"/containers/{box.id}/rename?name=docker%3Acli", None, user)[0] == 400
