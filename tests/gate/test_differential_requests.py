@@ -23,8 +23,9 @@ KINDS = {"container": ["container*", "exec", "cp", "commit"], "image": ["image*"
 WITH = {"container": {"container", "exec"}}  # what a list of that kind may reach beside itself
 UNSENT = re.compile(r"prune|/images/create|/images/search|/distribution/|/swarm/(init|join|leave)|/plugins/(pull|create|privileges)|"
                     r"/build|/session|/grpc|/auth|/events|/create$|/load$|/debug|/images/get")
-# What the gate takes for no query or target, and engines do: a half escape, ";", "#", a host.
-ODD = re.compile(r"^http:|%(?![0-9a-fA-F]{2})|;|#")
+# What the gate takes for no query or target, and engines do: a half escape, ";", "#", a host; and versions
+# before 1.24, or written otherwise.
+ODD = re.compile(r"^http:|^/v(?!1\.(2[4-9]|[3-9][0-9])/)[0-9.]|^/v1%|^/v1\.4%|%(?![0-9a-fA-F]{2})|;|#")
 NAMES = ["gone", "create", "json", "gone/json", "a/b", "x:y", "push", "gone%2fpush", "exec", "start", "", ".", "..", "a%0ab", "%00", "\u017f",
          "a b", "+", "%", "%2e%2e", "gone/", "/gone", "attach/ws", "containers", "v1.41", "*", "gone;x", "gone?x", "gone#x", "host%20"]
 
