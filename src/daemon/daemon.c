@@ -38,6 +38,7 @@
 
 /* What a service is called while it starts. */
 static const char *const titles[] = {
+	[SERVICE_HOLD] = "holder",
 	[SERVICE_CONTAINERD] = "containerd",
 	[SERVICE_WAY_OUT] = "network (slirp4netns)",
 	[SERVICE_ENGINE] = "engine (dockerd)",
@@ -327,6 +328,8 @@ static int listen_on(struct daemon *d, struct err *err)
 	r = serve_add_channel(&d->serve, control, SERVE_LISTEN);
 	if (r < 0)
 		return err_errno(err, r, "serving %s", path);
+	(void)snprintf(path, sizeof(path), "%s/hold.sock", d->inst.run);
+	serve_take_sockets(&d->serve, path);
 	return serve_open_sockets(&d->serve, docker ? docker->gr_gid : (gid_t)-1, err);
 }
 

@@ -9,6 +9,7 @@
  *   engine.c    what each service is: arguments, environment, configuration
  *   keeper.c    the policy in force: settings files, snapshot    watch.c   files that change
  *   record.c    run/instance.json        layout.c   folders, lock, left-overs
+ *   hold.c      what outlives gabiond, kept by gabion-hold
  *   cgroup.c, space.c, hostnet.c, process.c, probe.c, tail.c: tools
  *
  * Crash-only: whatever is killed, at whatever instant, `gabion up` continues and `gabion down`

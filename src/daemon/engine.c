@@ -41,12 +41,11 @@ static const struct {
 	{ "iptables", "iptables" },
 };
 
-static const char *const ours[] = { "gabion-runc", "gabion-gate", "gabion-port" };
+static const char *const ours[] = { "gabion-runc", "gabion-gate", "gabion-port", "gabion-hold" };
 
 static const char *const programs[] = {
-	[SERVICE_CONTAINERD] = "containerd",
-	[SERVICE_WAY_OUT] = "slirp4netns",
-	[SERVICE_ENGINE] = "dockerd",
+	[SERVICE_HOLD] = "gabion-hold",	   [SERVICE_CONTAINERD] = "containerd",
+	[SERVICE_WAY_OUT] = "slirp4netns", [SERVICE_ENGINE] = "dockerd",
 	[SERVICE_GATE] = "gabion-gate",
 };
 static_assert(ARRAY_SIZE(programs) == SERVICE_COUNT, "a service has no program");
@@ -321,6 +320,7 @@ int engine_configure(struct daemon *d, struct err *err)
 void engine_make_way(struct daemon *d, enum service_id id)
 {
 	static const char *const files[] = {
+		[SERVICE_HOLD] = "hold.sock",
 		[SERVICE_WAY_OUT] = "network.sock",
 		[SERVICE_ENGINE] = "dockerd.pid", /* it would take whoever has that pid for one */
 		[SERVICE_GATE] = NULL,
@@ -490,19 +490,21 @@ static int add_gate_args(struct daemon *d, struct list *l, struct engine_launch 
 
 static const struct {
 	const char *socket; /* below DIR/run, or absolute */
+	int type;
 	const char *get;
 	uint64_t timeout_ns; /* generous: a machine without KVM needs a minute for what takes 1 s */
 } probes[] = {
-	[SERVICE_CONTAINERD] = { CONTAINERD_SOCKET, NULL, 120 * LOOP_NSEC_PER_SEC },
-	[SERVICE_WAY_OUT] = { "network.sock", NULL, 60 * LOOP_NSEC_PER_SEC },
-	[SERVICE_ENGINE] = { "engine.sock", "/_ping", 300 * LOOP_NSEC_PER_SEC },
-	[SERVICE_GATE] = { "docker.sock", "/_ping", 60 * LOOP_NSEC_PER_SEC },
+	[SERVICE_HOLD] = { "hold.sock", SOCK_SEQPACKET, NULL, 60 * LOOP_NSEC_PER_SEC },
+	[SERVICE_CONTAINERD] = { CONTAINERD_SOCKET, SOCK_STREAM, NULL, 120 * LOOP_NSEC_PER_SEC },
+	[SERVICE_WAY_OUT] = { "network.sock", SOCK_STREAM, NULL, 60 * LOOP_NSEC_PER_SEC },
+	[SERVICE_ENGINE] = { "engine.sock", SOCK_STREAM, "/_ping", 300 * LOOP_NSEC_PER_SEC },
+	[SERVICE_GATE] = { "docker.sock", SOCK_STREAM, "/_ping", 60 * LOOP_NSEC_PER_SEC },
 };
 static_assert(ARRAY_SIZE(probes) == SERVICE_COUNT, "a service has no probe");
 
 static int find_program(enum service_id id, char *ret, struct err *err)
 {
-	if (id == SERVICE_GATE)
+	if (id == SERVICE_GATE || id == SERVICE_HOLD)
 		return program_find(programs[id], ret, err);
 	if (process_find(programs[id], ret) < 0)
 		return err_set(err, -ENOENT, "%s is not installed any more", programs[id]);
@@ -522,6 +524,7 @@ int engine_launch(struct daemon *d, enum service_id id, struct arena *a, struct 
 		nargs++;
 	l = list_new(a, nargs);
 	ret->start.cwd = "/";
+	ret->type = probes[id].type;
 	ret->get = probes[id].get;
 	ret->timeout_ns = probes[id].timeout_ns;
 	ret->socket = probes[id].socket[0] == '/'
@@ -531,6 +534,9 @@ int engine_launch(struct daemon *d, enum service_id id, struct arena *a, struct 
 		return err_errno(err, -ENOMEM, "%s", programs[id]);
 	list_add(&l, "%s", programs[id]);
 	switch (id) {
+	case SERVICE_HOLD:
+		list_add(&l, "--socket=%s", ret->socket);
+		break;
 	case SERVICE_CONTAINERD:
 		list_add(&l, "--config=%s/containerd.toml", d->inst.run);
 		break;

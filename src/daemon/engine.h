@@ -14,6 +14,7 @@ struct engine_launch {
 	char path[PATH_MAX];
 	struct process_start start; /* path and log are filled by service_start() */
 	const char *socket;	    /* what to probe */
+	int type;		    /* of that socket */
 	const char *get;	    /* with this request; NULL: connecting is enough */
 	uint64_t timeout_ns;	    /* for it to answer */
 	int mine;		    /* a descriptor to close after the start, or -EBADF */

@@ -84,7 +84,7 @@ static void probe_try(struct loop_timer *t)
 	int n;
 
 	buf_reset(&p->answer);
-	p->sock = sock_connect(p->path, SOCK_STREAM | SOCK_NONBLOCK);
+	p->sock = sock_connect(p->path, p->type | SOCK_NONBLOCK);
 	if (p->sock < 0) {
 		probe_later(p);
 		return;
@@ -108,6 +108,7 @@ void probe_start(struct probe *p, struct loop *l, const char *path, const char *
 	probe_stop(p);
 	p->loop = l;
 	p->path = path;
+	p->type = SOCK_STREAM;
 	p->get = get;
 	p->end_ns = loop_clock() + timeout_ns;
 	p->done = done;

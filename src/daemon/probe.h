@@ -13,6 +13,7 @@
 struct probe {
 	struct loop *loop; /* NULL while not running */
 	const char *path;  /* of the socket; borrowed */
+	int type;	   /* SOCK_STREAM, unless set after probe_start() */
 	const char *get;   /* "/_ping": an HTTP request that must be answered by 200; NULL: to be
 			      connected to is enough. Borrowed. */
 	uint64_t end_ns;

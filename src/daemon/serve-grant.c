@@ -2,7 +2,8 @@
 /*
  * Containers that may have the engine's socket. The gate decides and has the facts kept in
  * lib/grants/ID; each such container gets a socket of its own, run/sock/ID/docker.sock, whose
- * listening end is kept here, so that it outlives every gate. gabion-runc puts it into the
+ * listening end is kept here, so that it outlives every gate, and by gabion-hold, so that it
+ * outlives gabiond. gabion-runc puts it into the
  * container when it agrees.
  *
  * And the gate's files, since it opens none itself: their bytes are nothing to gabiond.
@@ -22,11 +23,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/sock.h"
+#include "control/hold.h"
 #include "daemon/serve-channel.h"
 #include "settings/records.h"
 #include "settings/registryauth.h"
 
-#define GRANTS_MAX 4096 /* a listening socket each */
+#define GRANTS_MAX 4096	    /* a listening socket each */
+#define HOLD_PREFIX "sock/" /* of their names with gabion-hold */
 #define AUDIT_MAX (16 * 1024 * 1024)
 #define AUDIT_KEEP 4 /* older logs beside the current one */
 
@@ -50,18 +53,42 @@ static void socket_path(const struct serve *s, const char *id, const char *name,
 	(void)snprintf(ret, PATH_MAX, "%s/sock/%.64s%s", s->instance->run, id, name);
 }
 
-static int make_socket(struct serve *s, const char *id, struct serve_grant **ret, struct err *err)
+static void hold_name(const char *id, char ret[CONTROL_HOLD_NAME])
 {
-	CLEANUP_FREE struct serve_grant *g = calloc(1, sizeof(*g));
-	char path[PATH_MAX];
+	(void)snprintf(ret, CONTROL_HOLD_NAME, HOLD_PREFIX "%.64s", id);
+}
+
+static size_t count(const struct serve *s)
+{
 	size_t n = 0;
-	int r;
+
+	for (const struct serve_grant *g = s->grants; g; g = g->next)
+		n++;
+	return n;
+}
+
+static struct serve_grant *add(struct serve *s, const char *id, int take_fd)
+{
+	CLEANUP_FD int fd = take_fd;
+	struct serve_grant *g = calloc(1, sizeof(*g));
 
 	if (!g)
-		return err_errno(err, -ENOMEM, "socket of container %.12s", id);
-	for (const struct serve_grant *o = s->grants; o; o = o->next)
-		n++;
-	if (n >= GRANTS_MAX)
+		return NULL;
+	memcpy(g->id, id, CONTROL_ID_LEN);
+	g->fd = TAKE_FD(fd);
+	g->next = s->grants;
+	s->grants = g;
+	return g;
+}
+
+static int make_socket(struct serve *s, const char *id, struct serve_grant **ret, struct err *err)
+{
+	char name[CONTROL_HOLD_NAME];
+	char path[PATH_MAX];
+	int fd;
+	int r;
+
+	if (count(s) >= GRANTS_MAX)
 		return err_set(err, -EMFILE, "more than %d containers have the engine's socket",
 			       GRANTS_MAX);
 	(void)snprintf(path, sizeof(path), "%s/sock", s->instance->run);
@@ -72,13 +99,14 @@ static int make_socket(struct serve *s, const char *id, struct serve_grant **ret
 	if (r < 0)
 		return err_errno(err, r, "%s", path);
 	socket_path(s, id, "/docker.sock", path);
-	g->fd = sock_listen(path, SOCK_STREAM, 0660, s->socket_group);
-	if (g->fd < 0)
-		return err_errno(err, g->fd, "listening on %s", path);
-	memcpy(g->id, id, CONTROL_ID_LEN);
-	g->next = s->grants;
-	s->grants = g;
-	*ret = TAKE_PTR(g);
+	fd = sock_listen(path, SOCK_STREAM, 0660, s->socket_group);
+	if (fd < 0)
+		return err_errno(err, fd, "listening on %s", path);
+	*ret = add(s, id, fd);
+	if (!*ret)
+		return err_errno(err, -ENOMEM, "socket of container %.12s", id);
+	hold_name(id, name);
+	hold_keep(&s->hold, name, fd);
 	return 0;
 }
 
@@ -135,8 +163,11 @@ void serve_grant(struct serve_channel *ch, const struct control_request *q, int 
 
 int serve_grant_forget(struct serve *s, const char id[CONTROL_ID_LEN + 1], struct err *err)
 {
+	char name[CONTROL_HOLD_NAME];
 	char path[PATH_MAX];
 
+	hold_name(id, name);
+	hold_drop(&s->hold, name);
 	for (struct serve_grant **p = &s->grants; *p; p = &(*p)->next) {
 		struct serve_grant *g = *p;
 
@@ -154,6 +185,69 @@ int serve_grant_forget(struct serve *s, const char id[CONTROL_ID_LEN + 1], struc
 	return records_forget(s->instance->lib, RECORDS_GRANTS, id, err);
 }
 
+struct left {
+	struct serve *serve;
+	struct buf unwanted; /* names, CONTROL_HOLD_NAME bytes each */
+};
+
+/* One that a former gabiond left is taken if there is a grant for it and its name leads to it. */
+static bool take_socket(struct serve *s, const char *name, int take_fd)
+{
+	static const struct slice prefix = { HOLD_PREFIX, sizeof(HOLD_PREFIX) - 1 };
+	CLEANUP_FD int fd = take_fd;
+	const char *id = name + prefix.n;
+	socklen_t size = sizeof(int);
+	char path[PATH_MAX];
+	struct stat st;
+	int listens = 0;
+
+	if (!slice_starts(slice_str(name), prefix) || strlen(id) != CONTROL_ID_LEN ||
+	    !has_record(s, id) || find(s, id) ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens)
+		return false;
+	socket_path(s, id, "/docker.sock", path);
+	return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && add(s, id, TAKE_FD(fd));
+}
+
+static void found_socket(const char *name, int take_fd, void *data)
+{
+	struct left *left = data;
+
+	/* To be told when the list has ended: one that writes does not read. */
+	if (!take_socket(left->serve, name, take_fd))
+		buf_add(&left->unwanted, name, CONTROL_HOLD_NAME);
+}
+
+void serve_take_sockets(struct serve *s, const char *path)
+{
+	struct left left = { s, BUF_INIT(CONTROL_HOLD_MAX * CONTROL_HOLD_NAME) };
+	int r = hold_connect(&s->hold, path);
+
+	if (r == 0)
+		r = hold_list(&s->hold, found_socket, &left);
+	if (r < 0 && r != -ENOENT && r != -ECONNREFUSED)
+		log_warning("%s: %s; containers that have the engine's socket may need a restart",
+			    path, strerror(-r));
+	for (size_t i = 0; r == 0 && i + CONTROL_HOLD_NAME <= left.unwanted.n;
+	     i += CONTROL_HOLD_NAME)
+		hold_drop(&s->hold, left.unwanted.p + i);
+	buf_done(&left.unwanted);
+}
+
+void serve_hold(struct serve *s, const char *path)
+{
+	int r = hold_connect(&s->hold, path);
+
+	if (r < 0)
+		log_warning("%s: %s", path, strerror(-r));
+	for (const struct serve_grant *g = s->grants; g; g = g->next) {
+		char name[CONTROL_HOLD_NAME];
+
+		hold_name(g->id, name);
+		hold_keep(&s->hold, name, g->fd);
+	}
+}
+
 int serve_open_sockets(struct serve *s, gid_t socket_group, struct err *err)
 {
 	char first[CONTROL_ID_LEN];
@@ -169,13 +263,15 @@ int serve_open_sockets(struct serve *s, gid_t socket_group, struct err *err)
 	for (size_t i = 0; i < n && r == 0; i++) {
 		struct serve_grant *g;
 
-		r = make_socket(s, ids[i], &g, err);
+		if (!find(s, ids[i]))
+			r = make_socket(s, ids[i], &g, err);
 	}
 	return r;
 }
 
 void serve_grants_done(struct serve *s)
 {
+	hold_close(&s->hold);
 	while (s->grants) {
 		struct serve_grant *g = s->grants;
 

@@ -397,9 +397,11 @@ int serve_init(struct serve *s, struct loop *l, const struct instance *instance)
 {
 	struct stat st;
 
-	*s = (struct serve){
-		.loop = l, .instance = instance, .path_ns = PATH_NS, .socket_group = (gid_t)-1
-	};
+	*s = (struct serve){ .loop = l,
+			     .instance = instance,
+			     .path_ns = PATH_NS,
+			     .socket_group = (gid_t)-1,
+			     .hold = HOLD_INIT };
 	if (instance->private_dir && stat(instance->dir, &st) == 0)
 		s->owner = st.st_uid;
 	return 0;

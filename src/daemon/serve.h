@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/loop.h"
+#include "daemon/hold.h"
 #include "settings/instance.h"
 
 #define SERVE_CHANNELS_MAX 64
@@ -47,15 +48,22 @@ struct serve {
 	struct serve_path *paths;   /* being judged, or waiting for it, oldest first */
 	uint64_t path_ns;	    /* how long judging may take */
 	gid_t socket_group;	    /* of containers' sockets, as of DIR/run/docker.sock */
-	struct serve_grant *grants; /* containers' listening sockets, which outlive every gate */
+	struct serve_grant *grants; /* containers' listening sockets, which outlive every gate … */
+	struct hold hold;	    /* … and gabiond */
 };
 
 /* instance is borrowed and must outlive s. Returns 0 or -errno. */
 int serve_init(struct serve *s, struct loop *l, const struct instance *instance);
 /* Tells the gate, if there is one, that another policy is in force. */
 void serve_tell_policy(struct serve *s, uint64_t generation);
-/* Makes the sockets of all containers that have a grant: they have to be there before the engine
- * starts such a container again. socket_group: -1 leaves it. Returns 0 or -errno. */
+/* Takes the containers' sockets that a former gabiond left with gabion-hold, whose socket is at
+ * path; without one there are none. */
+void serve_take_sockets(struct serve *s, const char *path);
+/* gabion-hold is up: it is given every container's socket, now and whenever there is another one.
+ */
+void serve_hold(struct serve *s, const char *path);
+/* Makes the other sockets of all containers that have a grant: they have to be there before the
+ * engine starts such a container again. socket_group: -1 leaves it. Returns 0 or -errno. */
 int serve_open_sockets(struct serve *s, gid_t socket_group, struct err *err);
 /* Closes every channel and kills the copies that run. */
 void serve_done(struct serve *s);

@@ -26,9 +26,8 @@
 #define KILL_WAIT_NS (2 * LOOP_NSEC_PER_SEC)
 
 static const char *const names[] = {
-	[SERVICE_CONTAINERD] = "containerd",
-	[SERVICE_WAY_OUT] = "network",
-	[SERVICE_ENGINE] = "engine",
+	[SERVICE_HOLD] = "holder",     [SERVICE_CONTAINERD] = "containerd",
+	[SERVICE_WAY_OUT] = "network", [SERVICE_ENGINE] = "engine",
 	[SERVICE_GATE] = "gate",
 };
 static_assert(ARRAY_SIZE(names) == SERVICE_COUNT, "a service has no name");
@@ -130,6 +129,8 @@ static void service_answered(struct probe *p, const char *body)
 		if (s->daemon->phase == DAEMON_RUNNING)
 			log_info("%s is up again", names[s->id]);
 		set_state(s, SERVICE_UP);
+		if (s->id == SERVICE_HOLD)
+			serve_hold(&s->daemon->serve, s->socket);
 		if (s->id == SERVICE_ENGINE)
 			engine_obey(s->daemon);
 		return;
@@ -139,14 +140,16 @@ static void service_answered(struct probe *p, const char *body)
 }
 
 /* Watches the process and asks it whether it is ready. */
-static int service_watch(struct service *s, const char *get, uint64_t timeout_ns)
+static int service_watch(struct service *s, const struct engine_launch *launch)
 {
 	int r = loop_fd_start(&s->daemon->loop, &s->watch, s->pidfd, EPOLLIN, service_exited);
 
 	if (r < 0)
 		return r;
 	s->started_ns = loop_clock();
-	probe_start(&s->probe, &s->daemon->loop, s->socket, get, timeout_ns, service_answered);
+	probe_start(&s->probe, &s->daemon->loop, s->socket, launch->get, launch->timeout_ns,
+		    service_answered);
+	s->probe.type = launch->type;
 	set_state(s, SERVICE_STARTING);
 	return 0;
 }
@@ -213,7 +216,7 @@ int service_start(struct service *s, struct err *err)
 	if (r < 0)
 		return r;
 	(void)process_birth(s->pid, &s->birth);
-	r = service_watch(s, launch.get, launch.timeout_ns);
+	r = service_watch(s, &launch);
 	return r < 0 ? err_errno(err, r, "watching %s", names[s->id]) : 0;
 }
 
@@ -239,7 +242,7 @@ int service_adopt(struct service *s, pid_t pid, uint64_t birth, uint64_t config)
 	s->birth = birth;
 	s->config = config;
 	s->pidfd = TAKE_FD(pidfd);
-	return service_watch(s, launch.get, launch.timeout_ns);
+	return service_watch(s, &launch);
 }
 
 void service_signal(struct service *s, int sig)

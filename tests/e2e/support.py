@@ -552,7 +552,8 @@ class GabionInstance(Engine):
         if prepare:
             prepare(self.dir)
         tail = ["--", *engine_args] if engine_args else []
-        self.up = run(self.gabion, "up", "--state-dir", self.dir, "--detach", *up_args, *tail, timeout=120)
+        self.up_command = [self.gabion, "up", "--state-dir", self.dir, "--detach", *up_args, *tail]
+        self.up = run(*self.up_command, timeout=120)
         assert f"DOCKER_HOST=unix://{self.dir}/run/docker.sock" in self.up.text, self.up
 
     def cli(self, *args, **how):
@@ -561,6 +562,23 @@ class GabionInstance(Engine):
 
     def log(self):
         return "\n".join(read(p)[-4000:] for p in glob.glob(f"{self.dir}/**/*.log", recursive=True))
+
+    def pid(self, service):
+        """Of gabiond's record: "gate", "engine", …; gabiond itself is "gabiond"."""
+        record = json.loads(read(f"{self.dir}/run/instance.json"))
+        return record["pid"] if service == "gabiond" else record[service]["pid"]
+
+    def kill(self, *services):
+        """kill -9 of them all at once, which is over when they are gone."""
+        pids = [self.pid(service) for service in services]
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") and read(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()[0] not in "ZX"
+                                   for pid in pids), 20, f"the end of {services}")
+
+    def take_over(self):
+        """`gabion up` once more, after gabiond was killed."""
+        self.up = run(*self.up_command, timeout=120)
 
     def restart_dockerd(self):
         """The supervisor does it; we wait."""

@@ -4,7 +4,10 @@
 import contextlib
 import json
 import os
+import socket
 import threading
+
+import pytest
 
 import cages
 from cages import BLOCKED, DENIED, SOCKET, run, support
@@ -145,6 +148,52 @@ def test_a_gate_that_dies(cage, policy):
     gate = next(pid for pid, line in support.processes_of(cage.dir).items() if "gabion-gate" in line.split(" ")[0])
     os.kill(gate, 9)
     support.wait_until(lambda: container.exec("docker", "ps", "-q", check=False).rc == 0, 30)
+
+
+def holder_fds(cage):
+    """How many descriptors it keeps: its own are the standard ones, its socket and gabiond's connection."""
+    return len(os.listdir(f"/proc/{cage.pid('holder')}/fd")) - 5
+
+
+@pytest.mark.parametrize("victims", [["gabiond"], ["gabiond", "gate"], ["holder"]], ids="-".join)
+def test_sockets_outlive(cage, policy, victims):
+    """kill -9 of gabiond or of what holds its sockets: the container's goes on, without a new start of anything."""
+    container = cage.start("-v", SOCKET, image="docker:cli")
+    removed = cage.start("-v", SOCKET, image="docker:cli")
+    name = f"{cage.dir}/run/sock/{container.id}/docker.sock"
+    inode = os.stat(name).st_ino
+    cage.kill(*victims)
+    if "gabiond" in victims:
+        with socket.socket(socket.AF_UNIX) as s:
+            folder = os.open(os.path.dirname(name), os.O_PATH)  # the name itself is too long
+            s.connect(f"/proc/self/fd/{folder}/docker.sock")
+            os.close(folder)
+            s.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            cage.take_over()
+            s.settimeout(30)
+            assert s.recv(4096).startswith(b"HTTP/1.0 200 "), "who asked in between has no answer"
+    else:
+        support.wait_until(lambda: cage.pid("holder") > 0 and holder_fds(cage) == 2, 20, "the descriptors' return")
+    assert container.exec("docker", "ps", "-q").rc == 0 and os.stat(name).st_ino == inode
+    # And once more: what the new ones have is as good.
+    cage.kill("gabiond")
+    cage.take_over()
+    assert container.exec("docker", "ps", "-q").rc == 0 and removed.exec("docker", "ps", "-q").rc == 0
+    # Nothing is held for a container that is gone.
+    assert holder_fds(cage) == 2
+    cage.docker("rm", "-f", removed.id)
+    support.wait_until(lambda: holder_fds(cage) == 1, 10, "the end of a socket")
+    assert removed.id not in os.listdir(f"{cage.dir}/run/sock")
+
+
+def test_both_are_killed(cage, policy):
+    """Nobody has the socket any more: it is there again for the next start."""
+    container = cage.start("-v", SOCKET, image="docker:cli")
+    cage.kill("gabiond", "holder")
+    cage.take_over()
+    assert container.exec("docker", "ps", "-q", check=False).rc != 0
+    cage.docker("restart", "-t", "0", container.id)
+    assert container.exec("docker", "ps", "-q").rc == 0
 
 
 def test_runs_again_after_the_engine(cage, policy):
