@@ -5,6 +5,7 @@
 
 #include "gate/edit.h"
 #include "policy/cdi.h"
+#include "policy/cgroup.h"
 #include "policy/texts.h"
 
 static const struct shape_member device_members[] = {
@@ -151,6 +152,21 @@ static int check_log(const struct json *log, struct edit *e, struct err *err)
 	return EDIT_OK;
 }
 
+/* --- control groups --- */
+
+static int check_cgroup(const struct json *parent, struct edit *e, struct err *err)
+{
+	struct verdict v;
+
+	if (!parent)
+		return EDIT_OK;
+	cgroup_judge_parent(parent->text, &v);
+	if (v.kind != VERDICT_DENY)
+		return EDIT_OK;
+	(void)err_set(err, -EPERM, "%s", v.message);
+	return deny(e, v.rule, "name a group of your own with --cgroup-parent");
+}
+
 /* --- security options --- */
 
 static bool is_false(struct slice s)
@@ -229,5 +245,7 @@ int edit_host(struct arena *a, const struct json *hc, const struct edit_how *how
 	r = check_devices(a, hc, how, e, err);
 	if (r == EDIT_OK)
 		r = check_log(json_get(hc, "LogConfig"), e, err);
+	if (r == EDIT_OK)
+		r = check_cgroup(json_get(hc, "CgroupParent"), e, err);
 	return r == EDIT_OK ? check_security(a, json_get(hc, "SecurityOpt"), e, err) : r;
 }

@@ -61,6 +61,7 @@ static const struct shape_member host_config_members[] = {
 	{ "DeviceCgroupRules", &shape_strings },
 	{ "DeviceRequests", &edit_shape_requests },
 	{ "LogConfig", &edit_shape_log },
+	{ "CgroupParent", &shape_string },
 };
 static const struct shape host_config = SHAPE_POINTER_TO(host_config_members);
 

@@ -211,6 +211,12 @@ static void test_denied(void **state)
 		  "{\"HostConfig\":{\"LogConfig\":{\"Type\":\"fluentd\",\"Config\":"
 		  "{\"fluentd-address\":\"unix:/run/engine.sock?x=://\"}}}}",
 		  "log-socket" },
+		{ ROUTE_CREATE, "{\"HostConfig\":{\"cgroupparent\":\"/engine/x\"}}",
+		  "cgroup-parent" },
+		{ ROUTE_CREATE,
+		  "{\"HostConfig\":{\"CgroupParent\":\"/0123456789abcdef0123456789abcdef"
+		  "0123456789abcdef0123456789abcdef\"}}",
+		  "cgroup-parent" },
 		{ ROUTE_CREATE,
 		  "{\"HostConfig\":{\"SecurityOpt\":[\"seccomp={\\\"defaultAction\\\":\\\"x\\\","
 		  "\\\"listenerpath\\\":\\\"/x\\\"}\"]}}",

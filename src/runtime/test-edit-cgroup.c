@@ -8,6 +8,7 @@
 #include "runtime/hook.h"
 #include "runtime/test-runtime.h"
 
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define AT(path) "{\"linux\":{\"cgroupsPath\":\"" path "\"}}"
 
 /* --cgroup-parent is the user's word: it must not lead out of what the engine was given. */
@@ -18,11 +19,58 @@ static void test_path_up(void **state)
 	test_edit(edit_cgroup, AT("/docker/x"), AT("/docker/x"));
 	test_edit(edit_cgroup, AT("system.slice:docker:x"), AT("system.slice:docker:x"));
 	test_edit(edit_cgroup, AT("/a..b/..c/d.."), AT("/a..b/..c/d.."));
-	test_edit_refuses(edit_cgroup, AT("/../x"), "/../x");
+	test_edit_refuses(edit_cgroup, AT("/../x"), "cgroup parent /../ ");
 	test_edit_refuses(edit_cgroup, AT(".."), "..");
 	test_edit_refuses(edit_cgroup, AT("/a/../../b"), "leads up");
 	test_edit_refuses(edit_cgroup, AT("/a/.."), "leads up");
 	test_edit_refuses(edit_cgroup, AT("a/../b"), "leads up");
+}
+
+/* In an instance the group is below the instance's, and not in one that is not the user's. */
+static void test_place(void **state)
+{
+	static const struct {
+		const char *given;
+		const char *placed; /* NULL: refused */
+	} rows[] = {
+		{ "/gabion-1/x", "/gabion-1/x" },
+		{ "/x/y", "/gabion-1/x/y" },
+		{ "x/y", "/gabion-1/x/y" },
+		{ "/gabion-12/y", "/gabion-1/gabion-12/y" },
+		{ "/gabion-1/mine/y", "/gabion-1/mine/y" },
+		{ "/gabion-1/engine/y", NULL },
+		{ "/engine/y", NULL },
+		{ "/gabion-1/" ID "/y", NULL },
+		{ "/" ID "/y", NULL },
+		{ "/" ID, "/gabion-1/" ID },
+	};
+	CLEANUP_TEST_DIR char dir[TEST_DIR_MAX] = "";
+
+	(void)state;
+	test_dir_new(dir);
+	test_put(dir, "instance.json", "{\"cgroup\":\"gabion-1\"}");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err err = ERR_INIT;
+		struct runtime rt;
+		char spec[256];
+		int r;
+
+		(void)snprintf(spec, sizeof(spec), "{\"linux\":{\"cgroupsPath\":\"%s\"}}",
+			       rows[i].given);
+		test_runtime(&rt, spec);
+		rt.inst.private_dir = true;
+		(void)snprintf(rt.inst.run, sizeof(rt.inst.run), "%s", dir);
+		r = edit_cgroup(&rt, &err);
+		if (rows[i].placed) {
+			assert_int_equal(r, 0);
+			assert_string_equal(json_get_str(json_get(rt.spec, "linux"), "cgroupsPath"),
+					    rows[i].placed);
+		} else {
+			assert_int_equal(r, -EPERM);
+			assert_non_null(strstr(err.text, "cgroup parent"));
+		}
+		runtime_done(&rt);
+	}
 }
 
 #define MOUNT(type, options)                                                \
@@ -159,9 +207,13 @@ static void test_hook_delegate_refuses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_path_up),	    cmocka_unit_test(test_delegated),
-		cmocka_unit_test(test_hook_added),  cmocka_unit_test(test_no_hook),
-		cmocka_unit_test(test_hook_forget), cmocka_unit_test(test_hook_delegate_refuses),
+		cmocka_unit_test(test_path_up),
+		cmocka_unit_test(test_place),
+		cmocka_unit_test(test_delegated),
+		cmocka_unit_test(test_hook_added),
+		cmocka_unit_test(test_no_hook),
+		cmocka_unit_test(test_hook_forget),
+		cmocka_unit_test(test_hook_delegate_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Point 7: limits hold outside, the subtree is the container's root's inside."""
 
+import json
 import os
 
 import pytest
@@ -156,11 +157,27 @@ def test_stats_and_top(same):
     assert same(go) == ("1", "64MiB")
 
 
+def test_the_groups_of_others(instance):
+    """Another container's, the services', and what leads up: neither by the gate nor past it."""
+    other = instance.start()
+    own = json.loads(read(f"{instance.dir}/run/instance.json"))["cgroup"]
+    for parent in (f"/{own}/{other.id}", other.id, f"/{own}/engine", "/engine/x", f"/x/../{own}/{other.id}"):
+        done = instance.docker("run", "--rm", "--cgroup-parent", parent, "alpine", "true", check=False)
+        assert done.rc == 125 and "cgroup parent" in done.err and "is refused" in done.err, done
+        past = {"DOCKER_HOST": f"unix://{instance.dir}/run/engine.sock"}
+        done = instance.docker("run", "--rm", "--cgroup-parent", parent, "alpine", "true", check=False, env=past)
+        assert done.rc == 125 and "cgroup parent" in done.err and "is refused" in done.err, done
+    assert cgroup_of(other.pid, "pids").endswith(f"/{own}/{other.id}")
+
+
 def test_cgroup_parent(same):
     def go(engine):
         parent = f"/gabion-e2e-{os.path.basename(engine.dir)}"
         c = engine.start("--cgroup-parent", parent)
         inside = parent in cgroup_of(c.pid, "pids")
+        if engine.kind == "gabion":  # what belongs to the instance is known by its group
+            own = json.loads(support.read(f"{engine.dir}/run/instance.json"))["cgroup"]
+            assert f"/{own}{parent}/{c.id}" in cgroup_of(c.pid, "pids")
         c.remove()
         for path in support.cgroup_dirs(parent[1:]):
             if os.path.isdir(path):

@@ -142,7 +142,7 @@ HOST = {
     "PidMode": mode("host\t", "private"), "IpcMode": mode("shareable"), "UTSMode": mode(), "CgroupnsMode": mode(),
     "NetworkMode": mode("bridge", "host\u212a", "HOST", "nosuch"),
     "UsernsMode": mode(), "Runtime": lambda r: r.choice(["runc", "sysbox-runc", "", "crun", "io.containerd.runc.v2", "/bin/sh"]),
-    "CgroupParent": lambda r: r.choice(["", "/x", "/../../x", "x.slice"]),
+    "CgroupParent": lambda r: r.choice(["", "/x", "/../../x", "x.slice", "/engine", "a/engine", "/a/" + "0123456789abcdef" * 4]),
     "LogConfig": log,
     "StorageOpt": lambda r: r.choice([{}, {"size": "1G"}]),
     "Sysctls": lambda r: r.choice([{}, {"net.ipv4.ip_forward": "1"}, {"kernel.core_pattern": "x"}]),

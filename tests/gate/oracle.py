@@ -87,6 +87,9 @@ def forbidden(seen, volumes, instance):
     if host.get("DeviceRequests"):
         reasons.append("device requests")
     reasons += [f"logs go to {v}" for v in (host["LogConfig"].get("Config") or {}).values() if socket_address(v)]
+    parent = [part for part in (host.get("CgroupParent") or "").split("/") if part not in ("", ".")]
+    if ".." in parent or parent[:1] == ["engine"] or any(re.fullmatch("[0-9a-f]{64}", part) for part in parent):
+        reasons.append("a cgroup that is not the user's")
     for option in host.get("SecurityOpt") or []:
         found = re.fullmatch(r"writable-cgroups(?:[=:](.*))?", option)
         if found and (found[1] or "1") not in ("0", "f", "F", "false", "FALSE", "False"):
@@ -102,7 +105,7 @@ MAPS = {"labels", "tmpfs", "sysctls", "annotations", "storageopt", "config", "op
         "endpointsconfig"}
 HOST_ONLY = {k.lower() for k in (
     "Binds Mounts VolumesFrom Runtime UsernsMode PidMode IpcMode UTSMode NetworkMode CgroupnsMode Privileged Devices CapAdd SecurityOpt "
-    "Links DeviceCgroupRules DeviceRequests LogConfig").split()}
+    "Links DeviceCgroupRules DeviceRequests LogConfig CgroupParent").split()}
 
 
 def folded(key):

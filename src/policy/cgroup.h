@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where in the tree of cgroups a container may be put (--cgroup-parent). */
+#pragma once
+
+#include "base/slice.h"
+#include "policy/verdict.h"
+
+/* The group "engine" beside containers' groups is that of the instance's own services. */
+#define CGROUP_SERVICES "engine"
+
+/* Whether a container may be put below parent, a path from where the engine's containers are. Not
+ * into the group of another container, whose limits and whose freezing, killing and memory it would
+ * share; not into that of the services; and not up. Rule "cgroup-parent". */
+void cgroup_judge_parent(struct slice parent, struct verdict *ret);
