@@ -209,9 +209,16 @@ static void say_other(const struct words *w)
 	}
 }
 
+/* Whether the registry did answer: that it wants credentials. */
+static bool wants_credentials(const struct words *w)
+{
+	return w->v->entry != IMAGELIST_NONE && w->facts->known[w->v->entry].refused;
+}
+
 static void say_not_known(const struct words *w)
 {
-	buf_add_str(w->b, "registry unreachable, or not asked yet: ");
+	buf_add_str(w->b, wants_credentials(w) ? "its registry wants (other) credentials: "
+					       : "registry unreachable, or not asked yet: ");
 	if (w->v->entry == IMAGELIST_NONE) {
 		buf_add_str(w->b, "it is not known whether the image, which is built from ");
 		add_base(w);
@@ -351,6 +358,14 @@ static void say_way_out(const struct words *w)
 			   w->list->profile->socket_mount_key);
 		return;
 	case IMAGELIST_NOT_KNOWN:
+		if (wants_credentials(w)) {
+			buf_printf(w->b,
+				   "`%s login` and `%s pull` as a user of this host, or put the "
+				   "registry into registry-auth.json; `gabion images` says whose "
+				   "credentials it did not take",
+				   profile_name(w), profile_name(w));
+			return;
+		}
 		buf_add_str(
 			w->b,
 			"see that the engine can reach the registry, then `gabion images refresh`; "

@@ -120,6 +120,7 @@ enum imagelist_state {
 /* The good digests of one entry with a tag; of one with a digest, the manifests in that index. */
 struct imagelist_known {
 	enum imagelist_state state;
+	bool refused;	/* IMAGELIST_UNREACHABLE: because it wanted (other) credentials */
 	uint64_t age_s; /* IMAGELIST_KNOWN: of that answer */
 	const struct imagelist_good *goods;
 	size_t ngoods;

@@ -132,6 +132,11 @@ static void test_reasons(void **state)
 	assert_says(w.v.verdict.reason, "registry unreachable");
 	assert_says(w.v.verdict.reason, "entry \"docker:cli\"");
 	assert_says(w.v.verdict.way_out, "gabion images refresh");
+	w.known[0].refused = true;
+	denied(&w, cli, "docker:cli", IMAGELIST_NOT_KNOWN);
+	assert_says(w.v.verdict.reason, "its registry wants (other) credentials");
+	assert_says(w.v.verdict.way_out, "`docker login`");
+	assert_says(w.v.verdict.way_out, "registry-auth.json");
 	w.offline = false;
 	w.known[0] = (struct imagelist_known){ .state = IMAGELIST_KNOWN, .age_s = 3600 * 5 };
 	denied(&w, cli, "docker:cli", IMAGELIST_OTHER_DIGEST);

@@ -482,6 +482,7 @@ static int tag_facts(const struct digests_tag *t, struct arena *a, uint64_t now,
 	*ret = (struct imagelist_known){ .state = failed     ? IMAGELIST_UNREACHABLE
 						  : t->asked ? IMAGELIST_KNOWN
 							     : IMAGELIST_UNASKED,
+					 .refused = failed && t->refused,
 					 .age_s = t->asked ? age(t->asked, now) : 0,
 					 .goods = goods,
 					 .ngoods = t->ngoods };

@@ -71,6 +71,8 @@ static void test_a_tag(void **state)
 	assert_false(digests_find(&d, SLICE_LIT(CLI))->refused);
 	assert_int_equal(digests_failed(&d, SLICE_LIT(CLI), 200, true), 0);
 	assert_true(digests_find(&d, SLICE_LIT(CLI))->refused);
+	assert_true(known(&d, &a, 203, 5)->refused);
+	assert_false(known(&d, &a, 206, 5)->refused);
 	digests_forgive(&d);
 	assert_int_equal(known(&d, &a, 203, 5)->state, IMAGELIST_KNOWN);
 	answer(&d, B, 300);

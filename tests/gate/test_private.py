@@ -77,6 +77,8 @@ def nobody(cage, policy, private):
 def test_without_credentials(cage, nobody):
     done = run(cage, "true", image=NAME, check=False)
     assert done.rc == 125 and (DENIED % "x").split('"')[0] in done.err
+    last = [json.loads(line) for line in cage.cli("events", "--json").lines][-1]
+    assert last["rule"] == "socket-image-not-known" and "its registry wants (other) credentials" in last["reason"], last
     found, _ = entry(cage)
     assert found["refused"] == {"registry": f"127.0.0.1:{PORT}", "credentials": "none"} and not found["digests"]
     assert f"127.0.0.1:{PORT} wants credentials: put those of an account that may pull into {cage.dir}/etc/registry-auth.json" in shown(cage)
