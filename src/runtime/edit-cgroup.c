@@ -81,9 +81,13 @@ static int place(struct runtime *rt, struct err *err)
 	const char *inner;
 	const char *name;
 	struct verdict v;
-	int r = path ? own_group(rt, &group, err) : 0;
+	int r;
 
-	if (!path || r < 0)
+	/* SLICE:PREFIX:NAME is for systemd, whose slices are no paths (runc's docs/systemd.md). */
+	if (!path || (!strchr(path, '/') && strchr(path, ':')))
+		return 0;
+	r = own_group(rt, &group, err);
+	if (r < 0)
 		return r;
 	inner = group && is_below(path, group) ? path + strlen(group) : path;
 	name = strrchr(inner, '/') ? strrchr(inner, '/') + 1 : inner;

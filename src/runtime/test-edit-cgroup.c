@@ -34,6 +34,8 @@ static void test_place(void **state)
 		const char *placed; /* NULL: refused */
 	} rows[] = {
 		{ "/gabion-1/x", "/gabion-1/x" },
+		{ "system.slice:docker:x", "system.slice:docker:x" },
+		{ "a:b:c/x", "/gabion-1/a:b:c/x" },
 		{ "/x/y", "/gabion-1/x/y" },
 		{ "x/y", "/gabion-1/x/y" },
 		{ "/gabion-12/y", "/gabion-1/gabion-12/y" },
