@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""buildx with a builder of its own (driver docker-container) on a caged engine. No registry here has moby/buildkit; the
+builder's image is a whole engine, whose BuildKit answers what `buildctl` of that image passes on (POST /grpc)."""
+
+import os
+import re
+import shutil
+import sys
+
+import pytest
+
+from cages import HERE, support
+
+sys.path.append(os.path.join(os.path.dirname(HERE), "engines"))
+import space  # noqa: E402
+
+BUILDKITD = """#!/bin/sh
+test "$1" = --version && echo "buildkitd github.com/moby/buildkit v0.8.0 0" && exit
+exec dockerd --iptables=false --bridge=none --data-root=/var/lib/buildkit
+"""
+BUILDCTL = r"""#!/usr/bin/perl
+use strict; use IO::Socket::UNIX; use IO::Select;
+my $s = IO::Socket::UNIX->new(Peer => "/var/run/docker.sock") or die "buildctl: $!\n";
+exit 0 if $ARGV[0] eq "debug";
+syswrite $s, "POST /grpc HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+my $head = "";
+while ($head !~ /\r\n\r\n$/) { sysread($s, $head, 1, length $head) or die "buildctl: no answer\n"; }
+die "buildctl: $head" if $head !~ /^HTTP\/1.1 101 /;
+my $both = IO::Select->new($s, \*STDIN);
+while (1) {
+	for my $from ($both->can_read) {
+		my $n = sysread $from, my $data, 65536;
+		exit 0 if !$n;
+		my $to = $from == $s ? \*STDOUT : $s;
+		for (my $at = 0; $at < $n; ) { $at += syswrite($to, $data, $n - $at, $at) // die "buildctl: $!\n"; }
+	}
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def forky():
+    return space.root_of("forky")
+
+
+@pytest.fixture
+def buildx(cage, policy, forky):
+    """`docker buildx` of Debian forky, with a folder of its own for its builders."""
+    home = f"{cage.dir}/builder"
+    os.makedirs(home)
+    script = ('mount --bind /var/tmp "$0/var/tmp"; mount -t proc proc "$0/proc"; exec chroot "$0" env -i PATH=/usr/bin '
+              f'HOME={home} DOCKER_HOST=unix://{cage.dir}/run/docker.sock docker buildx "$@"')
+
+    def call(*args, **how):
+        return support.run("unshare", "-m", "sh", "-c", script, forky, *args, **how)
+
+    call.home = home
+    return call
+
+
+@pytest.fixture
+def image(cage):
+    cage.need("dind")
+    folder = f"{cage.dir}/builder-image"
+    os.makedirs(folder)
+    for name, text in (("buildkitd", BUILDKITD), ("buildctl", BUILDCTL)):
+        support.write(f"{folder}/{name}", text, 0o755)
+    support.write(f"{folder}/Dockerfile", 'FROM dind\nCOPY buildkitd buildctl /usr/bin/\nENTRYPOINT ["buildkitd"]\n')
+    cage.docker("build", "-t", "buildkit:here", folder)
+    yield "buildkit:here"
+    cage.docker("rmi", "-f", "buildkit:here")
+
+
+DOCKERFILE = """FROM scratch AS one
+COPY busybox /bin/busybox
+RUN ["/bin/busybox", "sh", "-c", "/bin/busybox cat /proc/self/uid_map >/map; /bin/busybox ls /sys/class/net >/links"]
+FROM scratch
+COPY --from=one /map /links /
+"""
+
+
+@pytest.mark.long
+def test_a_builder_of_its_own(cage, buildx, image):
+    """It is a privileged container like any other, its builds have that container's isolation, and the host's network,
+    which the engine's own builder refuses, is that container's."""
+    context, out = f"{buildx.home}/context", f"{buildx.home}/out"
+    os.makedirs(context)
+    shutil.copy("/bin/busybox", f"{context}/busybox")
+    support.write(f"{context}/Dockerfile", DOCKERFILE)
+    buildx("create", "--name", "mine", "--driver", "docker-container", "--driver-opt", f"image={image}", "--bootstrap")
+    assert re.search(r"Status:\s+running", buildx("inspect", "mine").out)
+    builder = "buildx_buildkit_mine0"
+    base = cage.docker("exec", builder, "cat", "/proc/self/uid_map").out.split()[1]
+    links = cage.docker("exec", builder, "ls", "/sys/class/net").lines
+    assert int(base) >= 100000 and "eth0" in links
+    for more, seen in ((("--network", "none"), ["lo"]), (("--network", "host", "--allow", "network.host"), links)):
+        buildx("build", "--builder", "mine", "--no-cache", *more, "-o", f"type=local,dest={out}", context)
+        assert support.read(f"{out}/map").split()[1] == base
+        assert support.read(f"{out}/links").split() == seen
+    refused = buildx("build", "--progress=plain", "--no-cache", "--network", "host", "--allow", "network.host", context, check=False)
+    assert refused.rc != 0 and "can't share a network namespace with the host" in refused.err, refused
+    buildx("rm", "mine")
+    assert builder not in cage.docker("ps", "-a", "--format", "{{.Names}}").lines
+    assert not cage.docker("volume", "ls", "-q", "-f", "name=buildx").lines
