@@ -98,6 +98,25 @@ static void test_long_name(void **state)
 	world_done(&w);
 }
 
+/* The registry did answer: that it wants credentials. */
+static void test_wants_credentials(void **state)
+{
+	struct imagelist_image *cli;
+	struct world w;
+
+	(void)state;
+	world_init(&w, "docker");
+	cli = pulled(&w, "docker", "cli", 1, 0xc);
+	list(&w, "docker:cli");
+	w.offline = true;
+	w.known[0].refused = true;
+	denied(&w, cli, "docker:cli", IMAGELIST_NOT_KNOWN);
+	assert_says(w.v.verdict.reason, "its registry wants (other) credentials");
+	assert_says(w.v.verdict.way_out, "`docker login`");
+	assert_says(w.v.verdict.way_out, "registry-auth.json");
+	world_done(&w);
+}
+
 static void test_reasons(void **state)
 {
 	struct imagelist_image *cli, *mine, *child;
@@ -132,11 +151,6 @@ static void test_reasons(void **state)
 	assert_says(w.v.verdict.reason, "registry unreachable");
 	assert_says(w.v.verdict.reason, "entry \"docker:cli\"");
 	assert_says(w.v.verdict.way_out, "gabion images refresh");
-	w.known[0].refused = true;
-	denied(&w, cli, "docker:cli", IMAGELIST_NOT_KNOWN);
-	assert_says(w.v.verdict.reason, "its registry wants (other) credentials");
-	assert_says(w.v.verdict.way_out, "`docker login`");
-	assert_says(w.v.verdict.way_out, "registry-auth.json");
 	w.offline = false;
 	w.known[0] = (struct imagelist_known){ .state = IMAGELIST_KNOWN, .age_s = 3600 * 5 };
 	denied(&w, cli, "docker:cli", IMAGELIST_OTHER_DIGEST);
@@ -304,11 +318,9 @@ static void test_examples(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_message),
-		cmocka_unit_test(test_name_in_message),
-		cmocka_unit_test(test_long_name),
-		cmocka_unit_test(test_reasons),
-		cmocka_unit_test(test_way_out_of_profile),
+		cmocka_unit_test(test_message),	  cmocka_unit_test(test_name_in_message),
+		cmocka_unit_test(test_long_name), cmocka_unit_test(test_wants_credentials),
+		cmocka_unit_test(test_reasons),	  cmocka_unit_test(test_way_out_of_profile),
 		cmocka_unit_test(test_examples),
 	};
 

@@ -44,15 +44,15 @@ def forky():
 
 
 @pytest.fixture
-def buildx(cage, policy, forky):
-    """`docker buildx` of Debian forky, with a folder of its own for its builders."""
+def shell(cage, policy, forky):
+    """Runs a line of shell where docker and buildx are those of Debian forky; with a folder for builders and files."""
     home = f"{cage.dir}/builder"
     os.makedirs(home)
     script = ('mount --bind /var/tmp "$0/var/tmp"; mount -t proc proc "$0/proc"; exec chroot "$0" env -i PATH=/usr/bin '
-              f'HOME={home} DOCKER_HOST=unix://{cage.dir}/run/docker.sock docker buildx "$@"')
+              f'HOME={home} DOCKER_HOST=unix://{cage.dir}/run/docker.sock sh -c "cd {home}; $1"')
 
-    def call(*args, **how):
-        return support.run("unshare", "-m", "sh", "-c", script, forky, *args, **how)
+    def call(line, **how):
+        return support.run("unshare", "-m", "sh", "-c", script, forky, line, **how)
 
     call.home = home
     return call
@@ -66,9 +66,9 @@ def image(cage):
     for name, text in (("buildkitd", BUILDKITD), ("buildctl", BUILDCTL)):
         support.write(f"{folder}/{name}", text, 0o755)
     support.write(f"{folder}/Dockerfile", 'FROM dind\nCOPY buildkitd buildctl /usr/bin/\nENTRYPOINT ["buildkitd"]\n')
-    cage.docker("build", "-t", "buildkit:here", folder)
-    yield "buildkit:here"
-    cage.docker("rmi", "-f", "buildkit:here")
+    cage.docker("build", "-t", "moby/buildkit:buildx-stable-1", folder)
+    yield
+    cage.docker("rmi", "-f", "moby/buildkit:buildx-stable-1")
 
 
 DOCKERFILE = """FROM scratch AS one
@@ -79,26 +79,32 @@ COPY --from=one /map /links /
 """
 
 
+def example(document, line):
+    """The input of a row of tests/spec/examples.tsv."""
+    with open(f"{os.path.dirname(HERE)}/spec/examples.tsv", encoding="utf-8") as f:
+        return next(row.split("\t")[4] for row in f if row.startswith(f"{document}\t{line}\t"))
+
+
 @pytest.mark.long
-def test_a_builder_of_its_own(cage, buildx, image):
+def test_a_builder_of_its_own(cage, shell, image):
     """It is a privileged container like any other, its builds have that container's isolation, and the host's network,
     which the engine's own builder refuses, is that container's."""
-    context, out = f"{buildx.home}/context", f"{buildx.home}/out"
-    os.makedirs(context)
-    shutil.copy("/bin/busybox", f"{context}/busybox")
-    support.write(f"{context}/Dockerfile", DOCKERFILE)
-    buildx("create", "--name", "mine", "--driver", "docker-container", "--driver-opt", f"image={image}", "--bootstrap")
-    assert re.search(r"Status:\s+running", buildx("inspect", "mine").out)
-    builder = "buildx_buildkit_mine0"
+    out = f"{shell.home}/out"
+    shutil.copy("/bin/busybox", f"{shell.home}/busybox")
+    support.write(f"{shell.home}/Dockerfile", DOCKERFILE)
+    refused = shell("docker buildx build --progress=plain --no-cache --network=host --allow network.host .", check=False)
+    assert refused.rc != 0 and "can't share a network namespace with the host" in refused.err, refused
+    shell(example("001", 1194))
+    found = re.search(r"^(\S+)\*\s+docker-container", shell("docker buildx ls").out, re.M)
+    assert found and re.search(r"Status:\s+running", shell("docker buildx inspect").out)
+    builder = f"buildx_buildkit_{found[1]}0"
     base = cage.docker("exec", builder, "cat", "/proc/self/uid_map").out.split()[1]
     links = cage.docker("exec", builder, "ls", "/sys/class/net").lines
     assert int(base) >= 100000 and "eth0" in links
-    for more, seen in ((("--network", "none"), ["lo"]), (("--network", "host", "--allow", "network.host"), links)):
-        buildx("build", "--builder", "mine", "--no-cache", *more, "-o", f"type=local,dest={out}", context)
+    for network, seen in (("none", ["lo"]), ("host", links)):
+        shell(f"docker buildx build --no-cache --network={network} -o type=local,dest={out} .")
         assert support.read(f"{out}/map").split()[1] == base
         assert support.read(f"{out}/links").split() == seen
-    refused = buildx("build", "--progress=plain", "--no-cache", "--network", "host", "--allow", "network.host", context, check=False)
-    assert refused.rc != 0 and "can't share a network namespace with the host" in refused.err, refused
-    buildx("rm", "mine")
+    shell(f"docker buildx rm {found[1]}")
     assert builder not in cage.docker("ps", "-a", "--format", "{{.Names}}").lines
     assert not cage.docker("volume", "ls", "-q", "-f", "name=buildx").lines
