@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -29,6 +29,9 @@
 #define HOLD_ID 1610612733u /* 0x5FFFFFFD */
 #define PEERS_MAX 8
 #define SEND_SECONDS 5
+/* Descriptors that are not kept: the standard ones, the listening socket, peers and one more that
+ * is closed at once, and what comes with a message. */
+#define OWN_FDS (3 + 1 + PEERS_MAX + 1 + SOCK_FDS_MAX)
 
 enum main_exit {
 	EXIT_FAILED = 1,
@@ -43,6 +46,7 @@ struct entry {
 static struct hold {
 	struct entry entries[CONTROL_HOLD_MAX];
 	size_t n;			     /* none is in use from here on */
+	size_t room;			     /* how many may be: fewer where the limit is low */
 	struct pollfd polled[1 + PEERS_MAX]; /* the listening socket, then peers; -1: free */
 } hold;
 
@@ -62,7 +66,7 @@ static void keep(const char *name, int take_fd)
 		(void)fd_close(e->fd);
 	} else {
 		e = find("");
-		if (!e && hold.n < CONTROL_HOLD_MAX)
+		if (!e && hold.n < hold.room)
 			e = &hold.entries[hold.n++];
 	}
 	if (!e) {
@@ -191,8 +195,25 @@ static int lock_up(struct err *err)
 		{ .call = "restart_syscall" },
 		{ .call = "write" },
 	};
+	static const struct sandbox_limit limits[] = {
+		{ RLIMIT_NOFILE, CONTROL_HOLD_MAX + OWN_FDS },
+		{ RLIMIT_CORE, 0 },
+#ifndef __SANITIZE_ADDRESS__ /* it looks for leaks in a thread of its own */
+		{ RLIMIT_NPROC, 0 },
+#endif
+		{ RLIMIT_MEMLOCK, 0 },
+	};
+	struct rlimit files = { 0 };
 	int r = sandbox_user(HOLD_ID, HOLD_ID, err);
 
+	if (r == 0)
+		r = sandbox_limits(limits, ARRAY_SIZE(limits), err);
+	if (r == 0 && getrlimit(RLIMIT_NOFILE, &files) < 0)
+		r = err_errno(err, -errno, "limit of descriptors");
+	if (r == 0 && files.rlim_cur <= OWN_FDS)
+		r = err_set(err, -EMFILE, "a limit of %llu descriptors leaves none to keep",
+			    (unsigned long long)files.rlim_cur);
+	hold.room = r == 0 ? files.rlim_cur - OWN_FDS : 0;
 #ifndef __SANITIZE_ADDRESS__ /* the sanitizer's own calls are not on the list */
 	if (r == 0)
 		r = sandbox_seccomp(rules, ARRAY_SIZE(rules), err);

@@ -18,9 +18,9 @@ MOST = 4352
 
 
 class Holder:
-    def __init__(self, folder):
+    def __init__(self, folder, *before):
         self.path = f"{folder}/hold.sock"
-        self.process = subprocess.Popen([program("gabion-hold"), f"--socket={self.path}"], stderr=subprocess.PIPE)
+        self.process = subprocess.Popen([*before, program("gabion-hold"), f"--socket={self.path}"], stderr=subprocess.PIPE)
         wait_until(lambda: os.path.exists(self.path), 10, "the socket")
 
     def connect(self):
@@ -68,9 +68,9 @@ def hung_up(s):
 
 
 @pytest.fixture
-def holder():
+def holder(request):
     with tempfile.TemporaryDirectory() as folder:
-        h = Holder(folder)
+        h = Holder(folder, *getattr(request, "param", []))
         yield h
         alive = h.process.poll() is None
         h.process.kill()
@@ -125,6 +125,21 @@ def test_what_is_no_message(holder, pipe):
     with holder.connect() as s:
         assert names(s) == ["mine"]
     wait_until(lambda: holder.fds() == before, 10, "the end of descriptors")
+
+
+@pytest.mark.parametrize("holder", [["prlimit", "--nofile=64:64"]], indirect=True)
+def test_low_limit(holder, pipe):
+    """Where the host allows few descriptors, few are kept; and there is always one left to be asked over."""
+    peers = [holder.connect() for _ in range(8)]
+    assert all(names(s) == [] for s in peers)
+    for i in range(100):
+        say(peers[0], KEEP, f"n{i}".encode(), [pipe[0]])
+    assert 0 < len(names(peers[0])) < 64
+    assert names(peers[7]) == names(peers[0])
+    with holder.connect() as one_more:
+        assert hung_up(one_more)
+    for s in peers:
+        s.close()
 
 
 def test_nobody_else(holder):
