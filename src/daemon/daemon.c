@@ -328,8 +328,8 @@ static int listen_on(struct daemon *d, struct err *err)
 	r = serve_add_channel(&d->serve, control, SERVE_LISTEN);
 	if (r < 0)
 		return err_errno(err, r, "serving %s", path);
-	(void)snprintf(path, sizeof(path), "%s/hold.sock", d->inst.run);
-	serve_take_sockets(&d->serve, path);
+	if (serve_take_sockets(&d->serve) == SERVE_BAD_HOLDER)
+		service_end_left(d, SERVICE_HOLD);
 	return serve_open_sockets(&d->serve, docker ? docker->gr_gid : (gid_t)-1, err);
 }
 

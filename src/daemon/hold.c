@@ -27,6 +27,7 @@ int hold_connect(struct hold *h, const char *path)
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
 		return -errno;
 	h->fd = TAKE_FD(fd);
+	h->lost = false;
 	return 0;
 }
 
@@ -48,6 +49,7 @@ static int say(struct hold *h, enum control_hold_op op, const char *name, const 
 		return 0;
 	log_warning("gabion-hold: %s", strerror(n < 0 ? (int)-n : EPROTO));
 	hold_close(h);
+	h->lost = true;
 	return n < 0 ? (int)n : -EPROTO;
 }
 
@@ -60,8 +62,7 @@ static int take(struct hold *h, struct control_hold *m, int *ret_fd)
 
 	if (n < 0)
 		return (int)n;
-	if (n != (ssize_t)sizeof(*m) || m->version != CONTROL_HOLD_VERSION ||
-	    !memchr(m->name, '\0', sizeof(m->name)))
+	if (n != (ssize_t)sizeof(*m) || !memchr(m->name, '\0', sizeof(m->name)))
 		return -EPROTO;
 	if (m->op == CONTROL_HOLD_END)
 		return 1;
@@ -74,18 +75,20 @@ static int take(struct hold *h, struct control_hold *m, int *ret_fd)
 int hold_list(struct hold *h, void (*found)(const char *name, int take_fd, void *data), void *data)
 {
 	int r = say(h, CONTROL_HOLD_LIST, "", NULL);
+	struct control_hold m = { .version = CONTROL_HOLD_VERSION };
 
 	while (r == 0) {
-		struct control_hold m;
 		int fd = -EBADF;
 
 		r = take(h, &m, &fd);
 		if (r == 0)
 			found(m.name, fd, data);
 	}
-	if (r < 0)
+	if (r < 0) {
 		hold_close(h);
-	return r < 0 ? r : 0;
+		return r;
+	}
+	return m.version == CONTROL_HOLD_VERSION ? HOLD_LISTED : HOLD_OTHER_VERSION;
 }
 
 void hold_keep(struct hold *h, const char *name, int fd)

@@ -3,17 +3,19 @@
  * Containers that may have the engine's socket. The gate decides and has the facts kept in
  * lib/grants/ID; each such container gets a socket of its own, run/sock/ID/docker.sock, whose
  * listening end is kept here, so that it outlives every gate, and by gabion-hold, so that it
- * outlives gabiond. gabion-runc puts it into the
- * container when it agrees.
+ * outlives gabiond. gabion-runc puts it into the container when it agrees.
  *
  * And the gate's files, since it opens none itself: their bytes are nothing to gabiond.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sockios.h>
+#include <linux/un.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -51,6 +53,15 @@ static struct serve_grant *find(struct serve *s, const char *id)
 static void socket_path(const struct serve *s, const char *id, const char *name, char *ret)
 {
 	(void)snprintf(ret, PATH_MAX, "%s/sock/%.64s%s", s->instance->run, id, name);
+}
+
+/* Connects to gabion-hold. */
+static int reach_holder(struct serve *s)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/hold.sock", s->instance->run);
+	return hold_connect(&s->hold, path);
 }
 
 static void hold_name(const char *id, char ret[CONTROL_HOLD_NAME])
@@ -107,6 +118,8 @@ static int make_socket(struct serve *s, const char *id, struct serve_grant **ret
 		return err_errno(err, -ENOMEM, "socket of container %.12s", id);
 	hold_name(id, name);
 	hold_keep(&s->hold, name, fd);
+	if (s->hold.lost)
+		serve_hold(s);
 	return 0;
 }
 
@@ -166,8 +179,6 @@ int serve_grant_forget(struct serve *s, const char id[CONTROL_ID_LEN + 1], struc
 	char name[CONTROL_HOLD_NAME];
 	char path[PATH_MAX];
 
-	hold_name(id, name);
-	hold_drop(&s->hold, name);
 	for (struct serve_grant **p = &s->grants; *p; p = &(*p)->next) {
 		struct serve_grant *g = *p;
 
@@ -177,6 +188,12 @@ int serve_grant_forget(struct serve *s, const char id[CONTROL_ID_LEN + 1], struc
 		(void)fd_close(g->fd);
 		free(g);
 		break;
+	}
+	hold_name(id, name);
+	hold_drop(&s->hold, name);
+	if (s->hold.lost) {
+		serve_hold(s);
+		hold_drop(&s->hold, name);
 	}
 	socket_path(s, id, "/docker.sock", path);
 	(void)unlink(path);
@@ -190,6 +207,18 @@ struct left {
 	struct buf unwanted; /* names, CONTROL_HOLD_NAME bytes each */
 };
 
+/* Whether connecting to path comes out at the listening socket fd. */
+static bool leads_to(const char *path, int fd)
+{
+	CLEANUP_FD int file =
+		ioctl(fd, SIOCUNIXFILE); /* what it is bound to, wherever that is now */
+	struct stat at;
+	struct stat bound;
+
+	return file >= 0 && fstat(file, &bound) == 0 && lstat(path, &at) == 0 &&
+	       at.st_dev == bound.st_dev && at.st_ino == bound.st_ino;
+}
+
 /* One that a former gabiond left is taken if there is a grant for it and its name leads to it. */
 static bool take_socket(struct serve *s, const char *name, int take_fd)
 {
@@ -198,7 +227,6 @@ static bool take_socket(struct serve *s, const char *name, int take_fd)
 	const char *id = name + prefix.n;
 	socklen_t size = sizeof(int);
 	char path[PATH_MAX];
-	struct stat st;
 	int listens = 0;
 
 	if (!slice_starts(slice_str(name), prefix) || strlen(id) != CONTROL_ID_LEN ||
@@ -206,7 +234,7 @@ static bool take_socket(struct serve *s, const char *name, int take_fd)
 	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens)
 		return false;
 	socket_path(s, id, "/docker.sock", path);
-	return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && add(s, id, TAKE_FD(fd));
+	return leads_to(path, fd) && add(s, id, TAKE_FD(fd));
 }
 
 static void found_socket(const char *name, int take_fd, void *data)
@@ -218,28 +246,36 @@ static void found_socket(const char *name, int take_fd, void *data)
 		buf_add(&left->unwanted, name, CONTROL_HOLD_NAME);
 }
 
-void serve_take_sockets(struct serve *s, const char *path)
+enum serve_taken serve_take_sockets(struct serve *s)
 {
 	struct left left = { s, BUF_INIT(CONTROL_HOLD_MAX * CONTROL_HOLD_NAME) };
-	int r = hold_connect(&s->hold, path);
+	int r = reach_holder(s);
 
-	if (r == 0)
-		r = hold_list(&s->hold, found_socket, &left);
-	if (r < 0 && r != -ENOENT && r != -ECONNREFUSED)
-		log_warning("%s: %s; containers that have the engine's socket may need a restart",
-			    path, strerror(-r));
-	for (size_t i = 0; r == 0 && i + CONTROL_HOLD_NAME <= left.unwanted.n;
+	if (r < 0)
+		return SERVE_NO_HOLDER;
+	r = hold_list(&s->hold, found_socket, &left);
+	if (r < 0)
+		log_warning("gabion-hold: %s; containers that have the engine's socket may need a "
+			    "restart",
+			    strerror(-r));
+	for (size_t i = 0; r == HOLD_LISTED && i + CONTROL_HOLD_NAME <= left.unwanted.n;
 	     i += CONTROL_HOLD_NAME)
 		hold_drop(&s->hold, left.unwanted.p + i);
 	buf_done(&left.unwanted);
+	if (r == HOLD_LISTED)
+		return SERVE_TAKEN;
+	hold_close(&s->hold);
+	s->hold = HOLD_INIT;
+	return SERVE_BAD_HOLDER;
 }
 
-void serve_hold(struct serve *s, const char *path)
+void serve_hold(struct serve *s)
 {
-	int r = hold_connect(&s->hold, path);
+	int r = reach_holder(s);
 
 	if (r < 0)
-		log_warning("%s: %s", path, strerror(-r));
+		log_warning("gabion-hold: %s; it is given containers' sockets when it is up",
+			    strerror(-r));
 	for (const struct serve_grant *g = s->grants; g; g = g->next) {
 		char name[CONTROL_HOLD_NAME];
 

@@ -56,12 +56,17 @@ struct serve {
 int serve_init(struct serve *s, struct loop *l, const struct instance *instance);
 /* Tells the gate, if there is one, that another policy is in force. */
 void serve_tell_policy(struct serve *s, uint64_t generation);
-/* Takes the containers' sockets that a former gabiond left with gabion-hold, whose socket is at
- * path; without one there are none. */
-void serve_take_sockets(struct serve *s, const char *path);
+enum serve_taken {
+	SERVE_TAKEN,
+	SERVE_NO_HOLDER,
+	SERVE_BAD_HOLDER, /* has another version, or does not answer: it has to be replaced */
+};
+
+/* Takes the containers' sockets that a former gabiond left with gabion-hold. */
+enum serve_taken serve_take_sockets(struct serve *s);
 /* gabion-hold is up: it is given every container's socket, now and whenever there is another one.
  */
-void serve_hold(struct serve *s, const char *path);
+void serve_hold(struct serve *s);
 /* Makes the other sockets of all containers that have a grant: they have to be there before the
  * engine starts such a container again. socket_group: -1 leaves it. Returns 0 or -errno. */
 int serve_open_sockets(struct serve *s, gid_t socket_group, struct err *err);

@@ -130,7 +130,7 @@ static void service_answered(struct probe *p, const char *body)
 			log_info("%s is up again", names[s->id]);
 		set_state(s, SERVICE_UP);
 		if (s->id == SERVICE_HOLD)
-			serve_hold(&s->daemon->serve, s->socket);
+			serve_hold(&s->daemon->serve);
 		if (s->id == SERVICE_ENGINE)
 			engine_obey(s->daemon);
 		return;
@@ -243,6 +243,19 @@ int service_adopt(struct service *s, pid_t pid, uint64_t birth, uint64_t config)
 	s->config = config;
 	s->pidfd = TAKE_FD(pidfd);
 	return service_watch(s, &launch);
+}
+
+void service_end_left(struct daemon *d, enum service_id id)
+{
+	struct record_service *old = &d->left[id];
+	CLEANUP_FD int pidfd = old->pid > 0 ? process_open(old->pid, old->birth) : -EBADF;
+
+	if (pidfd >= 0 && cgroups_daemon(&d->cgroups, old->pid)) {
+		log_warning("replacing the %s of an earlier run", names[id]);
+		(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+		(void)process_wait(pidfd, KILL_WAIT_NS);
+	}
+	old->pid = 0;
 }
 
 void service_signal(struct service *s, int sig)

@@ -70,6 +70,9 @@ int service_start(struct service *s, struct err *err);
 /* Takes over a process that a former gabiond started. Returns 0, or -ESRCH when it is not there. */
 int service_adopt(struct service *s, pid_t pid, uint64_t birth, uint64_t config);
 
+/* Ends what a former gabiond left running as that service, so that it is started afresh. */
+void service_end_left(struct daemon *d, enum service_id id);
+
 /* Sends a signal, if there is a process. */
 void service_signal(struct service *s, int sig);
 

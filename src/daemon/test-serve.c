@@ -19,11 +19,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/sock.h"
 #include "base/test-dir.h"
 #include "base/util.h"
+#include "control/hold.h"
 #include "control/proto.h"
 #include "daemon/serve-channel.h"
 
@@ -497,7 +499,23 @@ static void assert_listens(int fd, const char *path)
 	(void)close(client);
 }
 
+/* The message that the holder's end of a connection got. */
+static void assert_told(int peer, enum control_hold_op op, const char *name)
+{
+	struct control_hold m;
+	size_t nfds = 0;
+	int fd = -EBADF;
+
+	assert_int_equal(sock_recv_fds(peer, &m, sizeof(m), &fd, 1, &nfds), sizeof(m));
+	assert_int_equal(m.op, op);
+	assert_string_equal(m.name, name);
+	assert_int_equal(nfds, op == CONTROL_HOLD_KEEP ? 1 : 0);
+	if (nfds > 0)
+		(void)fd_close(fd);
+}
+
 #define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
 static void test_grants(void **state)
 {
@@ -547,6 +565,47 @@ static void test_grants(void **state)
 	assert_int_equal(ask(f.gate, -EBADF), CONTROL_NONE);
 	request_text(CONTROL_GRANT, 'a', "x"); /* not for everybody's socket */
 	assert_int_equal(ask(f.client, -EBADF), CONTROL_DENIED);
+}
+
+/* The grant works, and the next connection brings gabion-hold what it does not have. */
+static void test_holder_hangs_up(void **state)
+{
+	CLEANUP_FD int listening = -EBADF;
+	CLEANUP_FD int peer = -EBADF;
+	char path[PATH_MAX];
+
+	(void)state;
+	listening = sock_listen(test_path(path, f.dir, "run/hold.sock"), SOCK_SEQPACKET, 0600,
+				(gid_t)-1);
+	serve_hold(&f.serve);
+	peer = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(peer >= 0);
+	request_text(CONTROL_GRANT, 'a', "{}");
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	request(CONTROL_SOCKET, sizeof(f.q.id), 'a');
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	(void)close(f.fd);
+	assert_told(peer, CONTROL_HOLD_KEEP, "sock/" ID_A);
+	peer = fd_close(peer);
+
+	request_text(CONTROL_GRANT, 'b', "{}");
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	request(CONTROL_SOCKET, sizeof(f.q.id), 'b');
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	(void)close(f.fd);
+	peer = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	assert_true(peer >= 0);
+	assert_told(peer, CONTROL_HOLD_KEEP, "sock/" ID_B);
+	assert_told(peer, CONTROL_HOLD_KEEP, "sock/" ID_A);
+	peer = fd_close(peer);
+
+	request(CONTROL_FORGET, sizeof(f.q.id), 'a');
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	peer = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	assert_true(peer >= 0);
+	assert_told(peer, CONTROL_HOLD_KEEP, "sock/" ID_B);
+	assert_told(peer, CONTROL_HOLD_DROP, "sock/" ID_A);
+	serve_grants_done(&f.serve);
 }
 
 /* Credentials are handed out only when they are nobody else's. */
@@ -660,6 +719,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_grants, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_holder_hangs_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_registry_auth, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_audit, setup, teardown),

@@ -118,8 +118,8 @@ static int serve(int peer)
 
 	if (n == -EAGAIN || n == -EINTR)
 		return 0;
-	if (n != (ssize_t)sizeof(m) || m.version != CONTROL_HOLD_VERSION ||
-	    !memchr(m.name, '\0', sizeof(m.name)))
+	if (n != (ssize_t)sizeof(m) || !memchr(m.name, '\0', sizeof(m.name)) ||
+	    (m.version != CONTROL_HOLD_VERSION && m.op != CONTROL_HOLD_LIST))
 		goto bad;
 	named = m.name[0] != '\0';
 	switch (m.op) {

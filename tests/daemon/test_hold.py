@@ -38,15 +38,15 @@ def say(s, op, name=b"", fds=(), version=1):
     return s.sendmsg([MESSAGE.pack(version, op, name)], more)
 
 
-def kept(s):
+def kept(s, version=1):
     """{name: descriptor}; the descriptors are the caller's."""
-    say(s, LIST)
+    say(s, LIST, version=version)
     found = {}
     while True:
         data, more, _, _ = s.recvmsg(MESSAGE.size + 1, socket.CMSG_SPACE(16))
         assert len(data) == MESSAGE.size
-        version, op, name = MESSAGE.unpack(data)
-        assert version == 1
+        said, op, name = MESSAGE.unpack(data)
+        assert said == 1
         if op == END:
             return found
         assert op == ENTRY
@@ -125,6 +125,20 @@ def test_what_is_no_message(holder, pipe):
     with holder.connect() as s:
         assert names(s) == ["mine"]
     wait_until(lambda: holder.fds() == before, 10, "the end of descriptors")
+
+
+def test_another_version(holder, pipe):
+    """A gabiond of another version gets what there is, and can change nothing."""
+    with holder.connect() as s:
+        say(s, KEEP, b"mine", [pipe[1]])
+        for version in (0, 2, 2**32 - 1):
+            found = kept(s, version)
+            assert list(found) == ["mine"]
+            os.close(found["mine"])
+        say(s, DROP, b"mine", version=2)
+        assert hung_up(s)
+    with holder.connect() as s:
+        assert names(s) == ["mine"]
 
 
 @pytest.mark.parametrize("holder", [["prlimit", "--nofile=64:64"]], indirect=True)

@@ -4,7 +4,9 @@
 import contextlib
 import json
 import os
+import signal
 import socket
+import struct
 import threading
 
 import pytest
@@ -192,6 +194,38 @@ def test_both_are_killed(cage, policy):
     cage.kill("gabiond", "holder")
     cage.take_over()
     assert container.exec("docker", "ps", "-q", check=False).rc != 0
+    cage.docker("restart", "-t", "0", container.id)
+    assert container.exec("docker", "ps", "-q").rc == 0
+
+
+def test_a_holder_that_hangs(cage, policy):
+    """One that does not answer the next gabiond is replaced, and does not hold that up."""
+    container = cage.start("-v", SOCKET, image="docker:cli")
+    old = cage.pid("holder")
+    cage.kill("gabiond")
+    os.kill(old, signal.SIGSTOP)
+    cage.take_over()
+    assert cage.pid("holder") != old and not os.path.exists(f"/proc/{old}/exe")
+    assert holder_fds(cage) == 1
+    cage.docker("restart", "-t", "0", container.id)
+    cage.kill("gabiond")
+    cage.take_over()
+    assert container.exec("docker", "ps", "-q").rc == 0
+
+
+def test_the_holder_has_another_socket(cage, policy):
+    """What is not bound to the container's name is not taken for the container's."""
+    container = cage.start("-v", SOCKET, image="docker:cli")
+    cage.kill("gabiond")
+    with socket.socket(socket.AF_UNIX) as other, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        other.bind(f"{cage.dir}/run/other.sock")
+        other.listen()
+        s.connect(f"{cage.dir}/run/hold.sock")
+        for kind in (container.id, "0" * 64):
+            socket.send_fds(s, [struct.pack("=II96s", 1, 1, f"sock/{kind}".encode())], [other.fileno()])
+        cage.take_over()
+        os.unlink(f"{cage.dir}/run/other.sock")
+    support.wait_until(lambda: holder_fds(cage) == 1, 10, "the end of what is nobody's")
     cage.docker("restart", "-t", "0", container.id)
     assert container.exec("docker", "ps", "-q").rc == 0
 
