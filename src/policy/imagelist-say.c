@@ -212,7 +212,8 @@ static void say_other(const struct words *w)
 /* Whether the registry did answer: that it wants credentials. */
 static bool wants_credentials(const struct words *w)
 {
-	return w->v->entry != IMAGELIST_NONE && w->facts->known[w->v->entry].refused;
+	return w->v->entry != IMAGELIST_NONE && w->facts->known &&
+	       w->facts->known[w->v->entry].refused;
 }
 
 static void say_not_known(const struct words *w)
