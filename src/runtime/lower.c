@@ -75,6 +75,8 @@ int lower_become(const char *path, char *const argv[])
 
 	if (program >= 0)
 		(void)execveat(program, "", argv, environ, AT_EMPTY_PATH);
+	else if (program != -EPERM)
+		return program;
 	(void)execv(path, argv); /* a script, too, which has to have a path */
 	return -errno;
 }

@@ -11,6 +11,7 @@ int lower_find(const struct facts *facts, char *ret, struct err *err);
 
 /* Becomes the program at path (absolute), as argv. It runs from a read-only mount of its own, which
  * crun and runc take, as they should, for a program that no container can write to (CVE-2019-5736):
- * elsewhere they copy or mount themselves and start once more. Where such a mount cannot be had,
- * they do that. Returns -errno when it did not start. */
+ * elsewhere they copy or mount themselves and start once more. That is left to them where the
+ * caller has not the privilege to mount, and so none to make a container; any other failure is one.
+ * Returns -errno when it did not start. */
 int lower_become(const char *path, char *const argv[]);
