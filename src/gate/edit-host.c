@@ -154,13 +154,11 @@ static int check_log(const struct json *log, struct edit *e, struct err *err)
 
 /* --- control groups --- */
 
-static int check_cgroup(const struct json *parent, struct edit *e, struct err *err)
+int edit_cgroup_parent(struct slice parent, struct edit *e, struct err *err)
 {
 	struct verdict v;
 
-	if (!parent)
-		return EDIT_OK;
-	cgroup_judge_parent(parent->text, &v);
+	cgroup_judge_parent(parent, &v);
 	if (v.kind != VERDICT_DENY)
 		return EDIT_OK;
 	(void)err_set(err, -EPERM, "%s", v.message);
@@ -238,6 +236,7 @@ static int check_security(struct arena *a, const struct json *list, struct edit 
 int edit_host(struct arena *a, const struct json *hc, const struct edit_how *how, struct edit *e,
 	      struct err *err)
 {
+	const struct json *parent = json_get(hc, "CgroupParent");
 	int r;
 
 	if (how->plain)
@@ -245,7 +244,7 @@ int edit_host(struct arena *a, const struct json *hc, const struct edit_how *how
 	r = check_devices(a, hc, how, e, err);
 	if (r == EDIT_OK)
 		r = check_log(json_get(hc, "LogConfig"), e, err);
-	if (r == EDIT_OK)
-		r = check_cgroup(json_get(hc, "CgroupParent"), e, err);
+	if (r == EDIT_OK && parent)
+		r = edit_cgroup_parent(parent->text, e, err);
 	return r == EDIT_OK ? check_security(a, json_get(hc, "SecurityOpt"), e, err) : r;
 }

@@ -551,12 +551,18 @@ int edit_body(enum route_kind kind, struct arena *a, struct slice text, const st
 int edit_query(enum route_kind kind, const struct http_target *t, const struct edit_how *how,
 	       struct edit *ret, struct err *err)
 {
+	const struct slice *parent;
 	const struct slice *mode;
 	size_t n;
 
 	*ret = (struct edit){ 0 };
 	if (kind != ROUTE_BUILD)
 		return EDIT_OK;
+	parent = http_target_param(t, "cgroupparent", &n);
+	if (n > 1)
+		return bad(err, "cgroupparent is repeated");
+	if (parent && !how->plain && edit_cgroup_parent(*parent, ret, err) != EDIT_OK)
+		return EDIT_DENIED;
 	mode = http_target_param(t, "networkmode", &n);
 	if (n > 1)
 		return bad(err, "networkmode is repeated");

@@ -80,6 +80,8 @@ int edit_source(struct arena *a, const struct edit_how *how, struct edit *e, str
  * engine's log drivers connect to, security options. */
 int edit_host(struct arena *a, const struct json *hc, const struct edit_how *how, struct edit *e,
 	      struct err *err);
+/* The parent of its control group. */
+int edit_cgroup_parent(struct slice parent, struct edit *e, struct err *err);
 extern const struct shape edit_shape_devices;
 extern const struct shape edit_shape_requests;
 extern const struct shape edit_shape_log;

@@ -368,6 +368,9 @@ static void test_query(void **state)
 		{ "/build?networkmode=h%6fst", EDIT_DENIED, 0 },
 		{ "/build?networkmode=none&networkmode=host", EDIT_BAD, 0 },
 		{ "/build?networkmode=container:web", EDIT_OK, 1 },
+		{ "/build?cgroupparent=/mine", EDIT_OK, 0 },
+		{ "/build?cgroupparent=/a/%2e./b", EDIT_DENIED, 0 },
+		{ "/build?cgroupparent=/x&cgroupparent=engine", EDIT_BAD, 0 },
 		{ "/build?NetworkMode=host", EDIT_OK, 0 }, /* keys have case */
 	};
 	struct fixture *f = *state;
