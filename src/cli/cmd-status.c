@@ -13,6 +13,7 @@
 #include "cli/state.h"
 #include "settings/facts.h"
 #include "settings/policy.h"
+#include "settings/registryauth.h"
 
 #define ARENA_MAX (256u << 20)
 #define PROBLEMS_MAX 16
@@ -100,14 +101,28 @@ static void check_daemon(struct status *s, int found)
 			    arena_printf(s->arena, "`gabion up --state-dir %s` starts one", dir));
 }
 
+static void check_credentials(struct status *s, const struct profile *p)
+{
+	struct err err = ERR_INIT;
+	char path[PATH_MAX];
+
+	if (registryauth_check(&s->inst, p, path, &err) == REGISTRYAUTH_BAD)
+		add_problem(s,
+			    arena_printf(s->arena, "no credentials of registries are used: %s",
+					 err.text),
+			    "correct the file; until then registries are asked with what users "
+			    "of this host pull with, else without any");
+}
+
 static void check_facts(struct status *s)
 {
 	struct err err = ERR_INIT;
-	struct facts facts;
+	struct facts facts = { .profile = profile_default() };
 
 	if (facts_load(s->arena, &s->inst, &facts, &err) < 0)
 		add_problem(s, arena_strdup(s->arena, err.text),
 			    "no container starts until gabion.json reads well; see gabion.json(5)");
+	check_credentials(s, facts.profile);
 }
 
 /* Where gabiond does not say it, what it left behind is still obeyed by whoever starts containers.

@@ -11,6 +11,7 @@
 #include "cli/settings.h"
 #include "settings/advice.h"
 #include "settings/compose.h"
+#include "settings/registryauth.h"
 
 #define LINE_MAX_BYTES 8192u
 
@@ -20,6 +21,8 @@ struct check {
 	struct findings found;
 	const char *files[POLICY_FILES_MAX]; /* that were looked at */
 	size_t nfiles;
+	const char *auth; /* registry-auth.json, which was looked at too; NULL: there is none */
+	enum registryauth_state auth_state;
 };
 
 /* What cannot be read is neither right nor wrong. 0; 1 when there is no such file; -errno. */
@@ -81,6 +84,36 @@ static int look_at_all(struct check *k, const struct admin_places *places, struc
 	return 0;
 }
 
+/* What the file says of itself begins with its name, which stands before findings anyway. */
+static const char *without_name(const char *text, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (strncmp(text, path, n) != 0)
+		return text;
+	return text + n + strspn(text + n, ": ");
+}
+
+static void check_credentials(struct check *k, const struct instance *inst)
+{
+	struct json_place whole = { 0 };
+	struct err err = ERR_INIT;
+	char buf[PATH_MAX];
+	int r = registryauth_check(inst, k->profile, buf, &err);
+	const char *path = arena_must(arena_strdup(k->call->arena, buf));
+
+	if (r == REGISTRYAUTH_NONE)
+		return;
+	k->auth = path;
+	k->auth_state = (enum registryauth_state)r;
+	if (r == REGISTRYAUTH_HIDDEN)
+		finding_add_file(&k->found, FINDING_NOTE, path, whole,
+				 "not looked at: you may not read it (try sudo)");
+	else if (r == REGISTRYAUTH_BAD)
+		finding_add_file(&k->found, FINDING_ERROR, path, whole, "%s",
+				 without_name(err.text, path));
+}
+
 static int check_instance(struct check *k, const struct instance *inst, struct err *err)
 {
 	struct compose_files files = { .has_host = false };
@@ -94,6 +127,7 @@ static int check_instance(struct check *k, const struct instance *inst, struct e
 	r = compose_read(k->call->arena, &places, k->profile, &k->found, &files);
 	if (r == COMPOSE_OK)
 		r = compose_all(k, &files);
+	check_credentials(k, inst);
 	return r < 0 ? err_errno(err, r, "settings") : 0;
 }
 
@@ -109,6 +143,7 @@ static size_t count(const struct findings *f, enum finding_kind kind)
 static void print_human(const struct check *k)
 {
 	const struct findings *f = &k->found;
+	size_t errors = f->errors - (k->auth_state == REGISTRYAUTH_BAD);
 
 	for (size_t i = 0; i < f->n; i++) {
 		CLEANUP_BUF struct buf b = BUF_INIT(LINE_MAX_BYTES);
@@ -123,11 +158,15 @@ static void print_human(const struct check *k)
 		(void)printf("%s%s", i ? ", " : "", k->files[i]);
 	if (k->nfiles == 0)
 		(void)printf("there is no settings file, so the defaults hold");
-	else if (f->errors > 0)
-		(void)printf(": %zu error%s, not taken", f->errors, f->errors == 1 ? "" : "s");
+	else if (errors > 0)
+		(void)printf(": %zu error%s, not taken", errors, errors == 1 ? "" : "s");
 	else
 		(void)printf(": no errors");
 	(void)printf("\n");
+	if (k->auth && k->auth_state != REGISTRYAUTH_HIDDEN)
+		(void)printf("%s: %s\n", k->auth,
+			     k->auth_state == REGISTRYAUTH_BAD ? "its credentials are not used"
+							       : "no errors");
 }
 
 static void print_document(const struct check *k)
@@ -139,6 +178,8 @@ static void print_document(const struct check *k)
 
 	for (size_t i = 0; i < k->nfiles; i++)
 		(void)json_append(a, files, json_new_str(a, k->files[i]));
+	if (k->auth)
+		(void)json_append(a, files, json_new_str(a, k->auth));
 	for (size_t i = 0; i < k->found.n; i++)
 		(void)json_append(a, found, finding_json(a, &k->found.list[i]));
 	(void)json_set(a, doc, "ok", json_new_bool(a, k->found.errors == 0));

@@ -343,25 +343,6 @@ static int file_path(const struct serve *s, const struct control_file *f, char *
 	return err_set(err, -EINVAL, "no such file");
 }
 
-/* Credentials are for those alone who may have them. */
-static int is_private(const struct serve *s, int fd, const char *path, struct err *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return err_errno(err, -errno, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, -EACCES, "%s is not a regular file", path);
-	if (st.st_uid != 0 && !(s->instance->private_dir && st.st_uid == s->owner))
-		return err_set(err, -EACCES, "%s belongs to user %u: `chown root` it", path,
-			       st.st_uid);
-	if (st.st_mode & 077)
-		return err_set(err, -EACCES,
-			       "%s can be used by others (its mode is %04o): `chmod 600` it", path,
-			       st.st_mode & 07777);
-	return 0;
-}
-
 void serve_open(struct serve_channel *ch, const struct control_request *q, int take_fd)
 {
 	struct err err = ERR_INIT;
@@ -380,7 +361,9 @@ void serve_open(struct serve_channel *ch, const struct control_request *q, int t
 		(void)err_errno(&err, -errno, "%s", path);
 		serve_answer_err(ch, &q->header, &err);
 	} else if (q->file.which == CONTROL_FILE_REGISTRY_AUTH &&
-		   is_private(ch->serve, fd, path, &err) < 0) {
+		   registryauth_private(fd, path,
+					ch->serve->instance->private_dir ? ch->serve->owner : 0,
+					&err) < 0) {
 		(void)fd_close(fd);
 		serve_answer_err(ch, &q->header, &err);
 	} else {

@@ -15,10 +15,14 @@
  */
 #pragma once
 
+#include <limits.h>
+#include <sys/types.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "policy/profile.h"
+#include "settings/instance.h"
 
 #define REGISTRYAUTH_NAME "registry-auth.json"
 #define REGISTRYAUTH_FILE_MAX (256u << 10)
@@ -50,3 +54,18 @@ int registryauth_from_field(struct arena *a, struct slice value, struct registry
 
 /* Such a field's value. b has to have room for REGISTRYAUTH_HEADER_MAX already. Failure is b's. */
 void registryauth_field(const struct registryauth *r, const struct profile *p, struct buf *b);
+
+/* Credentials are for those alone who may have them: -EACCES where the open file is not root's or
+ * owner's (0: root's only), or others could use it. */
+int registryauth_private(int fd, const char *path, uid_t owner, struct err *err);
+
+enum registryauth_state {
+	REGISTRYAUTH_USED,
+	REGISTRYAUTH_NONE,   /* there is no such file */
+	REGISTRYAUTH_HIDDEN, /* this process may not read it */
+	REGISTRYAUTH_BAD,    /* no credentials in it are used; err says why */
+};
+
+/* What becomes of an instance's file: for whoever has to tell people. */
+int registryauth_check(const struct instance *i, const struct profile *p, char ret_path[PATH_MAX],
+		       struct err *err);

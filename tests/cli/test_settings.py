@@ -62,6 +62,41 @@ def rows(doc):
     return {row["key"]: row for row in doc["settings"]}
 
 
+# --- credentials of registries ---
+
+SECRET = "Zm9vOmJhcg=="
+BROKEN_AUTH = [
+    ('{"auths":{"r.example":{"auth":"%s"}}}' % SECRET, 0o644, "can be used by others (its mode is 0644): `chmod 600` it"),
+    ('{"auths":{"r.example":{"passwd":"%s"}}}' % SECRET, 0o600, 'unknown key "passwd"'),
+    ('{"auths":', 0o600, "line 1, column 10"),
+    ("[]", 0o600, 'must be an object with an object "auths"'),
+]
+
+
+@pytest.mark.parametrize("text,mode,says", BROKEN_AUTH)
+def test_broken_credentials(cage, text, mode, says):
+    path = put(cage, text, "registry-auth.json")
+    path.chmod(mode)
+    shown = gabion(cage, "validate", expect=1).stdout
+    assert f"error: {path}: " in shown and says in shown and shown.count(str(path)) == 2 and SECRET not in shown
+    assert "there is no settings file, so the defaults hold\n" in shown
+    assert shown.endswith(f"{path}: its credentials are not used\n")
+    doc = document(cage, "validate", expect=1)
+    assert (doc["ok"], doc["errors"], doc["files"], doc["findings"][0]["file"]) == (False, 1, [str(path)], str(path))
+    done = subprocess.run([GABION, "status", "--json", "--state-dir", str(cage)], capture_output=True, text=True, timeout=30, check=False)
+    problem = [p for p in json.loads(done.stdout)["problems"] if "credentials" in p["problem"]]
+    assert done.returncode == 1 and len(problem) == 1 and says in problem[0]["problem"] and SECRET not in done.stdout
+
+
+def test_good_credentials(cage):
+    settings = put(cage, GOOD)
+    path = put(cage, BROKEN_AUTH[0][0], "registry-auth.json")
+    path.chmod(0o600)
+    shown = gabion(cage, "validate").stdout
+    assert shown.endswith(f"{settings}: no errors\n{path}: no errors\n")
+    assert document(cage, "validate")["files"] == [str(settings), str(path)]
+
+
 # --- list and get ---
 
 def test_list_of_defaults(cage):
