@@ -269,7 +269,9 @@ static void on_image(struct images_fetch *f, bool ok)
 	struct json *doc = ok ? document(k) : NULL;
 
 	if (!doc || image_from_engine(&k->arena, doc, store, &k->image) < 0) {
-		finish(k, f->fetch.status == 404 ? IMAGES_MISSING : IMAGES_FAILED);
+		/* 400: no image can have that name. */
+		finish(k, f->fetch.status == 404 || f->fetch.status == 400 ? IMAGES_MISSING
+									   : IMAGES_FAILED);
 		return;
 	}
 	k->facts.image = &k->image;

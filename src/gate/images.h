@@ -96,7 +96,7 @@ uint64_t images_now(void);
 enum images_result {
 	IMAGES_ALLOWED,
 	IMAGES_DENIED,	/* v says why */
-	IMAGES_MISSING, /* the engine has no such image */
+	IMAGES_MISSING, /* the engine has no such image, or takes no such name */
 	IMAGES_FAILED,	/* the engine did not say, or gabiond did not keep it */
 };
 

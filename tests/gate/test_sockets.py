@@ -22,6 +22,20 @@ def test_an_image_outside_of_the_list(cage, policy):
     assert not cage.docker("ps", "-aq").out
 
 
+def test_a_name_that_no_image_can_have(cage, policy):
+    """The engine's own words, as for a container that does not ask for the socket."""
+    def asks(body, path):
+        done = support.run("curl", "-s", "-w", "\n%{http_code}", "--unix-socket", path, "-H", "Content-Type: application/json",
+                           "-d", json.dumps(body), "http://x/v1.41/containers/create")
+        return done.lines
+
+    for name in ("Docker:cli", "docker:c li", "nosuch:image"):
+        with_it = {"Image": name, "HostConfig": {"Binds": [SOCKET]}}
+        told = asks(with_it, f"{cage.dir}/run/engine.sock")
+        assert asks(with_it, cage.socket) == told, name
+        assert told[-1] == ("404" if name == "nosuch:image" else "400")
+
+
 def test_a_listed_image(cage, policy):
     done = run(cage, "sh", "-c", "docker ps -q --no-trunc; docker version -f '{{.Server.Version}}'; cat /etc/hostname")
     ident, version, name = done.lines
