@@ -158,7 +158,7 @@ int edit_cgroup_parent(struct slice parent, struct edit *e, struct err *err)
 {
 	struct verdict v;
 
-	cgroup_judge_parent(parent, &v);
+	cgroup_judge_parent(parent, true, &v);
 	if (v.kind != VERDICT_DENY)
 		return EDIT_OK;
 	(void)err_set(err, -EPERM, "%s", v.message);

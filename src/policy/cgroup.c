@@ -15,7 +15,7 @@ static bool is_id(struct slice s)
 	return s.n == ID_LEN;
 }
 
-void cgroup_judge_parent(struct slice parent, struct verdict *ret)
+void cgroup_judge_parent(struct slice parent, bool instance, struct verdict *ret)
 {
 	struct slice rest = parent;
 	struct slice part;
@@ -28,9 +28,9 @@ void cgroup_judge_parent(struct slice parent, struct verdict *ret)
 			continue;
 		if (slice_eq_str(part, ".."))
 			why = "it leads up";
-		else if (is_id(part))
+		else if (instance && is_id(part))
 			why = "it is the group of another container";
-		else if (first && slice_eq_str(part, CGROUP_SERVICES))
+		else if (instance && first && slice_eq_str(part, CGROUP_SERVICES))
 			why = "it is the group of the engine's own processes";
 		first = false;
 	}

@@ -2,6 +2,8 @@
 /* Where in the tree of cgroups a container may be put (--cgroup-parent). */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/slice.h"
 #include "policy/verdict.h"
 
@@ -10,5 +12,6 @@
 
 /* Whether a container may be put below parent, a path from where the engine's containers are. Not
  * into the group of another container, whose limits and whose freezing, killing and memory it would
- * share; not into that of the services; and not up. Rule "cgroup-parent". */
-void cgroup_judge_parent(struct slice parent, struct verdict *ret);
+ * share; not into that of the services; and not up. Outside of instances of ours (Podman's pods
+ * have ids, too) only the last holds. Rule "cgroup-parent". */
+void cgroup_judge_parent(struct slice parent, bool instance, struct verdict *ret);

@@ -41,10 +41,13 @@ static void test_parents(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct verdict v;
 
-		cgroup_judge_parent(slice_str(rows[i].parent), &v);
+		cgroup_judge_parent(slice_str(rows[i].parent), true, &v);
 		if (rows[i].why ? v.kind != VERDICT_DENY || !strstr(v.message, rows[i].why)
 				: v.kind != VERDICT_ALLOW)
 			fail_msg("%s: %s", rows[i].parent, v.message);
+		cgroup_judge_parent(slice_str(rows[i].parent), false, &v);
+		assert_int_equal(v.kind == VERDICT_DENY,
+				 rows[i].why && strcmp(rows[i].why, "leads up") == 0);
 	}
 }
 

@@ -93,7 +93,7 @@ static int place(struct runtime *rt, struct err *err)
 	name = strrchr(inner, '/') ? strrchr(inner, '/') + 1 : inner;
 	if (strcmp(name, "..") == 0)
 		name += strlen(name); /* no name at all */
-	cgroup_judge_parent((struct slice){ inner, (size_t)(name - inner) }, &v);
+	cgroup_judge_parent((struct slice){ inner, (size_t)(name - inner) }, group, &v);
 	if (v.kind == VERDICT_DENY)
 		return err_set(err, -EPERM, "%s", v.message);
 	if (!group || inner != path)
