@@ -516,6 +516,7 @@ static void assert_told(int peer, enum control_hold_op op, const char *name)
 
 #define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define ID_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
 
 static void test_grants(void **state)
 {
@@ -565,6 +566,86 @@ static void test_grants(void **state)
 	assert_int_equal(ask(f.gate, -EBADF), CONTROL_NONE);
 	request_text(CONTROL_GRANT, 'a', "x"); /* not for everybody's socket */
 	assert_int_equal(ask(f.client, -EBADF), CONTROL_DENIED);
+}
+
+/* In a child: the holder of a former gabiond, which has ID_A's socket, one that is not ID_B's but
+ * has its name, and one of a container that has no grant. Returns 0, or the line of the check that
+ * failed. */
+static int be_holder(int listening, int socket_a)
+{
+	static const struct {
+		const char *name;
+		bool real;
+	} kept[] = { { "sock/" ID_A, true }, { "sock/" ID_B, false }, { "sock/" ID_C, true } };
+	int peer = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	struct control_hold m;
+	size_t nfds = 0;
+
+	TEST_CHECK(sock_recv_fds(peer, &m, sizeof(m), NULL, 0, &nfds) == sizeof(m) &&
+		   m.op == CONTROL_HOLD_LIST);
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		int fd = kept[i].real ? socket_a : listening;
+
+		m = (struct control_hold){ CONTROL_HOLD_VERSION, CONTROL_HOLD_ENTRY, "" };
+		memcpy(m.name, kept[i].name, strlen(kept[i].name));
+		TEST_CHECK(sock_send_fds(peer, &m, sizeof(m), &fd, 1) == sizeof(m));
+	}
+	m = (struct control_hold){ CONTROL_HOLD_VERSION, CONTROL_HOLD_END, "" };
+	TEST_CHECK(sock_send_fds(peer, &m, sizeof(m), NULL, 0) == sizeof(m));
+	for (size_t i = 1; i < ARRAY_SIZE(kept); i++)
+		TEST_CHECK(sock_recv_fds(peer, &m, sizeof(m), NULL, 0, &nfds) == sizeof(m) &&
+			   m.op == CONTROL_HOLD_DROP && strcmp(m.name, kept[i].name) == 0);
+	return 0;
+}
+
+/* Of what a former gabiond left, only the sockets of containers that are there are taken. */
+static void test_takes_what_was_held(void **state)
+{
+	CLEANUP_FD int listening = -EBADF;
+	CLEANUP_FD int held = -EBADF;
+	struct err err = ERR_INIT;
+	char path[PATH_MAX];
+	struct stat before;
+	struct stat after;
+	pid_t child;
+
+	(void)state;
+	if (!test_is_root("what a socket is bound to is for CAP_NET_ADMIN to know"))
+		skip();
+	assert_int_equal(serve_take_sockets(&f.serve), SERVE_NO_HOLDER);
+	for (char id = 'a'; id <= 'b'; id++) {
+		request_text(CONTROL_GRANT, id, "{}");
+		assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	}
+	request(CONTROL_SOCKET, sizeof(f.q.id), 'a');
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	held = f.fd;
+	test_path(path, f.dir, "run/sock/" ID_A "/docker.sock");
+	assert_int_equal(stat(path, &before), 0);
+	serve_grants_done(&f.serve); /* it was killed */
+
+	listening = sock_listen(test_path(path, f.dir, "run/hold.sock"), SOCK_SEQPACKET, 0600,
+				(gid_t)-1);
+	assert_true(listening >= 0);
+	assert_int_equal(fcntl(listening, F_SETFL, 0), 0); /* accept(2) waits */
+	child = fork();
+	if (child == 0)
+		_exit(be_holder(listening, held) ? 1 : 0);
+	assert_int_equal(serve_take_sockets(&f.serve), SERVE_TAKEN);
+	assert_int_equal(test_wait(child), 0);
+	assert_int_equal(serve_open_sockets(&f.serve, (gid_t)-1, &err), 0);
+	test_path(path, f.dir, "run/sock/" ID_A "/docker.sock");
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino); /* the very same one */
+	request(CONTROL_SOCKET, sizeof(f.q.id), 'a');
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	assert_listens(f.fd, path);
+	(void)close(f.fd);
+	request(CONTROL_SOCKET, sizeof(f.q.id), 'b');
+	assert_int_equal(ask(f.gate, -EBADF), CONTROL_DONE);
+	assert_listens(f.fd, test_path(path, f.dir, "run/sock/" ID_B "/docker.sock"));
+	(void)close(f.fd);
+	serve_grants_done(&f.serve);
 }
 
 /* The grant works, and the next connection brings gabion-hold what it does not have. */
@@ -719,6 +800,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_grants, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_takes_what_was_held, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_holder_hangs_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_registry_auth, setup, teardown),
