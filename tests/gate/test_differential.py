@@ -102,6 +102,8 @@ def told_apart(seen):
     found["Mounts"].sort(key=lambda m: m["Destination"])
     for key in ("Runtime", "UsernsMode"):  # the gate's
         found["HostConfig"].pop(key, None)
+    for key, value in found["HostConfig"].items():  # an empty list beside HostConfig, which the gate leaves out
+        found["HostConfig"][key] = None if value == [] else value
     return found
 
 
