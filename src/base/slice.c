@@ -33,6 +33,14 @@ bool slice_eq_nocase(struct slice a, struct slice b)
 	return true;
 }
 
+bool slice_is_lower_hex(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!((s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f')))
+			return false;
+	return true;
+}
+
 size_t slice_find(struct slice s, char c)
 {
 	const char *hit = s.n ? memchr(s.p, c, s.n) : NULL;

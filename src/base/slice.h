@@ -63,6 +63,9 @@ bool slice_split(struct slice *rest, char sep, struct slice *ret);
 /* ASCII letters compared without case; every other byte exactly. */
 bool slice_eq_nocase(struct slice a, struct slice b);
 
+/* Only digits and the letters a to f; also the empty one. */
+bool slice_is_lower_hex(struct slice s);
+
 /* Index of c, or s.n. */
 size_t slice_find(struct slice s, char c);
 

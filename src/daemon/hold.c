@@ -18,11 +18,16 @@
 int hold_connect(struct hold *h, const char *path)
 {
 	static const struct timeval patience = { .tv_sec = PATIENCE_SECONDS };
-	CLEANUP_FD int fd = sock_connect(path, SOCK_SEQPACKET);
+	/* One that hangs may have no room for a connection: that is not waited for. */
+	CLEANUP_FD int fd = sock_connect(path, SOCK_SEQPACKET | SOCK_NONBLOCK);
+	int r;
 
 	hold_close(h);
 	if (fd < 0)
 		return fd;
+	r = fd_nonblock(fd, false);
+	if (r < 0)
+		return r;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
 		return -errno;

@@ -102,13 +102,13 @@ static void probe_try(struct loop_timer *t)
 	loop_timer_at(p->loop, &p->timer, p->end_ns, probe_expired);
 }
 
-void probe_start(struct probe *p, struct loop *l, const char *path, const char *get,
+void probe_start(struct probe *p, struct loop *l, const char *path, int type, const char *get,
 		 uint64_t timeout_ns, void (*done)(struct probe *p, const char *body))
 {
 	probe_stop(p);
 	p->loop = l;
 	p->path = path;
-	p->type = SOCK_STREAM;
+	p->type = type;
 	p->get = get;
 	p->end_ns = loop_clock() + timeout_ns;
 	p->done = done;

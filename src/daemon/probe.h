@@ -13,7 +13,7 @@
 struct probe {
 	struct loop *loop; /* NULL while not running */
 	const char *path;  /* of the socket; borrowed */
-	int type;	   /* SOCK_STREAM, unless set after probe_start() */
+	int type;	   /* of the socket: SOCK_STREAM or SOCK_SEQPACKET */
 	const char *get;   /* "/_ping": an HTTP request that must be answered by 200; NULL: to be
 			      connected to is enough. Borrowed. */
 	uint64_t end_ns;
@@ -28,6 +28,6 @@ struct probe {
 #define PROBE_INIT ((struct probe){ .sock = -EBADF, .answer = BUF_INIT(PROBE_BODY_MAX) })
 
 /* p: as PROBE_INIT has it, or stopped. done() is never called from here. */
-void probe_start(struct probe *p, struct loop *l, const char *path, const char *get,
+void probe_start(struct probe *p, struct loop *l, const char *path, int type, const char *get,
 		 uint64_t timeout_ns, void (*done)(struct probe *p, const char *body));
 void probe_stop(struct probe *p);

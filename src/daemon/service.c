@@ -147,9 +147,8 @@ static int service_watch(struct service *s, const struct engine_launch *launch)
 	if (r < 0)
 		return r;
 	s->started_ns = loop_clock();
-	probe_start(&s->probe, &s->daemon->loop, s->socket, launch->get, launch->timeout_ns,
-		    service_answered);
-	s->probe.type = launch->type;
+	probe_start(&s->probe, &s->daemon->loop, s->socket, launch->type, launch->get,
+		    launch->timeout_ns, service_answered);
 	set_state(s, SERVICE_STARTING);
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -107,7 +108,7 @@ static void on_info(struct probe *p, const char *body)
 
 	l->over = !body || now >= p->end_ns || strstr(body, "\"LiveRestoreEnabled\":false");
 	if (!l->over)
-		probe_start(p, l->loop, p->path, p->get, p->end_ns - now, on_info);
+		probe_start(p, l->loop, p->path, p->type, p->get, p->end_ns - now, on_info);
 }
 
 /* Makes the engine take its containers along. */
@@ -120,7 +121,7 @@ static void end_live_restore(struct daemon *d)
 	if (engine_no_live_restore(d) < 0)
 		return;
 	service_signal(engine, SIGHUP);
-	probe_start(&l.probe, &d->loop, engine->socket, "/info", RELOAD_NS, on_info);
+	probe_start(&l.probe, &d->loop, engine->socket, SOCK_STREAM, "/info", RELOAD_NS, on_info);
 	while (!l.over && !engine_gone(d) && d->stop != DAEMON_STOP_NOW && loop_clock() < end)
 		if (loop_once(&d->loop, (int)(RELOAD_NS / LOOP_NSEC_PER_MSEC)) < 0)
 			break;

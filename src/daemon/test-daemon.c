@@ -253,7 +253,7 @@ static void test_probe(void **state)
 	assert_int_equal(loop_init(&l), 0);
 
 	/* Nobody there. */
-	probe_start(&x.probe, &l, path, NULL, 50 * LOOP_NSEC_PER_MSEC, probed);
+	probe_start(&x.probe, &l, path, SOCK_STREAM, NULL, 50 * LOOP_NSEC_PER_MSEC, probed);
 	while (x.calls == 0)
 		assert_true(loop_once(&l, 1000) >= 0);
 	assert_true(x.timeout);
@@ -262,7 +262,7 @@ static void test_probe(void **state)
 	listener = sock_listen(path, SOCK_STREAM, 0600, (gid_t)-1);
 	assert_true(listener >= 0);
 	assert_int_equal(fd_nonblock(listener, false), 0);
-	probe_start(&x.probe, &l, path, "/_ping", 10 * LOOP_NSEC_PER_SEC, probed);
+	probe_start(&x.probe, &l, path, SOCK_STREAM, "/_ping", 10 * LOOP_NSEC_PER_SEC, probed);
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
 		while (x.probe.sock < 0)
 			assert_true(loop_once(&l, 1000) >= 0);
@@ -274,13 +274,13 @@ static void test_probe(void **state)
 	assert_string_equal(x.body, "yes");
 
 	/* Somebody who takes the connection and says nothing. */
-	probe_start(&x.probe, &l, path, "/_ping", 50 * LOOP_NSEC_PER_MSEC, probed);
+	probe_start(&x.probe, &l, path, SOCK_STREAM, "/_ping", 50 * LOOP_NSEC_PER_MSEC, probed);
 	while (x.calls == 2)
 		assert_true(loop_once(&l, 1000) >= 0);
 	assert_true(x.timeout);
 
 	/* Stopped in the middle. */
-	probe_start(&x.probe, &l, path, "/_ping", 50 * LOOP_NSEC_PER_MSEC, probed);
+	probe_start(&x.probe, &l, path, SOCK_STREAM, "/_ping", 50 * LOOP_NSEC_PER_MSEC, probed);
 	assert_true(loop_once(&l, 0) >= 0);
 	probe_stop(&x.probe);
 	probe_stop(&x.probe);

@@ -7,14 +7,6 @@
 
 #define ID_LEN 64
 
-static bool is_id(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (!((s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f')))
-			return false;
-	return s.n == ID_LEN;
-}
-
 void cgroup_judge_parent(struct slice parent, bool instance, struct verdict *ret)
 {
 	struct slice rest = parent;
@@ -28,7 +20,7 @@ void cgroup_judge_parent(struct slice parent, bool instance, struct verdict *ret
 			continue;
 		if (slice_eq_str(part, ".."))
 			why = "it leads up";
-		else if (instance && is_id(part))
+		else if (instance && part.n == ID_LEN && slice_is_lower_hex(part))
 			why = "it is the group of another container";
 		else if (instance && first && slice_eq_str(part, CGROUP_SERVICES))
 			why = "it is the group of the engine's own processes";
@@ -37,6 +29,8 @@ void cgroup_judge_parent(struct slice parent, bool instance, struct verdict *ret
 	if (!why)
 		return;
 	ret->kind = VERDICT_DENY;
-	(void)snprintf(ret->message, sizeof(ret->message), "cgroup parent %.*s is refused: %s",
-		       (int)MIN(parent.n, (size_t)512), parent.p, why);
+	(void)snprintf(
+		ret->message, sizeof(ret->message),
+		"cgroup parent %.*s is refused: %s; name a group of your own (--cgroup-parent)",
+		(int)MIN(parent.n, (size_t)512), parent.p, why);
 }

@@ -47,14 +47,9 @@ static bool is_alnum(char c)
 	return is_lower_alnum(c) || is_upper(c);
 }
 
-static bool is_lower_hex(char c)
-{
-	return is_digit(c) || (c >= 'a' && c <= 'f');
-}
-
 static bool is_host_hex(char c) /* in an IPv6 address */
 {
-	return is_lower_hex(c) || (c >= 'A' && c <= 'F') || c == ':';
+	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':';
 }
 
 static bool is_tag_char(char c)
@@ -198,7 +193,7 @@ bool reference_is_digest(struct slice text)
 	for (size_t i = 0; i < ARRAY_SIZE(digests); i++)
 		if (slice_starts(text, digests[i].algorithm))
 			return text.n == digests[i].algorithm.n + digests[i].hex &&
-			       all(slice_from(text, digests[i].algorithm.n), is_lower_hex);
+			       slice_is_lower_hex(slice_from(text, digests[i].algorithm.n));
 	return false;
 }
 
@@ -213,7 +208,7 @@ static bool could_be_id(struct slice text)
 
 	if (slice_starts(text, digests[0].algorithm))
 		hex = slice_from(text, digests[0].algorithm.n);
-	return hex.n > 0 && hex.n < ID_HEX && all(hex, is_lower_hex);
+	return hex.n > 0 && hex.n < ID_HEX && slice_is_lower_hex(hex);
 }
 
 /* --- a whole reference --- */
@@ -326,7 +321,7 @@ int reference_parse(const struct profile *p, struct slice text, struct reference
 
 	if (text.n == 0)
 		return bad(err, text, "it is empty");
-	if ((text.n == ID_HEX && all(text, is_lower_hex)) || reference_is_digest(text)) {
+	if ((text.n == ID_HEX && slice_is_lower_hex(text)) || reference_is_digest(text)) {
 		*ret = (struct reference){ .kind = REFERENCE_ID, .digest = text };
 		return 0;
 	}

@@ -175,7 +175,9 @@ static int read_node(const struct json *node, struct cdi_node *ret, struct err *
 	struct stat st;
 
 	if (!path || !*path)
-		return err_set(err, -EINVAL, "CDI: a device node without path");
+		return err_set(err, -EINVAL,
+			       "CDI: a device node without \"path\"; each entry of \"deviceNodes\" "
+			       "needs one");
 	(void)json_get_i64(node, "major", &d.major);
 	(void)json_get_i64(node, "minor", &d.minor);
 	host = host && *host ? host : path;

@@ -165,24 +165,17 @@ int dockerdata_requests(struct runtime *rt, const struct json **ret, struct err 
 {
 	*ret = NULL;
 	for (const char *const *root = source_engine_roots(rt); *root; root++) {
-		CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
-		struct json_limits limits = JSON_LIMITS;
 		struct json *doc;
 		char path[PATH_MAX];
 		int r;
 
 		(void)snprintf(path, sizeof(path), "%s/containers/%s/hostconfig.json", *root,
 			       rt->args.id);
-		r = file_read(path, &text);
+		r = runtime_read_json(rt, path, RECORD_MAX, &doc, err);
 		if (r == -ENOENT || r == -ENOTDIR)
 			continue;
 		if (r < 0)
-			return err_errno(err, r, "%s", path);
-		r = json_parse(&rt->arena, buf_slice(&text), &limits, &doc, NULL, err);
-		if (r < 0) {
-			(void)err_wrap(err, "%s", path);
 			return r;
-		}
 		*ret = json_get(doc, "DeviceRequests");
 		if (!json_is(*ret, JSON_ARRAY))
 			*ret = NULL;
@@ -194,8 +187,6 @@ int dockerdata_requests(struct runtime *rt, const struct json **ret, struct err 
 int dockerdata_image(struct runtime *rt, const char **ret_id, const char **ret_asked)
 {
 	for (const char *const *root = source_engine_roots(rt); *root; root++) {
-		CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
-		struct json_limits limits = JSON_LIMITS;
 		struct json *doc;
 		const char *id;
 		const char *asked;
@@ -203,8 +194,7 @@ int dockerdata_image(struct runtime *rt, const char **ret_id, const char **ret_a
 
 		(void)snprintf(path, sizeof(path), "%s/containers/%s/config.v2.json", *root,
 			       rt->args.id);
-		if (file_read(path, &text) < 0 ||
-		    json_parse(&rt->arena, buf_slice(&text), &limits, &doc, NULL, NULL) < 0)
+		if (runtime_read_json(rt, path, RECORD_MAX, &doc, NULL) < 0)
 			continue;
 		id = json_get_str(doc, "Image");
 		asked = json_get_str(json_get(doc, "Config"), "Image");

@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/cleanup.h"
-#include "base/file.h"
 #include "oci/spec.h"
 #include "policy/cgroup.h"
 #include "runtime/edit.h"
@@ -36,25 +34,20 @@ static bool writable_cgroup(const struct json *spec)
 /* The instance's own group, "/gabion-1a2b3c4d", as gabiond wrote it down; NULL: there is none. */
 static int own_group(struct runtime *rt, const char **ret, struct err *err)
 {
-	CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
-	struct json_limits limits = JSON_LIMITS;
 	char path[PATH_MAX];
 	struct json *doc;
 	const char *name;
 	int r;
 
 	*ret = NULL;
+	if (!rt->inst.private_dir)
+		return 0;
 	(void)snprintf(path, sizeof(path), "%s/instance.json", rt->inst.run);
-	r = rt->inst.private_dir ? file_read(path, &text) : -ENOENT;
+	r = runtime_read_json(rt, path, RECORD_MAX, &doc, err);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
-		return err_errno(err, r, "%s", path);
-	r = json_parse(&rt->arena, buf_slice(&text), &limits, &doc, NULL, err);
-	if (r < 0) {
-		(void)err_wrap(err, "%s", path);
 		return r;
-	}
 	name = json_get_str(doc, "cgroup");
 	if (name && *name)
 		*ret = arena_must(arena_printf(&rt->arena, "/%s", name));

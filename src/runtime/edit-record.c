@@ -199,8 +199,6 @@ void record_forget(struct runtime *rt)
 bool record_lower(struct runtime *rt, char *ret)
 {
 	for (int i = 1; i < rt->args.argc; i++) {
-		CLEANUP_BUF struct buf text = BUF_INIT(RECORD_MAX);
-		struct json_limits limits = JSON_LIMITS;
 		struct json *doc;
 		const char *lower;
 		char path[PATH_MAX];
@@ -209,8 +207,7 @@ bool record_lower(struct runtime *rt, char *ret)
 			continue;
 		(void)snprintf(path, sizeof(path), "%s/containers/%s.json", rt->inst.run,
 			       rt->args.argv[i]);
-		if (file_read(path, &text) < 0 ||
-		    json_parse(&rt->arena, buf_slice(&text), &limits, &doc, NULL, NULL) < 0)
+		if (runtime_read_json(rt, path, RECORD_MAX, &doc, NULL) < 0)
 			continue;
 		lower = json_get_str(doc, "lowerRuntime");
 		if (lower && lower[0] == '/' && access_ok(lower)) {

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "linux/mnt.h"
 #include "runtime/attach.h"
+#include "runtime/bundle.h"
 #include "runtime/edit.h"
 #include "runtime/nodes.h"
 #include "runtime/runtime.h"
@@ -89,25 +90,14 @@ static int make_node(struct runtime *rt, const struct json *d, size_t i, struct 
 
 /*
  * Hooks that run in the container's namespaces, as its root, find the root file system by the spec
- * in the bundle, which only the host's root can read. Its group becomes that of the container's
- * root, as containerd does for containers that have a user namespace by the engine's doing. After
- * such hooks the container is in its own root and can reach neither.
+ * in the bundle, which only the host's root can read. After such hooks the container is in its own
+ * root and can reach neither.
  */
 static int show_spec(struct runtime *rt, int file, struct err *err)
 {
-	CLEANUP_FD int bundle = open(rt->bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct stat st;
-
 	if (fchown(file, (uid_t)-1, rt->base) < 0 || fchmod(file, 0640) < 0)
 		return err_errno(err, -errno, "config.json");
-	if (bundle < 0 || fstat(bundle, &st) < 0)
-		return err_errno(err, -errno, "bundle %s", rt->bundle);
-	if (st.st_mode & S_IXOTH)
-		return 0;
-	if (fchown(bundle, (uid_t)-1, rt->base) < 0 ||
-	    fchmod(bundle, (st.st_mode & 0700) | S_IXGRP) < 0)
-		return err_errno(err, -errno, "bundle %s", rt->bundle);
-	return 0;
+	return bundle_show(rt, err);
 }
 
 static int attach_spec(struct runtime *rt, struct err *err)
@@ -198,4 +188,5 @@ int edit_stage(struct runtime *rt, struct err *err)
 void undo_stage(struct runtime *rt)
 {
 	stage_leave(rt);
+	bundle_hide(rt);
 }

@@ -58,7 +58,7 @@ static int load_asker(struct runtime *rt, struct err *err)
 	const char *id = rt->args.id;
 	int r;
 
-	if (strlen(id) != ASKER_ID_LEN || strspn(id, "0123456789abcdef") != ASKER_ID_LEN)
+	if (strlen(id) != ASKER_ID_LEN || !slice_is_lower_hex(slice_str(id)))
 		return 0;
 	r = asker_load(rt->inst.lib, id, &rt->asker, err);
 	if (r < 0)

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "linux/mountinfo.h"
 
 #define ARENA_MAX (256u << 20)
@@ -37,6 +38,23 @@ void runtime_done(struct runtime *rt)
 	(void)fd_close(rt->stage.dir);
 	buf_done(&rt->mountinfo);
 	arena_done(&rt->arena);
+}
+
+int runtime_read_json(struct runtime *rt, const char *path, size_t max, struct json **ret,
+		      struct err *err)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(max);
+	struct json_limits limits = JSON_LIMITS;
+	int r = file_read(path, &text);
+
+	if (r == -ENOENT || r == -ENOTDIR)
+		return r;
+	if (r < 0)
+		return err_errno(err, r, "%s", path);
+	r = json_parse(&rt->arena, buf_slice(&text), &limits, ret, NULL, err);
+	if (r < 0)
+		(void)err_wrap(err, "%s", path);
+	return r;
 }
 
 int runtime_mountinfo(struct runtime *rt, struct slice *ret, struct err *err)

@@ -24,6 +24,7 @@
 #include "base/err.h"
 #include "linux/idmap.h"
 #include "runtime/args.h"
+#include "runtime/bundle.h"
 #include "runtime/cdi.h"
 #include "runtime/rootfs.h"
 #include "runtime/stage.h"
@@ -89,10 +90,17 @@ struct runtime {
 	struct bind *binds;
 	size_t nbinds;
 	struct stage stage;
+	struct bundle_was bundle_was;
 };
 
 void runtime_init(struct runtime *rt);
 void runtime_done(struct runtime *rt);
+
+/* The JSON document in the file at path, of at most max bytes, in the runtime's arena. Returns 0;
+ * -ENOENT or -ENOTDIR, without a text, when there is no such file; else -errno with a text that
+ * names it. */
+int runtime_read_json(struct runtime *rt, const char *path, size_t max, struct json **ret,
+		      struct err *err);
 
 /* Mountinfo of the engine's namespace. */
 int runtime_mountinfo(struct runtime *rt, struct slice *ret, struct err *err);

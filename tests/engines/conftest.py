@@ -50,13 +50,7 @@ def pytest_configure(config):
 @pytest.fixture(scope="module", params=MATRIX, ids=["/".join(m) for m in MATRIX])
 def _engine(request):
     suite, lower, store = request.param
-    made = space.Docker(suite, LOWERS[lower], store)
-    try:
-        made.up()
-        yield made
-        made.sweep()
-    finally:
-        made.close()
+    yield from space.running(space.Docker(suite, LOWERS[lower], store))
 
 
 @pytest.fixture

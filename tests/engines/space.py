@@ -66,6 +66,17 @@ def root_of(suite):
     return run(f"{HERE}/engine-rootfs", suite, timeout=1200).lines[-1]
 
 
+def running(made, *images):
+    """For a fixture: that engine, up and with images; swept and gone at the end."""
+    try:
+        made.up()
+        made.need(*images)
+        yield made
+        made.sweep()
+    finally:
+        made.close()
+
+
 class Space:
     """Keeper, folder, commands. Programs: [(name, argv, path that appears)]."""
 

@@ -25,13 +25,7 @@ STAT = "stat -c '%u:%g %a %t:%T'"
 def _engine(request):
     """Devices of its own: nothing of this machine's, only what a kernel always has by number."""
     made = space.Docker("forky", {"crun": "/usr/bin/crun", "runc": "/usr/sbin/runc"}[request.param], facts={"cdiDevices": ALLOWED})
-    try:
-        made.up()
-        made.need("alpine")
-        yield made
-        made.sweep()
-    finally:
-        made.close()
+    yield from space.running(made, "alpine")
 
 
 @pytest.fixture
