@@ -4,7 +4,7 @@
  * /sys/fs/cgroup
  * (--privileged, writable cgroups), its root must own what it sees there, or no engine and no
  * systemd inside can make a group. The lower runtime makes the cgroup and would leave it to the
- * host's root, so a hook, this program again, hands it over before the container's process runs.
+ * host's root, so the hook of edit-proc.c hands it over before the container's process runs.
  */
 #include <errno.h>
 #include <limits.h>
@@ -14,7 +14,6 @@
 #include "oci/spec.h"
 #include "policy/cgroup.h"
 #include "runtime/edit.h"
-#include "runtime/hook.h"
 #include "runtime/runtime.h"
 
 #define RECORD_MAX 65536u /* bytes of run/instance.json */
@@ -99,10 +98,6 @@ static int place(struct runtime *rt, struct err *err)
 
 int edit_cgroup(struct runtime *rt, struct err *err)
 {
-	int r = place(rt, err);
-
-	if (r < 0 || !writable_cgroup(rt->spec))
-		return r;
-	return hook_add(rt, "createRuntime", HOOK_DELEGATE,
-			arena_must(arena_printf(&rt->arena, "%u", rt->base)), err);
+	rt->delegate = writable_cgroup(rt->spec);
+	return place(rt, err);
 }

@@ -24,6 +24,7 @@ const struct edit edits[] = {
 	{ "cgroup", edit_cgroup, NULL },
 	/* with effects on the host */
 	{ "record", edit_record, undo_record },
+	{ "proc", edit_proc, undo_proc },
 	{ "view", rootfs_replace, rootfs_restore },
 	{ "network", edit_network, NULL },
 	{ "attach", edit_stage, undo_stage },

@@ -41,6 +41,8 @@ void undo_userns(struct runtime *rt);
 int edit_binds(struct runtime *rt, struct err *err);
 int edit_stage(struct runtime *rt, struct err *err);
 void undo_stage(struct runtime *rt);
+int edit_proc(struct runtime *rt, struct err *err);
+void undo_proc(struct runtime *rt);
 int edit_limits(struct runtime *rt, struct err *err);
 int edit_network(struct runtime *rt, struct err *err);
 int edit_record(struct runtime *rt, struct err *err);

@@ -2,15 +2,23 @@
 #include "runtime/hook.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/file.h"
 #include "linux/cgroup.h"
 #include "runtime/runtime.h"
+#include "view/record.h"
 
 #define STATE_MAX (1u << 20)
+#define CGROUP_MAX 65536u
+#define NSEC_PER_SEC 1000000000u
 
 int hook_add(struct runtime *rt, const char *list_name, const char *command, const char *arg,
 	     struct err *err)
@@ -38,28 +46,124 @@ int hook_add(struct runtime *rt, const char *list_name, const char *command, con
 	return r < 0 ? err_errno(err, r, "spec") : 0;
 }
 
-/* owner: host id of the container's root. The state with the process id is on standard input. */
-static int delegate(const char *owner, struct err *err)
+/* The state with the process id is on standard input (OCI runtime spec, "Hooks"). */
+static int read_pid(struct arena *a, pid_t *ret, struct err *err)
 {
-	CLEANUP_ARENA struct arena arena = ARENA_INIT(4 * STATE_MAX);
 	CLEANUP_BUF struct buf state = BUF_INIT(STATE_MAX);
 	struct json_limits limits = JSON_LIMITS;
 	struct json *doc;
 	uint64_t pid;
-	uint32_t id;
-	int r;
+	int r = file_read_fd(STDIN_FILENO, &state);
 
-	if (num_parse_u32(slice_str(owner), &id) < 0)
-		return err_set(err, -EINVAL, "not an id: %s", owner);
-	r = file_read_fd(STDIN_FILENO, &state);
 	if (r < 0)
 		return err_errno(err, r, "the container's state");
-	r = json_parse(&arena, buf_slice(&state), &limits, &doc, NULL, err);
+	r = json_parse(a, buf_slice(&state), &limits, &doc, NULL, err);
 	if (r < 0)
 		return r;
 	if (json_get_u64(doc, "pid", &pid) != 0 || pid == 0 || pid > INT32_MAX)
 		return err_set(err, -EINVAL, "the container's state has no pid");
-	return cgroup_delegate((pid_t)pid, id, id, err);
+	*ret = (pid_t)pid;
+	return 0;
+}
+
+static int open_ns(pid_t pid, const char *name, struct err *err)
+{
+	char path[64];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? err_errno(err, -errno, "%s", path) : fd;
+}
+
+static int show(struct arena *a, const struct json *record, pid_t pid, struct err *err)
+{
+	const char *root = json_get_str(record, "root");
+	const char *stage = json_get_str(record, "stage");
+	CLEANUP_FD int own = -EBADF;
+	CLEANUP_FD int dir = -EBADF;
+	CLEANUP_FD int pid_ns = -EBADF;
+	CLEANUP_FD int net_ns = -EBADF;
+	CLEANUP_FD int mnt_ns = -EBADF;
+	struct view_place place;
+	struct view view;
+	int r = view_of_record(a, record, &view, err);
+
+	if (r < 0)
+		return r;
+	if (!root || !stage)
+		return err_set(err, -EINVAL,
+			       "record of what a container sees: no place to work in");
+	if (mkdir(stage, 0700) < 0 && errno != EEXIST)
+		return err_errno(err, -errno, "%s", stage);
+	dir = open(stage, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return err_errno(err, -errno, "%s", stage);
+	own = open_ns(getpid(), "mnt", err);
+	pid_ns = own < 0 ? own : open_ns(pid, "pid", err);
+	net_ns = pid_ns < 0 ? pid_ns : open_ns(pid, "net", err);
+	mnt_ns = net_ns < 0 ? net_ns : open_ns(pid, "mnt", err);
+	if (mnt_ns < 0)
+		return mnt_ns;
+	place = (struct view_place){
+		.own_ns = own, .dir = dir, .pid_ns = pid_ns, .net_ns = net_ns, .mnt_ns = mnt_ns
+	};
+	return view_replace(&place, &view, pid, root, err);
+}
+
+/* What is known only now. */
+static int complete(struct arena *a, struct json *record, const char *path, pid_t pid,
+		    struct err *err)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(STATE_MAX);
+	CLEANUP_BUF struct buf cgroup = BUF_INIT(CGROUP_MAX);
+	struct timespec now;
+	char name[64];
+	int r;
+
+	(void)snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
+	r = file_read(name, &cgroup);
+	if (r < 0)
+		return err_errno(err, r, "%s", name);
+	if (clock_gettime(CLOCK_BOOTTIME, &now) < 0)
+		return err_errno(err, -errno, "clock");
+	r = json_set(a, record, "pid", json_new_int(a, pid));
+	if (r == 0)
+		r = json_set(a, record, "start",
+			     json_new_uint(a, (uint64_t)now.tv_sec * NSEC_PER_SEC +
+						      (uint64_t)now.tv_nsec));
+	if (r == 0)
+		r = view_record_cgroup(a, record, buf_slice(&cgroup));
+	json_emit(record, &text);
+	if (r == 0)
+		r = buf_ok(&text) ? file_replace_at(AT_FDCWD, path, buf_slice(&text), 0600, false)
+				  : -ENOMEM;
+	return r < 0 ? err_errno(err, r, "%s", path) : 0;
+}
+
+static int proc(const char *path, struct err *err)
+{
+	CLEANUP_ARENA struct arena arena = ARENA_INIT(4 * STATE_MAX);
+	CLEANUP_BUF struct buf text = BUF_INIT(STATE_MAX);
+	struct json_limits limits = JSON_LIMITS;
+	struct json *record;
+	uint64_t base = 0;
+	pid_t pid;
+	int r = file_read(path, &text);
+
+	if (r < 0)
+		return err_errno(err, r, "%s", path);
+	r = json_parse(&arena, buf_slice(&text), &limits, &record, NULL, err);
+	if (r == 0)
+		r = read_pid(&arena, &pid, err);
+	if (r == 0)
+		r = complete(&arena, record, path, pid, err);
+	if (r == 0 && json_get_bool(record, "delegate", false)) {
+		if (json_get_u64(record, "base", &base) != 0 || base == 0 || base > UINT32_MAX)
+			return err_set(err, -EINVAL, "%s: no base", path);
+		r = cgroup_delegate(pid, (uid_t)base, (gid_t)base, err);
+	}
+	return r == 0 ? show(&arena, record, pid, err) : r;
 }
 
 static int forget(const char *record, struct err *err)
@@ -73,8 +177,8 @@ int hook_main(int argc, char **argv, struct err *err)
 {
 	int r = 1;
 
-	if (argc == 3 && strcmp(argv[1], HOOK_DELEGATE) == 0)
-		r = delegate(argv[2], err);
+	if (argc == 3 && strcmp(argv[1], HOOK_PROC) == 0)
+		r = proc(argv[2], err);
 	else if (argc == 3 && strcmp(argv[1], HOOK_FORGET) == 0)
 		r = forget(argv[2], err);
 	if (r < 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * gabion-runc as a hook of its own (OCI runtime spec, "POSIX-platform Hooks"): commands that only
- * the lower runtime gives. gabion-delegate-cgroup ID      createRuntime: hands the container its
- * cgroup (edit-cgroup.c) gabion-forget RECORD           poststop of `run`, which no delete follows:
- * takes the record away
+ * the lower runtime gives.
+ *   gabion-proc RECORD     createRuntime: the container's /proc, /sys and cgroup (edit-proc.c)
+ *   gabion-forget RECORD   poststop of `run`, which no delete follows: takes the record away
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 
 struct runtime;
 
-#define HOOK_DELEGATE "gabion-delegate-cgroup"
+#define HOOK_PROC "gabion-proc"
 #define HOOK_FORGET "gabion-forget"
 
 /* Adds a hook that calls this program with a command and one argument. */

@@ -86,6 +86,8 @@ struct runtime {
 
 	bool plain;    /* isolation is off: the container is left as it is */
 	bool recorded; /* its record is ours to take back */
+	bool viewed;   /* so is the record of what it sees (edit-proc.c) */
+	bool delegate; /* its cgroup becomes its own (edit-cgroup.c) */
 	struct rootfs rootfs;
 	struct bind *binds;
 	size_t nbinds;

@@ -86,7 +86,6 @@ static void test_delegated(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		const struct json *list, *args;
 		struct runtime rt;
 		char spec[256];
 
@@ -95,15 +94,8 @@ static void test_delegated(void **state)
 			       "\"options\":[\"rw\"]}]}",
 			       types[i]);
 		test_runtime(&rt, spec);
-		rt.base = 1900000000;
 		assert_int_equal(edit_cgroup(&rt, NULL), 0);
-		list = json_at(rt.spec, "hooks.createRuntime");
-		assert_true(json_is(list, JSON_ARRAY) && list->n == 1);
-		assert_int_equal(json_get_str(list->items[0], "path")[0], '/');
-		args = json_get(list->items[0], "args");
-		assert_true(json_is(args, JSON_ARRAY) && args->n == 3);
-		assert_string_equal(json_str(args->items[1]), HOOK_DELEGATE);
-		assert_string_equal(json_str(args->items[2]), "1900000000");
+		assert_true(rt.delegate);
 		runtime_done(&rt);
 	}
 	test_edit(edit_cgroup, MOUNT("cgroup", "\"nosuid\",\"ro\""),
@@ -139,7 +131,7 @@ static void test_no_hook(void **state)
 	assert_int_equal(call("state", "c1", NULL), 1);
 	assert_int_equal(call("--version", NULL, NULL), 1);
 	assert_int_equal(call(HOOK_FORGET, NULL, NULL), 1);
-	assert_int_equal(call(HOOK_DELEGATE, NULL, NULL), 1);
+	assert_int_equal(call(HOOK_PROC, NULL, NULL), 1);
 }
 
 static void test_hook_forget(void **state)
@@ -160,11 +152,11 @@ static void test_hook_forget(void **state)
 }
 
 struct state {
-	const char *dir, *text, *owner;
+	const char *dir, *text, *record;
 };
 
 /* The state of the container on standard input. */
-static int delegate(void *data)
+static int proc(void *data)
 {
 	const struct state *s = data;
 	struct err err = ERR_INIT;
@@ -172,27 +164,30 @@ static int delegate(void *data)
 	int fd;
 
 	test_put(s->dir, "state", s->text);
+	test_put(s->dir, "record", s->record);
 	fd = open(test_path(path, s->dir, "state"), O_RDONLY | O_CLOEXEC);
 	TEST_CHECK(fd >= 0 && dup2(fd, STDIN_FILENO) == STDIN_FILENO);
-	TEST_CHECK(call(HOOK_DELEGATE, s->owner, &err) < 0);
-	TEST_CHECK(strstr(err.text, HOOK_DELEGATE) && strlen(err.text) > strlen(HOOK_DELEGATE) + 2);
+	TEST_CHECK(call(HOOK_PROC, test_path(path, s->dir, "record"), &err) < 0);
+	TEST_CHECK(strstr(err.text, HOOK_PROC) && strlen(err.text) > strlen(HOOK_PROC) + 2);
 	return 0;
 }
 
 /* What is no state, no id or no process is an error: the container does not start. */
-static void test_hook_delegate_refuses(void **state)
+static void test_hook_proc_refuses(void **state)
 {
 	static const char *const rows[][2] = {
-		{ "", "1900000000" },
-		{ "{}", "1900000000" },
-		{ "{\"pid\":0}", "1900000000" },
-		{ "{\"pid\":-1}", "1900000000" },
-		{ "{\"pid\":\"1\"}", "1900000000" },
-		{ "{\"pid\":4294967296}", "1900000000" },
-		{ "[]", "1900000000" },
-		{ "{\"pid\":2147483647}", "1900000000" },
-		{ "{\"pid\":2147483647}", "root" },
-		{ "{\"pid\":2147483647}", "-1" },
+		{ "", "{\"base\":1900000000}" },
+		{ "{}", "{\"base\":1900000000}" },
+		{ "{\"pid\":0}", "{\"base\":1900000000}" },
+		{ "{\"pid\":-1}", "{\"base\":1900000000}" },
+		{ "{\"pid\":\"1\"}", "{\"base\":1900000000}" },
+		{ "{\"pid\":4294967296}", "{\"base\":1900000000}" },
+		{ "[]", "{\"base\":1900000000}" },
+		{ "{\"pid\":2147483647}", "{\"base\":1900000000}" },
+		{ "{\"pid\":2147483647}", "" },
+		{ "{\"pid\":1}", "{}" },
+		{ "{\"pid\":1}", "{\"base\":0,\"delegate\":true}" },
+		{ "{\"pid\":1}", "{\"base\":1900000000}" },
 	};
 	CLEANUP_TEST_DIR char dir[TEST_DIR_MAX] = "";
 
@@ -201,7 +196,7 @@ static void test_hook_delegate_refuses(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct state s = { dir, rows[i][0], rows[i][1] };
 
-		if (test_in_child(delegate, &s) != 0)
+		if (test_in_child(proc, &s) != 0)
 			fail_msg("%s for %s", rows[i][0], rows[i][1]);
 	}
 }
@@ -209,13 +204,10 @@ static void test_hook_delegate_refuses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_path_up),
-		cmocka_unit_test(test_place),
-		cmocka_unit_test(test_delegated),
-		cmocka_unit_test(test_hook_added),
-		cmocka_unit_test(test_no_hook),
-		cmocka_unit_test(test_hook_forget),
-		cmocka_unit_test(test_hook_delegate_refuses),
+		cmocka_unit_test(test_path_up),		  cmocka_unit_test(test_place),
+		cmocka_unit_test(test_delegated),	  cmocka_unit_test(test_hook_added),
+		cmocka_unit_test(test_no_hook),		  cmocka_unit_test(test_hook_forget),
+		cmocka_unit_test(test_hook_proc_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
