@@ -14,10 +14,10 @@
 #include "base/util.h"
 
 /* Must: nothing of the bounding set stays, so that no exec could bring a capability back. */
-static int drop_bounding(struct err *err)
+static int drop_bounding(uint64_t keep, struct err *err)
 {
 	for (unsigned long cap = 0; cap <= CAP_LAST_CAP; cap++) {
-		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 1)
+		if ((keep & (1ull << cap)) || prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 1)
 			continue;
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EPERM)
 			return err_errno(err, -errno, "dropping capability %lu", cap);
@@ -25,20 +25,26 @@ static int drop_bounding(struct err *err)
 	return 0;
 }
 
-static int drop_capabilities(struct err *err)
+static int drop_capabilities(uint64_t keep, struct err *err)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	struct __user_cap_data_struct left[_LINUX_CAPABILITY_U32S_3] = { 0 };
 	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return err_errno(err, -errno, "clearing ambient capabilities");
-	if (syscall(SYS_capset, &head, none) < 0)
+	if (syscall(SYS_capget, &head, now) < 0)
+		return err_errno(err, -errno, "reading capabilities");
+	for (size_t i = 0; i < ARRAY_SIZE(left); i++)
+		left[i].effective = left[i].permitted =
+			now[i].permitted & (uint32_t)(keep >> (32 * i));
+	if (syscall(SYS_capset, &head, left) < 0)
 		return err_errno(err, -errno, "dropping capabilities");
 	if (syscall(SYS_capget, &head, now) < 0)
 		return err_errno(err, -errno, "reading capabilities");
 	for (size_t i = 0; i < ARRAY_SIZE(now); i++)
-		if (now[i].effective || now[i].permitted || now[i].inheritable)
+		if (now[i].effective != left[i].effective ||
+		    now[i].permitted != left[i].permitted || now[i].inheritable)
 			return err_set(err, -EPERM, "capabilities are still there");
 	return 0;
 }
@@ -69,11 +75,28 @@ int sandbox_user(uid_t uid, gid_t gid, struct err *err)
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_errno(err, -errno, "no_new_privs");
-	r = drop_bounding(err); /* needs CAP_SETPCAP, which changing the user takes away */
+	r = drop_bounding(0, err); /* needs CAP_SETPCAP, which changing the user takes away */
 	if (r == 0)
 		r = change_user(uid, gid, err);
 	if (r == 0)
-		r = drop_capabilities(err);
+		r = drop_capabilities(0, err);
+	if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		r = err_errno(err, -errno, "switching core dumps off");
+	return r;
+}
+
+int sandbox_keep(const uint8_t *caps, size_t n, struct err *err)
+{
+	uint64_t keep = 0;
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		keep |= 1ull << caps[i];
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_errno(err, -errno, "no_new_privs");
+	r = drop_bounding(keep, err);
+	if (r == 0)
+		r = drop_capabilities(keep, err);
 	if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		r = err_errno(err, -errno, "switching core dumps off");
 	return r;

@@ -5,6 +5,7 @@
  *
  *   1. sandbox_user()    other uid and gid, no supplementary groups, no capability in any set, none
  *                        can be gained again (no_new_privs); core dumps and ptrace are off.
+ *      sandbox_keep()    instead, for a worker that stays root: only some capabilities are left.
  *   2. sandbox_limits()  what the process may use.
  *   3. sandbox_seccomp() every system call that is not on the list.
  *
@@ -35,6 +36,10 @@ struct sandbox_rule {
 /* uid or gid may be SANDBOX_KEEP: then that one stays. Needs CAP_SETUID, CAP_SETGID, CAP_SETPCAP
  * unless both stay. Returns 0 or -errno with a text. */
 int sandbox_user(uid_t uid, gid_t gid, struct err *err);
+
+/* Stays root, with these capabilities (CAP_…) alone, in the bounding set too. Needs CAP_SETPCAP,
+ * and gives it up unless it is one of them. Capabilities that the process lacks stay lacking. */
+int sandbox_keep(const uint8_t *caps, size_t n, struct err *err);
 
 int sandbox_limits(const struct sandbox_limit *limits, size_t n, struct err *err);
 

@@ -39,6 +39,7 @@
 /* What a service is called while it starts. */
 static const char *const titles[] = {
 	[SERVICE_HOLD] = "holder",
+	[SERVICE_VET] = "vetting",
 	[SERVICE_CONTAINERD] = "containerd",
 	[SERVICE_WAY_OUT] = "network (slirp4netns)",
 	[SERVICE_ENGINE] = "engine (dockerd)",

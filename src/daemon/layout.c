@@ -45,6 +45,7 @@ static const struct {
 	{ BELOW_RUN, "log", 0750 },	   { BELOW_RUN, "tmp", 0700 },
 	{ BELOW_RUN, "bin", 0755 },	   { BELOW_RUN, "exec", 0711 },
 	{ BELOW_RUN, "containerd", 0711 }, { BELOW_RUN, "containers", 0700 },
+	{ BELOW_RUN, "views", 0700 },	   { BELOW_RUN, "vet", 0700 },
 	{ BELOW_LIB, "engine", 0710 },	   { BELOW_LIB, "containerd", 0711 },
 	{ BELOW_LIB, "askers", 0700 },
 };

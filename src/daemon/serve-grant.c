@@ -241,8 +241,11 @@ static void found_socket(const char *name, int take_fd, void *data)
 {
 	struct left *left = data;
 
+	/* Others keep theirs there, too. */
+	if (!slice_starts(slice_str(name), SLICE_LIT(HOLD_PREFIX)))
+		(void)fd_close(take_fd);
 	/* To be told when the list has ended: one that writes does not read. */
-	if (!take_socket(left->serve, name, take_fd))
+	else if (!take_socket(left->serve, name, take_fd))
 		buf_add(&left->unwanted, name, CONTROL_HOLD_NAME);
 }
 

@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "base/loop.h"
-#include "daemon/hold.h"
+#include "control/holdclient.h"
 #include "settings/instance.h"
 
 #define SERVE_CHANNELS_MAX 64

@@ -26,9 +26,9 @@
 #define KILL_WAIT_NS (2 * LOOP_NSEC_PER_SEC)
 
 static const char *const names[] = {
-	[SERVICE_HOLD] = "holder",     [SERVICE_CONTAINERD] = "containerd",
-	[SERVICE_WAY_OUT] = "network", [SERVICE_ENGINE] = "engine",
-	[SERVICE_GATE] = "gate",
+	[SERVICE_HOLD] = "holder",	     [SERVICE_VET] = "vetting",
+	[SERVICE_CONTAINERD] = "containerd", [SERVICE_WAY_OUT] = "network",
+	[SERVICE_ENGINE] = "engine",	     [SERVICE_GATE] = "gate",
 };
 static_assert(ARRAY_SIZE(names) == SERVICE_COUNT, "a service has no name");
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/hold.h"
+#include "control/holdclient.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls that gabion-vet makes for a thread, in its namespaces and with its rights over them. Each
+ * is made by a process of its own, which is killed when it takes too long.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "vet/task.h"
+#include "view/view.h"
+
+/* A folder that exists for mounts, in the caller's mount namespace. Before the first call. */
+void perform_init(const char *folder);
+
+/* Mounts a new procfs or sysfs on target, with what the container's own has over it. attr:
+ * MOUNT_ATTR_*; options: procfs's own, or NULL. 0 or -errno, as mount(2). */
+int perform_mount(const struct task *t, const struct view *v, enum view_tree tree, uint64_t attr,
+		  const char *options, const char *target);
+
+/* Binds a procfs or sysfs with all that is mounted in it. */
+int perform_bind(const struct task *t, const char *source, const char *target);
+
+/* Unmounts a procfs or sysfs with all that is mounted in it. */
+int perform_umount(const struct task *t, const char *target, bool follow);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One seccomp listener: of a container's processes, or of those that one `exec` brought in. It has
+ * a thread while it is in use, so that no container waits for another, and none while it is not.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "control/hold.h"
+
+struct session;
+
+struct sessions {
+	int epoll_fd;	   /* listeners that wait for a call, one shot each */
+	const char *views; /* folder of records (view/record.h) */
+	struct session *first;
+};
+
+int sessions_init(struct sessions *s, const char *views);
+
+/* A listener that the holder keeps under this name: "vet/RANDOM/ID". Takes the descriptor. */
+int session_add(struct sessions *s, const char *name, int take_fd);
+
+/* Waits for calls, and for the ends of listeners, of which it calls ended with the name. Also
+ * returns (0) when one of the others can be read or has ended. */
+int sessions_wait(struct sessions *s, const int others[2],
+		  void (*ended)(const char *name, void *data), void *data);
+
+/* All of them, one call each. */
+void sessions_each(struct sessions *s, void (*one)(const char *name, int fd, void *data),
+		   void *data);
+
+#define SESSION_PREFIX "vet/"
