@@ -122,7 +122,8 @@ static void accept_one(struct vet *v)
 		return;
 	listener = receive_listener(fd, id, sizeof(id), &err);
 	if (listener < 0) {
-		log_warning("%s", err.text);
+		if (listener != -ENODATA)
+			log_warning("%s", err.text);
 		return;
 	}
 	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))

@@ -54,48 +54,48 @@ static bool is_below(const struct view_paths *list, const char *path)
 	return false;
 }
 
+/* A copy of what fd refers to over the place, with these attributes. */
+static int lay(int place, int fd, bool recursive, uint64_t attr)
+{
+	const struct mnt_attr how = {
+		.recursive = recursive, .userns = -EBADF, .set = attr, .propagation = MS_PRIVATE
+	};
+	CLEANUP_FD int mnt = mnt_clone(fd, recursive);
+	int r = mnt < 0 ? mnt : mnt_prepare(mnt, &how);
+
+	return r < 0 ? r : mnt_attach(mnt, place);
+}
+
 /* The path once more, over itself. */
 static int lock_part(int root, const char *part)
 {
-	static const struct mnt_attr attr = { .recursive = true,
-					      .userns = -EBADF,
-					      .set = MOUNT_ATTR_RDONLY };
 	CLEANUP_FD int place = find(root, part);
-	CLEANUP_FD int mnt = place < 0 ? place : mnt_clone(place, true);
-	int r = mnt < 0 ? mnt : mnt_prepare(mnt, &attr);
 
-	return r < 0 ? r : mnt_attach(mnt, place);
+	return place < 0 ? place : lay(place, place, true, MOUNT_ATTR_RDONLY);
 }
 
 /* over: what takes the place of files and of folders. */
 static int mask_part(int root, const char *part, const int over[2])
 {
-	struct mnt_attr attr = { .userns = -EBADF,
-				 .set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC };
 	CLEANUP_FD int place = find(root, part);
-	CLEANUP_FD int mnt = -EBADF;
 	struct stat st;
-	int r;
 
 	if (place < 0)
 		return place;
 	if (fstat(place, &st) < 0)
 		return -errno;
-	mnt = mnt_clone(over[S_ISDIR(st.st_mode) ? 1 : 0], false);
-	r = mnt < 0 ? mnt : mnt_prepare(mnt, &attr);
-	return r < 0 ? r : mnt_attach(mnt, place);
+	return lay(place, over[S_ISDIR(st.st_mode) ? 1 : 0], false,
+		   MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 }
 
 static int emulate_part(int root, const char *part, int node, bool read_only)
 {
-	struct mnt_attr attr = { .userns = -EBADF,
-				 .set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
-					(read_only ? (uint64_t)MOUNT_ATTR_RDONLY : 0) };
 	CLEANUP_FD int place = find(root, part);
-	CLEANUP_FD int mnt = place < 0 ? place : mnt_clone(node, false);
-	int r = mnt < 0 ? mnt : mnt_prepare(mnt, &attr);
 
-	return r < 0 ? r : mnt_attach(mnt, place);
+	return place < 0 ? place
+			 : lay(place, node, false,
+			       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+				       (read_only ? (uint64_t)MOUNT_ATTR_RDONLY : 0));
 }
 
 /* Masks: the null device for a file, an empty folder for a folder. */
