@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/proc and /sys in containers that may mount: what is over them stays, and mounting works all the same."""
+
+import json
+
+import pytest
+
+import support
+from support import run
+
+ADMIN = ["--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "--security-opt", "seccomp=unconfined"]
+RIGHTS = pytest.mark.parametrize("rights", [["--privileged"], ADMIN], ids=["privileged", "SYS_ADMIN"])
+MASK = "/proc/timer_list"  # every kernel has it
+
+
+def sh(c, script, check=True):
+    return c.exec("sh", "-c", script, check=check)
+
+
+@pytest.fixture
+def root(instance):
+    yield instance.start("--privileged")
+
+
+# ── locked ─────────────────────────────────────────────────────────────────────────────────────
+
+
+ATTEMPTS = (
+    f"umount {MASK}", f"umount -l {MASK}", "umount /sys/firmware", "umount -l /proc/acpi",
+    f"mount -o bind,remount,rw {MASK}", f"mount --move {MASK} /tmp/x",
+    f"mount --bind /proc /mnt && umount -l /mnt/{MASK[6:]}",
+    f"mount --rbind /proc /mnt && umount /mnt/{MASK[6:]}",
+    f"mount -t proc p /mnt && umount -l /mnt/{MASK[6:]}",
+    f"mount --move /proc /mnt && umount /mnt/{MASK[6:]}",
+    f"umount -l /proc; umount -l /proc; mount -t proc p /mnt; umount /mnt/{MASK[6:]}",
+    f"unshare -Urm umount {MASK}",
+    f"unshare -mpf sh -c 'mount -t proc p /proc && umount {MASK}'",
+)
+
+
+@RIGHTS
+@pytest.mark.parametrize("own", [False, True], ids=["its", "copy"])
+def test_masks_stay(instance, rights, own):
+    """In the container's mount namespace, and in a copy of it that it makes itself."""
+    c = instance.start(*rights)
+    for attempt in ATTEMPTS:
+        if not own and ("mount --move /proc" in attempt or "umount -l /proc;" in attempt):
+            continue  # it would be without /proc, as anywhere
+        script = f"touch /tmp/x; {attempt}; rc=$?; cat {MASK} /mnt/{MASK[6:]}; umount -l /mnt; exit $rc"
+        done = c.exec(*(["unshare", "-m"] if own else []), "sh", "-c", script, check=False)
+        assert done.rc != 0 and ("Invalid argument" in done.err or "permission denied" in done.err), done
+        assert not done.out, done
+
+
+def test_read_only_paths_stay(instance):
+    c = instance.start(*ADMIN)
+    for attempt in ("mount -o bind,remount,rw /proc/sys", "mount -o remount,rw /sys", "umount -l /proc/sys",
+                    "mount --bind /proc/sys /mnt && mount -o bind,remount,rw /mnt",
+                    "mount -t proc p /mnt && mount -o bind,remount,rw /mnt/sys",
+                    "mount -t sysfs s /mnt && mount -o bind,remount,rw /mnt"):
+        assert sh(c, attempt, check=False).rc != 0, attempt
+        assert "Read-only" in sh(c, "echo 1 >/proc/sys/net/ipv4/ip_forward", check=False).err
+    assert "Read-only" in sh(c, "umount /mnt; echo 1 >/mnt/sys/net/ipv4/ip_forward", check=False).err
+
+
+# ── works all the same ───────────────────────────────────────────────────────────────────────────
+
+
+@RIGHTS
+def test_new_proc(instance, rights):
+    c = instance.start(*rights)
+    assert sh(c, "mount -t proc -o nosuid,noexec p /mnt && cat /mnt/1/comm").out == "sleep"
+    assert sh(c, "grep ' /mnt ' /proc/self/mountinfo | tail -1").out.split()[5] == "rw,nosuid,noexec,relatime"
+    assert sh(c, f"wc -c </mnt/{MASK[6:]}").out == "0"
+    sh(c, "umount /mnt")
+    assert sh(c, "grep -c ' /mnt' /proc/self/mountinfo", check=False).out == "0"
+
+
+@RIGHTS
+def test_new_sysfs(instance, rights):
+    c = instance.start(*rights)
+    sh(c, "cd /mnt && mount -t sysfs s .")
+    assert sh(c, "ls /mnt/class/net").out == sh(c, "ls /sys/class/net").out
+    assert sh(c, "ls /mnt/firmware 2>/dev/null").out == ""
+    sh(c, "umount /mnt")
+
+
+def test_in_namespaces_of_its_own(root):
+    """What an engine inside does for its containers; as their root, and in a user namespace further down."""
+    for options in ("-mpf", "-mnpf", "-Urmpf", "-Urmnpf"):
+        done = sh(root, f"unshare {options} sh -c 'mount -t proc p /proc && cat /proc/1/comm {MASK}; true'")
+        assert done.out == "sh", (options, done)
+    assert sh(root, "unshare -Urmn mount -t sysfs s /mnt", check=False).rc == 0
+
+
+def test_new_proc_over_the_old(root):
+    sh(root, "umount /proc && mount -t proc p /proc")
+    assert sh(root, "cat /proc/1/comm").out == "sleep"
+    assert sh(root, f"wc -c <{MASK}").out == "0"
+
+
+def test_binds_of_the_whole(root):
+    """As chroot's users write it, without -r."""
+    sh(root, "mkdir -p /c/proc /c/sys && mount --bind /proc /c/proc && mount -o bind /sys /c/sys")
+    assert sh(root, f"cat /c/proc/1/comm; wc -c </c{MASK}").lines == ["sleep", "0"]
+    sh(root, "umount /c/proc /c/sys")
+
+
+def test_options(root):
+    sh(root, "mount -t proc -o hidepid=2 p /mnt")
+    assert "hidepid=" in sh(root, "grep ' /mnt proc' /proc/mounts || grep ' /mnt ' /proc/mounts").out
+    sh(root, "umount /mnt")
+    assert sh(root, "mount -t proc -o nonsense=1 p /mnt", check=False).rc != 0
+    sh(root, "mount -t proc -o ro p /mnt")
+    assert "Read-only" in sh(root, "echo 1 >/mnt/sys/net/ipv4/ip_forward", check=False).err
+
+
+def test_other_mounts_are_the_kernels(same):
+    """What the agent lets go on ends as without it."""
+    script = """mkdir -p /a /b; mount -t tmpfs t /a; echo $?; mount --bind /a /b; echo $?; umount /b; echo $?
+        mount -t nosuchfs x /b; echo $?; mount -t proc p /nowhere; echo $?; mount -t proc p /etc/passwd; echo $?
+        umount /a; echo $?; umount /a; echo $?"""
+    same(lambda e: sh(e.start(*ADMIN), script).lines)
+
+
+def test_without_the_right(instance):
+    """The bounding set has CAP_SYS_ADMIN, the process does not."""
+    c = instance.start("--privileged", "-u", "1000")
+    for attempt in ("mount -t proc p /mnt", "mount -t sysfs s /mnt", "umount /proc", "mount --bind /proc /mnt"):
+        done = sh(c, attempt, check=False)
+        assert done.rc != 0 and ("permitted" in done.err or "denied" in done.err or "root" in done.err), done
+
+
+def test_in_exec(root):
+    assert root.exec("sh", "-c", "mount -t proc p /mnt && cat /mnt/1/comm").out == "sleep"
+
+
+def test_own_profile(instance, folder):
+    """It goes on forbidding what it forbids."""
+    profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mount"], "action": "SCMP_ACT_ERRNO", "errnoRet": 13}]}
+    support.write(f"{folder}/profile", json.dumps(profile))
+    c = instance.start("--cap-add", "SYS_ADMIN", "--security-opt", f"seccomp={folder}/profile")
+    for what in ("-t proc p", "-t tmpfs t"):
+        assert sh(c, f"mount {what} /mnt", check=False).rc != 0
+    assert sh(c, "grep -c ' /mnt ' /proc/self/mountinfo", check=False).out == "0"
+
+
+# ── the agent dies ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_agent_killed(instance):
+    if getattr(instance, "kind", "") != "gabion":
+        pytest.skip("needs gabiond; GABION_E2E_ENGINE=bare has none")
+    boxes = [instance.start("--privileged") for _ in range(3)]
+    for box in boxes:
+        sh(box, "(while :; do mount -t tmpfs t /mnt && umount /mnt && mount -t proc p /mnt && umount /mnt || echo bad >>/bad; done) "
+                ">/dev/null 2>&1 &")
+    for _ in range(5):
+        pid = instance.pid("vetting")
+        instance.kill("vetting")
+        late = instance.start("--privileged")  # its listener waits for the next agent
+        sh(late, "mount -t proc p /mnt && umount /mnt")
+        support.wait_until(lambda: instance.pid("vetting") not in (0, None, pid), what="another gabion-vet")
+    for box in boxes:
+        assert sh(box, "cat /bad 2>/dev/null | wc -l").out == "0"
+        run("kill", "-9", str(box.pid))
+
+
+def test_listeners_go_with_their_containers(instance):
+    """Nothing stays behind with the agent or with the holder."""
+    if getattr(instance, "kind", "") != "gabion":
+        pytest.skip("needs gabiond; GABION_E2E_ENGINE=bare has none")
+
+    def fds():
+        return {who: len(run("ls", f"/proc/{instance.pid(who)}/fd").lines) for who in ("vetting", "holder")}
+
+    first = instance.start("--privileged")
+    before = fds()
+    for _ in range(5):
+        c = instance.start("--privileged")
+        sh(c, "mount -t proc p /mnt")
+        c.remove()
+    support.wait_until(lambda: all(now <= before[who] for who, now in fds().items()), what="descriptors are closed")
+    assert first.running
