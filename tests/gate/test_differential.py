@@ -170,6 +170,9 @@ def head_of(r):
     return head
 
 
+LEAST = 25  # bodies, however slow the machine
+
+
 def budget(default, seed=None):
     """Without a seed it is another one each time."""
     seed = int(os.environ.get("GABION_FUZZ_SEED", int.from_bytes(os.urandom(4), "big") if seed is None else seed))
@@ -193,7 +196,7 @@ def smallest(place, wrong, body, head):
 def fuzz_bodies(place, r, end):
     """How many bodies, and each kind of difference once."""
     n, found = 0, {}
-    while time.monotonic() < end:
+    while n < LEAST or time.monotonic() < end:
         body, head = bodies.body(r, place.places), head_of(r)
         wrong = difference(place, body, head)
         if wrong and kind_of(wrong) not in found:
@@ -213,7 +216,6 @@ def check(place, r, end):
     print(f"{n} bodies")
     if found:
         pytest.fail("\n".join(found), pytrace=False)
-    assert n > 20
 
 
 def test_bodies(place):
