@@ -46,7 +46,8 @@ int receive_listener(int fd, char *id, size_t size, struct err *err)
 		return err_set(err, -ENOMEM, "a connection");
 	n = sock_recv_fds(fd, text, STATE_MAX, &listener, 1, &nfds);
 	if (n == 0)
-		return err_set(err, -ENODATA, "nobody"); /* gabiond, which looks whether we listen */
+		return err_set(err, -ENODATA,
+			       "nobody"); /* gabiond, which looks whether we listen */
 	if (n < 0 || nfds != 1)
 		return err_errno(err, n < 0 ? (int)n : -EPROTO,
 				 "no listener in a runtime's message");
