@@ -41,13 +41,14 @@ static const struct {
 	{ "iptables", "iptables" },
 };
 
-static const char *const ours[] = { "gabion-runc", "gabion-gate", "gabion-port", "gabion-hold",
-				    "gabion-vet" };
+static const char *const ours[] = { "gabion-runc", "gabion-gate", "gabion-port",
+				    "gabion-hold", "gabion-vet",  "gabion-vfs" };
 
 static const char *const programs[] = {
-	[SERVICE_HOLD] = "gabion-hold",	     [SERVICE_VET] = "gabion-vet",
-	[SERVICE_CONTAINERD] = "containerd", [SERVICE_WAY_OUT] = "slirp4netns",
-	[SERVICE_ENGINE] = "dockerd",	     [SERVICE_GATE] = "gabion-gate",
+	[SERVICE_HOLD] = "gabion-hold",	   [SERVICE_VET] = "gabion-vet",
+	[SERVICE_VFS] = "gabion-vfs",	   [SERVICE_CONTAINERD] = "containerd",
+	[SERVICE_WAY_OUT] = "slirp4netns", [SERVICE_ENGINE] = "dockerd",
+	[SERVICE_GATE] = "gabion-gate",
 };
 static_assert(ARRAY_SIZE(programs) == SERVICE_COUNT, "a service has no program");
 
@@ -323,6 +324,7 @@ void engine_make_way(struct daemon *d, enum service_id id)
 	static const char *const files[] = {
 		[SERVICE_HOLD] = "hold.sock",
 		[SERVICE_VET] = NULL, /* its socket outlives it */
+		[SERVICE_VFS] = "vfs.sock",
 		[SERVICE_WAY_OUT] = "network.sock",
 		[SERVICE_ENGINE] = "dockerd.pid", /* it would take whoever has that pid for one */
 		[SERVICE_GATE] = NULL,
@@ -498,6 +500,7 @@ static const struct {
 } probes[] = {
 	[SERVICE_HOLD] = { "hold.sock", SOCK_SEQPACKET, NULL, 60 * LOOP_NSEC_PER_SEC },
 	[SERVICE_VET] = { "vet.sock", SOCK_STREAM, NULL, 60 * LOOP_NSEC_PER_SEC },
+	[SERVICE_VFS] = { "vfs.sock", SOCK_SEQPACKET, NULL, 60 * LOOP_NSEC_PER_SEC },
 	[SERVICE_CONTAINERD] = { CONTAINERD_SOCKET, SOCK_STREAM, NULL, 120 * LOOP_NSEC_PER_SEC },
 	[SERVICE_WAY_OUT] = { "network.sock", SOCK_STREAM, NULL, 60 * LOOP_NSEC_PER_SEC },
 	[SERVICE_ENGINE] = { "engine.sock", SOCK_STREAM, "/_ping", 300 * LOOP_NSEC_PER_SEC },
@@ -507,7 +510,7 @@ static_assert(ARRAY_SIZE(probes) == SERVICE_COUNT, "a service has no probe");
 
 static int find_program(enum service_id id, char *ret, struct err *err)
 {
-	if (id == SERVICE_GATE || id == SERVICE_HOLD || id == SERVICE_VET)
+	if (id == SERVICE_GATE || id == SERVICE_HOLD || id == SERVICE_VET || id == SERVICE_VFS)
 		return program_find(programs[id], ret, err);
 	if (process_find(programs[id], ret) < 0)
 		return err_set(err, -ENOENT, "%s is not installed any more", programs[id]);
@@ -545,6 +548,14 @@ int engine_launch(struct daemon *d, enum service_id id, struct arena *a, struct 
 		list_add(&l, "--hold=%s/hold.sock", d->inst.run);
 		list_add(&l, "--views=%s/views", d->inst.run);
 		list_add(&l, "--work=%s/vet", d->inst.run);
+		break;
+	case SERVICE_VFS:
+		list_add(&l, "--run=%s", d->inst.run);
+		list_add(&l, "--fuse-fd=3");
+		list_add(&l, "--slots-fd=4");
+		ret->start.fds[0] = d->vfs.fuse;
+		ret->start.fds[1] = d->vfs.slots;
+		ret->start.nfds = 2;
 		break;
 	case SERVICE_CONTAINERD:
 		list_add(&l, "--config=%s/containerd.toml", d->inst.run);

@@ -27,6 +27,7 @@ struct daemon;
 enum service_id {
 	SERVICE_HOLD, /* gabion-hold */
 	SERVICE_VET,  /* gabion-vet */
+	SERVICE_VFS,  /* gabion-vfs */
 	SERVICE_CONTAINERD,
 	SERVICE_WAY_OUT, /* slirp4netns */
 	SERVICE_ENGINE,	 /* dockerd */
