@@ -134,7 +134,7 @@ int edit_proc(struct runtime *rt, struct err *err)
 	(void)snprintf(dir, sizeof(dir), "%s/views", rt->inst.run);
 	r = buf_ok(&text) ? file_mkdirs(dir, 0700) : -ENOMEM;
 	if (r == 0)
-		r = file_replace_at(AT_FDCWD, path, buf_slice(&text), 0600, false);
+		r = file_replace_at(AT_FDCWD, path, buf_slice(&text), 0640, false);
 	if (r < 0)
 		return err_errno(err, r, "record of what the container sees in %s", dir);
 	rt->viewed = true;

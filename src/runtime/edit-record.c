@@ -174,6 +174,26 @@ static bool is_forced(const struct args *args)
 	return false;
 }
 
+/* RUN/containers/ID.json, and with it RUN/views/ID.json (edit-proc.c) and RUN/values/ID, which
+ * gabion-vfs keeps. */
+void record_remove(const char *record)
+{
+	struct slice run = slice_str(record);
+	struct slice id;
+	char path[PATH_MAX];
+
+	(void)unlink(record);
+	run.n = (size_t)(strrchr(record, '/') - record);
+	id = slice_from(slice_str(record), run.n + 1);
+	while (run.n > 0 && run.p[run.n - 1] != '/')
+		run.n--;
+	id.n -= MIN(id.n, strlen(".json"));
+	(void)snprintf(path, sizeof(path), "%.*sviews/%.*s.json", SLICE_ARG(run), SLICE_ARG(id));
+	(void)unlink(path);
+	(void)snprintf(path, sizeof(path), "%.*svalues/%.*s", SLICE_ARG(run), SLICE_ARG(id));
+	(void)unlink(path);
+}
+
 void record_forget(struct runtime *rt)
 {
 	for (int i = 1; i < rt->args.argc; i++) {
@@ -191,7 +211,7 @@ void record_forget(struct runtime *rt)
 		/* Without isolation any process of the host has those ids: nothing can be told. */
 		if (json_parse(&rt->arena, buf_slice(&text), &limits, &doc, NULL, NULL) < 0 ||
 		    json_get_bool(doc, "plain", false) || !is_alive(doc) || is_forced(&rt->args))
-			(void)unlink(path);
+			record_remove(path);
 	}
 }
 

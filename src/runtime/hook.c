@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "linux/cgroup.h"
+#include "runtime/record.h"
 #include "runtime/runtime.h"
 #include "view/record.h"
 
@@ -136,7 +137,7 @@ static int complete(struct arena *a, struct json *record, const char *path, pid_
 		r = view_record_cgroup(a, record, buf_slice(&cgroup));
 	json_emit(record, &text);
 	if (r == 0)
-		r = buf_ok(&text) ? file_replace_at(AT_FDCWD, path, buf_slice(&text), 0600, false)
+		r = buf_ok(&text) ? file_replace_at(AT_FDCWD, path, buf_slice(&text), 0640, false)
 				  : -ENOMEM;
 	return r < 0 ? err_errno(err, r, "%s", path) : 0;
 }
@@ -170,7 +171,28 @@ static int forget(const char *record, struct err *err)
 {
 	if (unlink(record) < 0 && errno != ENOENT)
 		return err_errno(err, -errno, "%s", record);
+	record_remove(record);
 	return 0;
+}
+
+/*
+ * crun tells the engine that a hook failed, not what it said, and its standard error is nobody's.
+ * So it stands in the instance's log as well: record is RUN/FOLDER/ID.json.
+ */
+static void leave_word(const char *record, const char *text)
+{
+	const char *folder = strrchr(record, '/');
+	struct slice run = slice_str(record);
+	CLEANUP_FILE FILE *log = NULL;
+	char path[PATH_MAX];
+
+	while (folder > record && folder[-1] != '/')
+		folder--;
+	run.n = folder ? (size_t)(folder - record) : 0;
+	(void)snprintf(path, sizeof(path), "%.*slog/runtime.log", SLICE_ARG(run));
+	log = fopen(path, "ae");
+	if (log)
+		(void)fprintf(log, "gabion-runc: %s: %s\n", record, text);
 }
 
 int hook_main(int argc, char **argv, struct err *err)
@@ -181,7 +203,9 @@ int hook_main(int argc, char **argv, struct err *err)
 		r = proc(argv[2], err);
 	else if (argc == 3 && strcmp(argv[1], HOOK_FORGET) == 0)
 		r = forget(argv[2], err);
-	if (r < 0)
+	if (r < 0) {
 		(void)err_wrap(err, "%s", argv[1]);
+		leave_word(argv[2], err->text);
+	}
 	return r;
 }

@@ -26,6 +26,9 @@ bool record_lower(struct runtime *rt, char *ret);
 /* The record of a container that is not isolated. */
 int record_plain(struct runtime *rt, struct err *err);
 
+/* Removes a record by its path, and what is kept elsewhere of that container. */
+void record_remove(const char *record);
+
 /* delete: takes the record away of the container that the command line names, unless it runs and is
  * not to be deleted by force. */
 void record_forget(struct runtime *rt);

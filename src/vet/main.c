@@ -106,20 +106,16 @@ static void found(const char *name, int take_fd, void *data)
 	}
 }
 
-static void accept_one(struct vet *v)
+static void arrived(int fd, void *data)
 {
-	CLEANUP_FD int fd = accept4(v->listening, NULL, NULL, SOCK_CLOEXEC);
+	struct vet *v = data;
 	CLEANUP_FD int listener = -EBADF;
-	socklen_t n = sizeof(struct ucred);
 	struct err err = ERR_INIT;
 	char id[CONTROL_HOLD_NAME];
 	char name[2 * CONTROL_HOLD_NAME];
-	struct ucred who;
 	uint64_t random;
 	int r;
 
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0 || who.uid != 0)
-		return;
 	listener = receive_listener(fd, id, sizeof(id), &err);
 	if (listener < 0) {
 		if (listener != -ENODATA)
@@ -134,6 +130,20 @@ static void accept_one(struct vet *v)
 	r = session_add(&v->sessions, name, TAKE_FD(listener));
 	if (r < 0)
 		log_warning("container %s: %s", id, strerror(-r));
+}
+
+static void accept_one(struct vet *v)
+{
+	CLEANUP_FD int fd = accept4(v->listening, NULL, NULL, SOCK_CLOEXEC);
+	socklen_t n = sizeof(struct ucred);
+	struct ucred who;
+	int r;
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0 || who.uid != 0)
+		return;
+	r = session_expect(&v->sessions, TAKE_FD(fd));
+	if (r < 0)
+		log_warning("a runtime's connection: %s", strerror(-r));
 }
 
 /* The socket: the one that there was, or a new one. */
@@ -155,8 +165,7 @@ static int run(struct vet *v, struct err *err)
 	int r = 0;
 
 	while (r == 0) {
-		r = sessions_wait(&v->sessions, (const int[]){ v->listening, v->hold.fd }, ended,
-				  v);
+		r = sessions_wait(&v->sessions, (const int[]){ v->listening, v->hold.fd });
 		if (r == 0)
 			accept_one(v);
 		if (r == 0)
@@ -219,11 +228,14 @@ int main(int argc, char **argv)
 		return help ? 0 : EXIT_USAGE;
 	}
 	log_init("gabion-vet", LOG_LEVEL_INFO);
+	v.sessions = (struct sessions){
+		.views = v.views, .arrived = arrived, .ended = ended, .data = &v
+	};
 	vet_calls_init();
 	perform_init(v.work);
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = own_mounts(&err);
-	if (r == 0 && sessions_init(&v.sessions, v.views) < 0)
+	if (r == 0 && sessions_init(&v.sessions) < 0)
 		r = err_errno(&err, -errno, "epoll");
 	if (r == 0)
 		r = open_socket(&v, &err);

@@ -33,12 +33,12 @@ struct session {
 	struct session *prev, *next;
 	int fd;
 	char name[CONTROL_HOLD_NAME];
-	const char *container; /* in name */
+	const char *container; /* in name; NULL: a runtime's connection */
 };
 
-int sessions_init(struct sessions *s, const char *views)
+int sessions_init(struct sessions *s)
 {
-	*s = (struct sessions){ .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .views = views };
+	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	return s->epoll_fd < 0 ? -errno : 0;
 }
 
@@ -49,21 +49,18 @@ static int arm(struct session *s, int op)
 	return epoll_ctl(s->all->epoll_fd, op, s->fd, &e) < 0 ? -errno : 0;
 }
 
-int session_add(struct sessions *all, const char *name, int take_fd)
+static int add(struct sessions *all, const char *name, int take_fd)
 {
 	CLEANUP_FD int fd = take_fd;
 	CLEANUP_FREE struct session *s = calloc(1, sizeof(*s));
-	const char *id = strrchr(name, '/');
 	int r;
 
-	if (!s || !id || strlen(name) >= sizeof(s->name))
+	if (!s || strlen(name) >= sizeof(s->name))
 		return s ? -EINVAL : -ENOMEM;
 	(void)snprintf(s->name, sizeof(s->name), "%s", name);
-	s->container = strrchr(s->name, '/') + 1;
+	s->container = strrchr(s->name, '/') ? strrchr(s->name, '/') + 1 : NULL;
 	s->all = all;
 	s->fd = fd;
-	/* EINVAL before Linux 6.6: five times slower, and right. */
-	(void)ioctl(fd, NOTIF_SET_FLAGS, NOTIF_SYNC_WAKE_UP);
 	r = arm(s, EPOLL_CTL_ADD);
 	if (r < 0)
 		return r;
@@ -73,6 +70,18 @@ int session_add(struct sessions *all, const char *name, int take_fd)
 		s->next->prev = s;
 	all->first = TAKE_PTR(s);
 	return 0;
+}
+
+int session_add(struct sessions *all, const char *name, int take_fd)
+{
+	/* EINVAL before Linux 6.6: five times slower, and right. */
+	(void)ioctl(take_fd, NOTIF_SET_FLAGS, NOTIF_SYNC_WAKE_UP);
+	return add(all, name, take_fd);
+}
+
+int session_expect(struct sessions *all, int take_fd)
+{
+	return add(all, "", take_fd);
 }
 
 struct pending {
@@ -166,11 +175,28 @@ void sessions_each(struct sessions *all, void (*one)(const char *name, int fd, v
 		   void *data)
 {
 	for (const struct session *s = all->first; s; s = s->next)
-		one(s->name, s->fd, data);
+		if (s->container)
+			one(s->name, s->fd, data);
 }
 
-int sessions_wait(struct sessions *all, const int others[2],
-		  void (*ended)(const char *name, void *data), void *data)
+static void happened(struct session *s, uint32_t events)
+{
+	struct sessions *all = s->all;
+
+	if (!s->container) {
+		if (events & EPOLLIN)
+			all->arrived(s->fd, all->data);
+		session_end(s);
+	} else if (!(events & EPOLLIN)) {
+		all->ended(s->name, all->data);
+		session_end(s);
+	} else if (start(s) < 0) {
+		(void)poll(NULL, 0, RETRY_MS);
+		(void)arm(s, EPOLL_CTL_MOD);
+	}
+}
+
+int sessions_wait(struct sessions *all, const int others[2])
 {
 	struct pollfd p[3] = { { .fd = all->epoll_fd, .events = POLLIN },
 			       { .fd = others[0], .events = POLLIN },
@@ -183,16 +209,7 @@ int sessions_wait(struct sessions *all, const int others[2],
 	if (!p[0].revents)
 		return 0;
 	n = epoll_wait(all->epoll_fd, e, ARRAY_SIZE(e), 0);
-	for (int i = 0; i < n; i++) {
-		struct session *s = e[i].data.ptr;
-
-		if (!(e[i].events & EPOLLIN)) {
-			ended(s->name, data);
-			session_end(s);
-		} else if (start(s) < 0) {
-			(void)poll(NULL, 0, RETRY_MS);
-			(void)arm(s, EPOLL_CTL_MOD);
-		}
-	}
+	for (int i = 0; i < n; i++)
+		happened(e[i].data.ptr, e[i].events);
 	return n < 0 && errno != EINTR ? -errno : 0;
 }

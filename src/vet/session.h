@@ -12,20 +12,28 @@
 struct session;
 
 struct sessions {
-	int epoll_fd;	   /* listeners that wait for a call, one shot each */
+	int epoll_fd;	   /* listeners that wait for a call, and connections, one shot each */
 	const char *views; /* folder of records (view/record.h) */
 	struct session *first;
+	/* A runtime has sent something; the descriptor is closed afterwards. */
+	void (*arrived)(int fd, void *data);
+	/* There will be no calls any more on the listener of that name. */
+	void (*ended)(const char *name, void *data);
+	void *data;
 };
 
-int sessions_init(struct sessions *s, const char *views);
+/* Makes epoll_fd; the rest is the caller's to set. */
+int sessions_init(struct sessions *s);
 
 /* A listener that the holder keeps under this name: "vet/RANDOM/ID". Takes the descriptor. */
 int session_add(struct sessions *s, const char *name, int take_fd);
 
-/* Waits for calls, and for the ends of listeners, of which it calls ended with the name. Also
- * returns (0) when one of the others can be read or has ended. */
-int sessions_wait(struct sessions *s, const int others[2],
-		  void (*ended)(const char *name, void *data), void *data);
+/* A runtime's connection: it comes at the beginning of a creation, what it sends at the end. */
+int session_expect(struct sessions *s, int take_fd);
+
+/* Waits for calls, arrivals and ends. Also returns (0) when one of the others can be read or has
+ * ended. */
+int sessions_wait(struct sessions *s, const int others[2]);
 
 /* All of them, one call each. */
 void sessions_each(struct sessions *s, void (*one)(const char *name, int fd, void *data),

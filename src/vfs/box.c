@@ -117,9 +117,9 @@ void box_free(struct cg_host *cg, struct box *box)
 	free(box);
 }
 
-void boxes_init(struct boxes *b, int views, struct cg_host *cg)
+void boxes_init(struct boxes *b, int views, int values, struct cg_host *cg)
 {
-	*b = (struct boxes){ .views = views, .cg = cg, .sweep_at = SWEEP_MIN };
+	*b = (struct boxes){ .views = views, .values = values, .cg = cg, .sweep_at = SWEEP_MIN };
 	(void)pthread_mutex_init(&b->lock, NULL);
 }
 
@@ -157,11 +157,11 @@ void boxes_put(struct boxes *b, struct box *box)
 static void load_values(const struct boxes *b, struct box *box)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(VALUES_FILE_MAX);
-	char name[BOX_ID_MAX + sizeof(".values")];
+	char name[BOX_ID_MAX + 1];
 	CLEANUP_FD int fd = -EBADF;
 
-	(void)snprintf(name, sizeof(name), "%s.values", box->id);
-	fd = at_open_plain(b->views, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	(void)snprintf(name, sizeof(name), "%s", box->id);
+	fd = at_open_plain(b->values, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (fd >= 0 && file_read_fd(fd, &text) == 0)
 		(void)values_parse(&box->values, box->start_ns, buf_slice(&text), nodes_known);
 }
@@ -169,13 +169,13 @@ static void load_values(const struct boxes *b, struct box *box)
 int boxes_save_values(struct boxes *b, struct box *box)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(VALUES_FILE_MAX);
-	char name[BOX_ID_MAX + sizeof(".values")];
+	char name[BOX_ID_MAX + 1];
 
-	(void)snprintf(name, sizeof(name), "%s.values", box->id);
+	(void)snprintf(name, sizeof(name), "%s", box->id);
 	values_print(&box->values, box->start_ns, &text);
 	if (!buf_ok(&text))
 		return -ENOSPC;
-	return file_replace_at(b->views, name, buf_slice(&text), 0600, false);
+	return file_replace_at(b->values, name, buf_slice(&text), 0600, false);
 }
 
 /* Of a container of that name: what its file is now. Returns its descriptor. */

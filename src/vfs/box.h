@@ -47,7 +47,8 @@ struct box {
 
 struct boxes {
 	pthread_mutex_t lock;
-	int views; /* run/views */
+	int views;  /* run/views */
+	int values; /* run/values */
 	struct cg_host *cg;
 	size_t n;
 	size_t trimmed;	 /* bucket where containers that lost their descriptors end */
@@ -58,8 +59,8 @@ struct boxes {
 /* Names of containers: what engines use, and nothing that means something in a path. */
 bool box_is_id(struct slice s);
 
-/* views is borrowed, and so is cg. */
-void boxes_init(struct boxes *b, int views, struct cg_host *cg);
+/* views and values are borrowed, and so is cg. */
+void boxes_init(struct boxes *b, int views, int values, struct cg_host *cg);
 void boxes_done(struct boxes *b);
 
 /* The container of that name, or of that number; NULL: there is none (any more). Give it back with

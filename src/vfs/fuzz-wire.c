@@ -25,7 +25,7 @@ static struct session *session(void)
 	if (!ready) {
 		for (enum cg_controller c = 0; c < CG_CONTROLLERS; c++)
 			s.host.cg.root[c] = -EBADF;
-		session_init(&s, -EBADF);
+		session_init(&s, -EBADF, -EBADF);
 		ready = true;
 	}
 	return &s;

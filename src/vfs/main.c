@@ -53,6 +53,7 @@ struct vfs {
 	struct control_vfs *slots;
 	struct worker workers[CONTROL_VFS_WORKERS];
 	int views;
+	int values;
 	int listening;
 	pthread_mutex_t gate; /* held until this process has locked itself up */
 };
@@ -112,18 +113,27 @@ static int map_slots(struct vfs *v, int fd, struct err *err)
 		       : err_set(err, -EINVAL, "--slots-fd: the slots of another version");
 }
 
-static int open_views(struct vfs *v, const char *run, struct err *err)
+static int open_folder(const char *run, const char *name, uid_t uid, mode_t mode, struct err *err)
 {
+	CLEANUP_FD int fd = -EBADF;
 	char path[PATH_MAX];
 
-	(void)snprintf(path, sizeof(path), "%s/views", run);
+	(void)snprintf(path, sizeof(path), "%s/%s", run, name);
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return err_errno(err, -errno, "%s", path);
-	v->views = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	/* What containers write is kept there, too. */
-	if (v->views < 0 || fchown(v->views, VFS_ID, VFS_ID) < 0 || fchmod(v->views, 0700) < 0)
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fchown(fd, uid, VFS_ID) < 0 || fchmod(fd, mode) < 0)
 		return err_errno(err, -errno, "%s", path);
-	return 0;
+	return TAKE_FD(fd);
+}
+
+/* Records of containers, which are gabion-runc's and only read here: the folder hands its group on
+ * to them. And what containers write. */
+static int open_folders(struct vfs *v, const char *run, struct err *err)
+{
+	v->views = open_folder(run, "views", 0, 02750, err);
+	v->values = v->views < 0 ? v->views : open_folder(run, "values", VFS_ID, 0700, err);
+	return v->values < 0 ? v->values : 0;
 }
 
 static void *work(void *data)
@@ -229,12 +239,12 @@ static int prepare(struct vfs *v, const struct options *o, struct err *err)
 	if (r == 0)
 		r = map_slots(v, o->slots, err);
 	if (r == 0)
-		r = open_views(v, o->run, err);
+		r = open_folders(v, o->run, err);
 	if (r == 0)
 		r = host_open(&v->session.host, err);
 	if (r < 0)
 		return r;
-	session_init(&v->session, v->views);
+	session_init(&v->session, v->views, v->values);
 	(void)snprintf(path, sizeof(path), "%s/vfs.sock", o->run);
 	v->listening = sock_listen(path, SOCK_SEQPACKET, 0600, (gid_t)-1);
 	if (v->listening < 0)
@@ -265,7 +275,7 @@ static void usage(FILE *to)
 
 int main(int argc, char **argv)
 {
-	static struct vfs v = { .views = -EBADF, .listening = -EBADF };
+	static struct vfs v = { .views = -EBADF, .values = -EBADF, .listening = -EBADF };
 	struct options o = { .fuse = -EBADF, .slots = -EBADF };
 	struct err err = ERR_INIT;
 

@@ -18,11 +18,11 @@
  * rather not new. */
 #define GROWTH_MAX 16u
 
-void session_init(struct session *s, int views)
+void session_init(struct session *s, int views, int values)
 {
 	tree_make(&s->tree);
 	opens_init(&s->opens);
-	boxes_init(&s->boxes, views, &s->host.cg);
+	boxes_init(&s->boxes, views, values, &s->host.cg);
 }
 
 void session_done(struct session *s)

@@ -28,8 +28,8 @@ struct session {
 	struct tree tree;
 };
 
-/* views: run/views, borrowed. host has been opened. */
-void session_init(struct session *s, int views);
+/* run/views and run/values, borrowed. host has been opened. */
+void session_init(struct session *s, int views, int values);
 void session_done(struct session *s);
 
 /* Appends what follows the answer's head. Returns 0 or a negative errno to answer with. */

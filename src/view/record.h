@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * run/views/ID.json: what container ID is to see in /proc and /sys. gabion-runc writes it before
+ * run/views/ID.json: what container ID is to see in /proc and /sys; gabion-vfs may read it, by the
+ * group of the folder. gabion-runc writes it before
  * the container is made (edit-proc.c), and adds what is known then only from its hook:
  *   id, base, size        the container and its ids on the host
  *   proc, sys             objects {attr: [MOUNT_ATTR_* as words of mount(8)], options: "…"}, if it

@@ -318,7 +318,7 @@ def test_privileges(files):
     assert status["NoNewPrivs"] == "1"
     tasks = f"/proc/{files.process.pid}/task"
     wait_until(lambda: all("Seccomp:\t2" in read(f"{tasks}/{t}/status") for t in os.listdir(tasks)), 10, "filters of all threads")
-    assert stat.S_IMODE(os.stat(files.views).st_mode) == 0o700
+    assert stat.S_IMODE(os.stat(files.views).st_mode) == 0o2750
 
 
 def test_command_line():
