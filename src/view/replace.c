@@ -85,13 +85,13 @@ static int find_plain(struct plain *plain, enum view_tree tree, int mountinfo, s
 }
 
 /* A place for a mount in the folder: a file for a file, a folder for a folder. */
-static int make_hold(int hold, int mnt, size_t i)
+static int make_hold(int hold, int mnt, const char *tree, size_t i)
 {
 	CLEANUP_FD int fd = -EBADF;
 	struct stat st;
 	char name[16];
 
-	(void)snprintf(name, sizeof(name), "c%zu", i);
+	(void)snprintf(name, sizeof(name), "%s%zu", tree, i);
 	if (fstat(mnt, &st) < 0)
 		return -errno;
 	if (S_ISDIR(st.st_mode)) {
@@ -117,7 +117,8 @@ static int take_plain(struct plain *plain, int hold, struct err *err)
 		int r;
 
 		c->fd = at_open_plain(plain->fd, c->part, O_PATH | O_NOFOLLOW, 0);
-		place = c->fd < 0 ? c->fd : make_hold(hold, c->fd, i);
+		place = c->fd < 0 ? c->fd
+				  : make_hold(hold, c->fd, strrchr(plain->point, '/') + 1, i);
 		r = place < 0 ? place : mnt_attach(c->fd, place);
 		if (r < 0)
 			return err_errno(err, r, "moving %s/%s", plain->point, c->part);
