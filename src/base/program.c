@@ -17,7 +17,7 @@ static const struct {
 } built[] = {
 	{ "gabion", "cli" },	   { "gabiond", "daemon" }, { "gabion-runc", "runtime" },
 	{ "gabion-gate", "gate" }, { "gabion-cp", "cp" },   { "gabion-port", "port" },
-	{ "gabion-hold", "hold" },
+	{ "gabion-hold", "hold" }, { "gabion-vfs", "vfs" },
 };
 
 static bool is_program(const char *path)

@@ -123,6 +123,8 @@ int sandbox_seccomp(const struct sandbox_rule *rules, size_t n, struct err *err)
 	if (r == 0) {
 		r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 		if (r == 0)
+			r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
+		if (r == 0)
 			r = seccomp_load(ctx);
 		if (r < 0)
 			(void)err_errno(err, r, "loading the system call filter");
