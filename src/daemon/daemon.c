@@ -39,6 +39,7 @@
 /* What a service is called while it starts. */
 static const char *const titles[] = {
 	[SERVICE_HOLD] = "holder",
+	[SERVICE_VFS] = "emulated nodes",
 	[SERVICE_CONTAINERD] = "containerd",
 	[SERVICE_WAY_OUT] = "network (slirp4netns)",
 	[SERVICE_ENGINE] = "engine (dockerd)",
@@ -129,6 +130,21 @@ static void on_gate_gone(void *data)
 	service_signal(&d->services[SERVICE_GATE], SIGKILL);
 }
 
+/* What a former gabiond left with gabion-hold besides containers' sockets. */
+static void on_left(void *data, const char *name, int take_fd)
+{
+	struct daemon *d = data;
+
+	(void)vfs_take(&d->vfs, name, take_fd);
+}
+
+static void on_keep(void *data, struct hold *h)
+{
+	struct daemon *d = data;
+
+	vfs_keep(&d->vfs, h);
+}
+
 static void housekeeping(struct loop_timer *t)
 {
 	struct daemon *d = CONTAINER_OF(t, struct daemon, housekeeping);
@@ -157,6 +173,8 @@ static int start_loop(struct daemon *d, struct err *err)
 	d->serve.status = on_status;
 	d->serve.down = on_down;
 	d->serve.gate_gone = on_gate_gone;
+	d->serve.left = on_left;
+	d->serve.keep = on_keep;
 	return 0;
 }
 
@@ -330,7 +348,12 @@ static int listen_on(struct daemon *d, struct err *err)
 		return err_errno(err, r, "serving %s", path);
 	if (serve_take_sockets(&d->serve) == SERVE_BAD_HOLDER)
 		service_end_left(d, SERVICE_HOLD);
-	return serve_open_sockets(&d->serve, docker ? docker->gr_gid : (gid_t)-1, err);
+	r = serve_open_sockets(&d->serve, docker ? docker->gr_gid : (gid_t)-1, err);
+	if (r == 0)
+		r = vfs_open(&d->vfs, &d->inst, err);
+	if (r == VFS_MADE)
+		service_end_left(d, SERVICE_VFS); /* it may serve another one */
+	return MIN(r, 0);
 }
 
 /* Says why a service is not there, from its log. */
@@ -435,6 +458,7 @@ void daemon_init(struct daemon *d)
 			      .cgroups = CGROUPS_INIT,
 			      .space = SPACE_INIT,
 			      .loop = LOOP_INIT,
+			      .vfs = VFS_INIT,
 			      .keeper = KEEPER_INIT };
 	for (enum service_id i = 0; i < SERVICE_COUNT; i++) {
 		d->services[i] = SERVICE_INIT;
@@ -445,6 +469,7 @@ void daemon_init(struct daemon *d)
 
 void daemon_done(struct daemon *d)
 {
+	vfs_done(&d->vfs);
 	keeper_done(&d->keeper);
 	cgroups_done(&d->cgroups);
 	space_done(&d->space);

@@ -9,7 +9,7 @@
  *   engine.c    what each service is: arguments, environment, configuration
  *   keeper.c    the policy in force: settings files, snapshot    watch.c   files that change
  *   record.c    run/instance.json        layout.c   folders, lock, left-overs
- *   hold.c      what outlives gabiond, kept by gabion-hold
+ *   hold.c      what outlives gabiond, kept by gabion-hold     vfs.c   files that gabion-vfs serves
  *   cgroup.c, space.c, hostnet.c, process.c, probe.c, tail.c: tools
  *
  * Crash-only: whatever is killed, at whatever instant, `gabion up` continues and `gabion down`
@@ -28,13 +28,14 @@
 #include "daemon/serve.h"
 #include "daemon/service.h"
 #include "daemon/space.h"
+#include "daemon/vfs.h"
 #include "settings/instance.h"
 
 /*
  * The gate's user and group: a number without an account. Just below 0x60000000, where the ranges
  * begin that are set aside for users' subordinate ids (to 0x6FFFFFFF) and containers (0x70000000 to
  * 0x7FFDFFFF), and far above accounts, so no container and no user ever has it. gabion-port has the
- * number below it, gabion-hold the next one.
+ * number below it, gabion-hold the next one, gabion-vfs the one after that.
  */
 #define DAEMON_GATE_ID 1610612735u /* 0x5FFFFFFF */
 
@@ -69,6 +70,7 @@ struct daemon {
 	struct loop_signals signals;
 	struct loop_timer housekeeping;
 	struct serve serve;
+	struct vfs vfs;
 	struct keeper keeper;
 	struct service services[SERVICE_COUNT];
 

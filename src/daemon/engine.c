@@ -41,12 +41,13 @@ static const struct {
 	{ "iptables", "iptables" },
 };
 
-static const char *const ours[] = { "gabion-runc", "gabion-gate", "gabion-port", "gabion-hold" };
+static const char *const ours[] = { "gabion-runc", "gabion-gate", "gabion-port", "gabion-hold",
+				    "gabion-vfs" };
 
 static const char *const programs[] = {
-	[SERVICE_HOLD] = "gabion-hold",	   [SERVICE_CONTAINERD] = "containerd",
-	[SERVICE_WAY_OUT] = "slirp4netns", [SERVICE_ENGINE] = "dockerd",
-	[SERVICE_GATE] = "gabion-gate",
+	[SERVICE_HOLD] = "gabion-hold",	     [SERVICE_VFS] = "gabion-vfs",
+	[SERVICE_CONTAINERD] = "containerd", [SERVICE_WAY_OUT] = "slirp4netns",
+	[SERVICE_ENGINE] = "dockerd",	     [SERVICE_GATE] = "gabion-gate",
 };
 static_assert(ARRAY_SIZE(programs) == SERVICE_COUNT, "a service has no program");
 
@@ -321,6 +322,7 @@ void engine_make_way(struct daemon *d, enum service_id id)
 {
 	static const char *const files[] = {
 		[SERVICE_HOLD] = "hold.sock",
+		[SERVICE_VFS] = "vfs.sock",
 		[SERVICE_WAY_OUT] = "network.sock",
 		[SERVICE_ENGINE] = "dockerd.pid", /* it would take whoever has that pid for one */
 		[SERVICE_GATE] = NULL,
@@ -495,6 +497,7 @@ static const struct {
 	uint64_t timeout_ns; /* generous: a machine without KVM needs a minute for what takes 1 s */
 } probes[] = {
 	[SERVICE_HOLD] = { "hold.sock", SOCK_SEQPACKET, NULL, 60 * LOOP_NSEC_PER_SEC },
+	[SERVICE_VFS] = { "vfs.sock", SOCK_SEQPACKET, NULL, 60 * LOOP_NSEC_PER_SEC },
 	[SERVICE_CONTAINERD] = { CONTAINERD_SOCKET, SOCK_STREAM, NULL, 120 * LOOP_NSEC_PER_SEC },
 	[SERVICE_WAY_OUT] = { "network.sock", SOCK_STREAM, NULL, 60 * LOOP_NSEC_PER_SEC },
 	[SERVICE_ENGINE] = { "engine.sock", SOCK_STREAM, "/_ping", 300 * LOOP_NSEC_PER_SEC },
@@ -504,7 +507,7 @@ static_assert(ARRAY_SIZE(probes) == SERVICE_COUNT, "a service has no probe");
 
 static int find_program(enum service_id id, char *ret, struct err *err)
 {
-	if (id == SERVICE_GATE || id == SERVICE_HOLD)
+	if (id == SERVICE_GATE || id == SERVICE_HOLD || id == SERVICE_VFS)
 		return program_find(programs[id], ret, err);
 	if (process_find(programs[id], ret) < 0)
 		return err_set(err, -ENOENT, "%s is not installed any more", programs[id]);
@@ -536,6 +539,14 @@ int engine_launch(struct daemon *d, enum service_id id, struct arena *a, struct 
 	switch (id) {
 	case SERVICE_HOLD:
 		list_add(&l, "--socket=%s", ret->socket);
+		break;
+	case SERVICE_VFS:
+		list_add(&l, "--run=%s", d->inst.run);
+		list_add(&l, "--fuse-fd=3");
+		list_add(&l, "--slots-fd=4");
+		ret->start.fds[0] = d->vfs.fuse;
+		ret->start.fds[1] = d->vfs.slots;
+		ret->start.nfds = 2;
 		break;
 	case SERVICE_CONTAINERD:
 		list_add(&l, "--config=%s/containerd.toml", d->inst.run);

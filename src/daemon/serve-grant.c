@@ -239,8 +239,17 @@ static bool take_socket(struct serve *s, const char *name, int take_fd)
 
 static void found_socket(const char *name, int take_fd, void *data)
 {
+	static const struct slice prefix = { HOLD_PREFIX, sizeof(HOLD_PREFIX) - 1 };
 	struct left *left = data;
+	struct serve *s = left->serve;
 
+	if (!slice_starts(slice_str(name), prefix)) {
+		if (s->left)
+			s->left(s->data, name, take_fd);
+		else
+			(void)fd_close(take_fd);
+		return;
+	}
 	/* To be told when the list has ended: one that writes does not read. */
 	if (!take_socket(left->serve, name, take_fd))
 		buf_add(&left->unwanted, name, CONTROL_HOLD_NAME);
@@ -276,6 +285,8 @@ void serve_hold(struct serve *s)
 	if (r < 0)
 		log_warning("gabion-hold: %s; it is given containers' sockets when it is up",
 			    strerror(-r));
+	if (s->keep)
+		s->keep(s->data, &s->hold);
 	for (const struct serve_grant *g = s->grants; g; g = g->next) {
 		char name[CONTROL_HOLD_NAME];
 

@@ -42,6 +42,12 @@ struct serve {
 	 */
 	void (*gate_gone)(void *data);
 
+	/* A descriptor that gabion-hold has under another name than those of sockets; take_fd is
+	 * the owner's. */
+	void (*left)(void *data, const char *name, int take_fd);
+	/* gabion-hold is to be given what else there is. */
+	void (*keep)(void *data, struct hold *h);
+
 	uid_t owner; /* of a private instance's folder */
 	struct serve_channel *channels[SERVE_CHANNELS_MAX];
 	struct serve_copy *copies[SERVE_COPIES_MAX];

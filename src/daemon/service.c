@@ -23,12 +23,14 @@
 #define SOON_NS (10 * LOOP_NSEC_PER_SEC)	  /* an exit before this is a failure */
 #define FIRST_PAUSE_NS (100 * LOOP_NSEC_PER_MSEC) /* doubled with each failure up to */
 #define LONGEST_PAUSE_NS (10 * LOOP_NSEC_PER_SEC)
+/* Everything that a container reads waits for it. */
+#define LONGEST_PAUSE_VFS_NS (20 * LOOP_NSEC_PER_MSEC)
 #define KILL_WAIT_NS (2 * LOOP_NSEC_PER_SEC)
 
 static const char *const names[] = {
-	[SERVICE_HOLD] = "holder",     [SERVICE_CONTAINERD] = "containerd",
-	[SERVICE_WAY_OUT] = "network", [SERVICE_ENGINE] = "engine",
-	[SERVICE_GATE] = "gate",
+	[SERVICE_HOLD] = "holder",	     [SERVICE_VFS] = "nodes",
+	[SERVICE_CONTAINERD] = "containerd", [SERVICE_WAY_OUT] = "network",
+	[SERVICE_ENGINE] = "engine",	     [SERVICE_GATE] = "gate",
 };
 static_assert(ARRAY_SIZE(names) == SERVICE_COUNT, "a service has no name");
 
@@ -85,6 +87,7 @@ static void service_again(struct loop_timer *t)
 static void service_gone(struct service *s, const char *how)
 {
 	struct daemon *d = s->daemon;
+	uint64_t longest = s->id == SERVICE_VFS ? LONGEST_PAUSE_VFS_NS : LONGEST_PAUSE_NS;
 	uint64_t now = loop_clock();
 	uint64_t pause = 0;
 
@@ -95,9 +98,9 @@ static void service_gone(struct service *s, const char *how)
 	}
 	s->failures = now - s->started_ns < SOON_NS ? s->failures + 1 : 0;
 	s->restarts++;
-	for (unsigned int i = 0; i < s->failures && pause < LONGEST_PAUSE_NS; i++)
+	for (unsigned int i = 0; i < s->failures && pause < longest; i++)
 		pause = pause ? pause * 2 : FIRST_PAUSE_NS;
-	pause = MIN(pause, LONGEST_PAUSE_NS);
+	pause = MIN(pause, longest);
 	log_warning("%s %s; starting it again in %llu ms", names[s->id], how,
 		    (unsigned long long)(pause / LOOP_NSEC_PER_MSEC));
 	set_state(s, SERVICE_WAITING);
@@ -121,6 +124,14 @@ static void service_exited(struct loop_fd *f, uint32_t events)
 	service_gone(s, how);
 }
 
+static void service_stuck(struct vfs *v)
+{
+	struct daemon *d = CONTAINER_OF(v, struct daemon, vfs);
+
+	log_error("%s does not answer containers", names[SERVICE_VFS]);
+	service_signal(&d->services[SERVICE_VFS], SIGKILL); /* what follows is service_exited() */
+}
+
 static void service_answered(struct probe *p, const char *body)
 {
 	struct service *s = CONTAINER_OF(p, struct service, probe);
@@ -131,6 +142,8 @@ static void service_answered(struct probe *p, const char *body)
 		set_state(s, SERVICE_UP);
 		if (s->id == SERVICE_HOLD)
 			serve_hold(&s->daemon->serve);
+		if (s->id == SERVICE_VFS)
+			vfs_watch(&s->daemon->vfs, &s->daemon->loop, service_stuck);
 		if (s->id == SERVICE_ENGINE)
 			engine_obey(s->daemon);
 		return;
@@ -265,6 +278,8 @@ void service_signal(struct service *s, int sig)
 
 void service_forget(struct service *s)
 {
+	if (s->id == SERVICE_VFS)
+		vfs_watch_stop(&s->daemon->vfs);
 	loop_fd_stop(&s->watch);
 	loop_timer_stop(&s->daemon->loop, &s->again);
 	probe_stop(&s->probe);

@@ -26,6 +26,7 @@ struct daemon;
 
 enum service_id {
 	SERVICE_HOLD, /* gabion-hold */
+	SERVICE_VFS,  /* gabion-vfs */
 	SERVICE_CONTAINERD,
 	SERVICE_WAY_OUT, /* slirp4netns */
 	SERVICE_ENGINE,	 /* dockerd */

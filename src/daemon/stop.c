@@ -236,6 +236,7 @@ int daemon_take_down(struct daemon *d)
 	if (engine_gone(d))
 		stop_service(d, SERVICE_CONTAINERD, containerd_gone);
 	stop_serving(d);
+	vfs_done(&d->vfs); /* now nobody waits for it any more, or gets an error */
 	for (enum service_id i = 0; i < SERVICE_COUNT; i++)
 		service_forget(&d->services[i]);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
