@@ -41,6 +41,11 @@ def own_mounts():
     check(libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "mount")
 
 
+def unmount(path):
+    """What may have been done before."""
+    libc.umount2(path.encode(), MNT_DETACH)
+
+
 def wait_until(condition, seconds=20, what="condition"):
     end = time.monotonic() + seconds
     while True:
@@ -121,7 +126,7 @@ class Vfs:
         text = self.process.communicate()[1]
         os.close(self.fuse)
         os.close(self.slots)
-        check(libc.umount2(self.root.encode(), MNT_DETACH), "umount")
+        unmount(self.root)
         shutil.rmtree(self.dir)
         if failure[0] is not None:
             print(text.decode(errors="replace"))
@@ -214,4 +219,4 @@ class Cgroup:
         return True
 
 
-__all__ = ["Cgroup", "Vfs", "boottime", "own_mounts", "program", "read", "signal", "wait_until"]
+__all__ = ["Cgroup", "Vfs", "boottime", "own_mounts", "program", "read", "signal", "unmount", "wait_until"]
