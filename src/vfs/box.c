@@ -83,7 +83,8 @@ static int take_view(struct box *box, const struct json *v, struct err *err)
 	return take_paths(box, json_get(v, "cgroup"), err);
 }
 
-int box_parse(struct slice id, struct slice text, struct box **ret, struct err *err)
+int box_parse(struct cg_host *cg, struct slice id, struct slice text, struct box **ret,
+	      struct err *err)
 {
 	CLEANUP_ARENA struct arena a = ARENA_INIT(ARENA_MAX);
 	struct json *v;
@@ -99,24 +100,24 @@ int box_parse(struct slice id, struct slice text, struct box **ret, struct err *
 	memcpy(box->id, id.p, MIN(id.n, (size_t)BOX_ID_MAX));
 	r = take_view(box, v, err);
 	if (r < 0) {
-		box_free(box);
+		box_free(cg, box);
 		return r;
 	}
 	*ret = box;
 	return 0;
 }
 
-void box_free(struct box *box)
+void box_free(struct cg_host *cg, struct box *box)
 {
 	if (!box)
 		return;
-	cg_done(&box->cg);
+	cg_done(cg, &box->cg);
 	values_done(&box->values);
 	(void)pthread_mutex_destroy(&box->lock);
 	free(box);
 }
 
-void boxes_init(struct boxes *b, int views, const struct cg_host *cg)
+void boxes_init(struct boxes *b, int views, struct cg_host *cg)
 {
 	*b = (struct boxes){ .views = views, .cg = cg, .sweep_at = SWEEP_MIN };
 	(void)pthread_mutex_init(&b->lock, NULL);
@@ -131,7 +132,7 @@ static void remove_at(struct boxes *b, struct box **at)
 	b->n--;
 	box->gone = true;
 	if (box->refs == 0)
-		box_free(box);
+		box_free(b->cg, box);
 }
 
 void boxes_done(struct boxes *b)
@@ -149,7 +150,7 @@ void boxes_put(struct boxes *b, struct box *box)
 	(void)pthread_mutex_lock(&b->lock);
 	box->refs--;
 	if (box->gone && box->refs == 0)
-		box_free(box);
+		box_free(b->cg, box);
 	(void)pthread_mutex_unlock(&b->lock);
 }
 
@@ -239,7 +240,7 @@ static struct box *load_locked(struct boxes *b, const char *id)
 	if (box) /* of another one with the same number, there is none: never mix them up */
 		return strcmp(box->id, id) == 0 ? box : NULL;
 	if (file_read_fd(fd, &text) < 0 ||
-	    box_parse(slice_str(id), buf_slice(&text), &box, NULL) < 0)
+	    box_parse(b->cg, slice_str(id), buf_slice(&text), &box, NULL) < 0)
 		return NULL;
 	if (b->n >= b->sweep_at)
 		sweep(b);
@@ -251,6 +252,24 @@ static struct box *load_locked(struct boxes *b, const char *id)
 	return box;
 }
 
+/* Those that nobody is just reading lose their descriptors, one bucket after the other, until half
+ * are free. The table is locked, so nobody begins meanwhile. */
+static void trim(struct boxes *b)
+{
+	size_t most = b->cg->most;
+
+	if (!cg_crowded(b->cg))
+		return;
+	b->cg->most = most / 2;
+	for (size_t i = 0; i < BOX_BUCKETS && cg_crowded(b->cg); i++) {
+		b->trimmed = (b->trimmed + 1) % BOX_BUCKETS;
+		for (struct box *box = b->buckets[b->trimmed]; box; box = box->next)
+			if (box->refs == 0)
+				cg_close(b->cg, &box->cg);
+	}
+	b->cg->most = most;
+}
+
 struct box *boxes_find(struct boxes *b, struct slice id)
 {
 	char name[BOX_ID_MAX + 1];
@@ -260,6 +279,7 @@ struct box *boxes_find(struct boxes *b, struct slice id)
 		return NULL;
 	(void)snprintf(name, sizeof(name), "%.*s", SLICE_ARG(id));
 	(void)pthread_mutex_lock(&b->lock);
+	trim(b);
 	box = load_locked(b, name);
 	if (box)
 		box->refs++;
@@ -300,6 +320,7 @@ struct box *boxes_of(struct boxes *b, uint64_t hash)
 	struct box *box;
 
 	(void)pthread_mutex_lock(&b->lock);
+	trim(b);
 	box = look(b, hash);
 	if (!box && search(b, hash, id)) {
 		box = load_locked(b, id);

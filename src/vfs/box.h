@@ -48,8 +48,9 @@ struct box {
 struct boxes {
 	pthread_mutex_t lock;
 	int views; /* run/views */
-	const struct cg_host *cg;
+	struct cg_host *cg;
 	size_t n;
+	size_t trimmed;	 /* bucket where containers that lost their descriptors end */
 	size_t sweep_at; /* how many there are when those whose file has gone are looked for */
 	struct box *buckets[BOX_BUCKETS];
 };
@@ -58,7 +59,7 @@ struct boxes {
 bool box_is_id(struct slice s);
 
 /* views is borrowed, and so is cg. */
-void boxes_init(struct boxes *b, int views, const struct cg_host *cg);
+void boxes_init(struct boxes *b, int views, struct cg_host *cg);
 void boxes_done(struct boxes *b);
 
 /* The container of that name, or of that number; NULL: there is none (any more). Give it back with
@@ -68,8 +69,9 @@ struct box *boxes_of(struct boxes *b, uint64_t hash);
 void boxes_put(struct boxes *b, struct box *box);
 
 /* Reads ID.json's text into a new box without number; the caller's. For tests. */
-int box_parse(struct slice id, struct slice text, struct box **ret, struct err *err);
-void box_free(struct box *box);
+int box_parse(struct cg_host *cg, struct slice id, struct slice text, struct box **ret,
+	      struct err *err);
+void box_free(struct cg_host *cg, struct box *box);
 
 /* Saves box->values. The box is locked. */
 int boxes_save_values(struct boxes *b, struct box *box);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -16,6 +17,7 @@
 #include "linux/at.h"
 #include "linux/mountinfo.h"
 
+#define SPARE 1024u /* descriptors that are not for cgroups, or that requests take meanwhile */
 #define MOUNTINFO_MAX (16u * 1024u * 1024u)
 
 static const char *const names[] = {
@@ -88,14 +90,24 @@ static int find_mount(const struct mountinfo_entry *m, void *data)
 int cg_host_open(struct cg_host *h, struct err *err)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(MOUNTINFO_MAX);
+	struct rlimit limit;
 	int r;
 
 	for (enum cg_controller c = 0; c < CG_CONTROLLERS; c++) {
 		h->root[c] = -EBADF;
 		h->prefix[c] = NULL;
 	}
+	h->open = 0;
+	h->most = 0;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		h->most = limit.rlim_cur < SPARE * 4 ? limit.rlim_cur / 4 : limit.rlim_cur - SPARE;
 	r = mountinfo_read(&text, err);
 	return r == 0 ? mountinfo_each(buf_slice(&text), find_mount, h, err) : r;
+}
+
+bool cg_crowded(const struct cg_host *h)
+{
+	return __atomic_load_n(&h->open, __ATOMIC_RELAXED) > h->most;
 }
 
 void cg_host_done(struct cg_host *h)
@@ -179,7 +191,7 @@ static struct cg_open *find_open(struct cg_box *b, enum cg_file file, unsigned i
 	return NULL;
 }
 
-ssize_t cg_read(const struct cg_host *h, struct cg_box *b, enum cg_file file, unsigned int level,
+ssize_t cg_read(struct cg_host *h, struct cg_box *b, enum cg_file file, unsigned int level,
 		char *buf, size_t size)
 {
 	struct cg_open *o = find_open(b, file, level);
@@ -194,6 +206,7 @@ ssize_t cg_read(const struct cg_host *h, struct cg_box *b, enum cg_file file, un
 	if (o) {
 		(void)fd_close(o->fd);
 		*o = b->open[--b->n];
+		(void)__atomic_sub_fetch(&h->open, 1, __ATOMIC_RELAXED);
 	}
 	fd = open_file(h, b, file, level);
 	if (fd < 0)
@@ -201,22 +214,25 @@ ssize_t cg_read(const struct cg_host *h, struct cg_box *b, enum cg_file file, un
 	n = pread(fd, buf, size, 0);
 	if (n < 0)
 		return -errno;
-	if (b->n < CG_OPEN_MAX)
-		b->open[b->n++] = (struct cg_open){ .file = (uint8_t)file,
-						    .level = (uint8_t)level,
-						    .fd = TAKE_FD(fd) };
+	if (b->n == CG_OPEN_MAX)
+		return n;
+	b->open[b->n++] = (struct cg_open){ .file = (uint8_t)file,
+					    .level = (uint8_t)level,
+					    .fd = TAKE_FD(fd) };
+	(void)__atomic_add_fetch(&h->open, 1, __ATOMIC_RELAXED);
 	return n;
 }
 
-void cg_close(struct cg_box *b)
+void cg_close(struct cg_host *h, struct cg_box *b)
 {
+	(void)__atomic_sub_fetch(&h->open, b->n, __ATOMIC_RELAXED);
 	while (b->n > 0)
 		(void)fd_close(b->open[--b->n].fd);
 }
 
-void cg_done(struct cg_box *b)
+void cg_done(struct cg_host *h, struct cg_box *b)
 {
-	cg_close(b);
+	cg_close(h, b);
 	for (enum cg_controller c = 0; c < CG_CONTROLLERS; c++) {
 		free(b->path[c]);
 		b->path[c] = NULL;

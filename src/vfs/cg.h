@@ -45,6 +45,8 @@ enum cg_file {
 
 /* Where this host has its hierarchies. */
 struct cg_host {
+	size_t open;		      /* files of all containers; changed atomically */
+	size_t most;		      /* how many there should be */
 	int root[CG_CONTROLLERS];     /* -EBADF: not there */
 	char *prefix[CG_CONTROLLERS]; /* of their roots, as /proc/PID/cgroup would print it; owned
 				       */
@@ -70,6 +72,8 @@ const char *cg_name(enum cg_controller c);
 
 /* Finds the hierarchies in this mount namespace. Those that are not mounted are left out. */
 int cg_host_open(struct cg_host *h, struct err *err);
+/* Whether some containers should lose their descriptors. */
+bool cg_crowded(const struct cg_host *h);
 void cg_host_done(struct cg_host *h);
 
 /* 1, 2, or 0 when the container is in no hierarchy with that controller. */
@@ -80,9 +84,10 @@ unsigned int cg_levels(const struct cg_host *h, const struct cg_box *b, enum cg_
 
 /* Reads a file of the cgroup that many levels above the container's own into buf. Returns the
  * length, or -errno: -ENOENT when there is none. */
-ssize_t cg_read(const struct cg_host *h, struct cg_box *b, enum cg_file file, unsigned int level,
+ssize_t cg_read(struct cg_host *h, struct cg_box *b, enum cg_file file, unsigned int level,
 		char *buf, size_t size);
 
 /* Closes what is open. */
-void cg_close(struct cg_box *b);
-void cg_done(struct cg_box *b);
+void cg_close(struct cg_host *h, struct cg_box *b);
+/* The same, and frees what b has. */
+void cg_done(struct cg_host *h, struct cg_box *b);

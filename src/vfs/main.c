@@ -224,8 +224,10 @@ static int prepare(struct vfs *v, const struct options *o, struct err *err)
 {
 	static const struct sandbox_limit files = { RLIMIT_NOFILE, DESCRIPTORS_MAX };
 	char path[PATH_MAX];
-	int r = map_slots(v, o->slots, err);
+	int r = sandbox_limits(&files, 1, err);
 
+	if (r == 0)
+		r = map_slots(v, o->slots, err);
 	if (r == 0)
 		r = open_views(v, o->run, err);
 	if (r == 0)
@@ -237,9 +239,7 @@ static int prepare(struct vfs *v, const struct options *o, struct err *err)
 	v->listening = sock_listen(path, SOCK_SEQPACKET, 0600, (gid_t)-1);
 	if (v->listening < 0)
 		return err_errno(err, v->listening, "listening on %s", path);
-	r = sandbox_limits(&files, 1, err);
-	if (r == 0)
-		r = sandbox_user(VFS_ID, VFS_ID, err);
+	r = sandbox_user(VFS_ID, VFS_ID, err);
 	if (r == 0)
 		r = start_workers(v, o->fuse, err);
 	return r == 0 ? lock_up(err) : r;
