@@ -17,4 +17,4 @@
 #pragma GCC poison asctime alloca
 
 /* A member of linux/fuse.h has this name, so the word itself cannot be banned. */
-char *ctime(const time_t *t) __attribute__((error("banned")));
+char *ctime(const time_t *t) __attribute__((unavailable("banned")));

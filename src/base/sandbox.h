@@ -43,6 +43,7 @@ int sandbox_keep(const uint8_t *caps, size_t n, struct err *err);
 
 int sandbox_limits(const struct sandbox_limit *limits, size_t n, struct err *err);
 
-/* For every thread there is. Calls that are not listed fail with EPERM; foreign architectures kill the process. An unknown
- * name is skipped where this kernel's headers do not have it (another architecture's). */
+/* For every thread there is. Calls that are not listed fail with EPERM; foreign architectures kill
+ * the process. An unknown name is skipped where this kernel's headers do not have it (another
+ * architecture's). */
 int sandbox_seccomp(const struct sandbox_rule *rules, size_t n, struct err *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a container wrote into its nodes, run/views/ID.values: replaced atomically, so that it
+ * What a container wrote into its nodes, run/values/ID: replaced atomically, so that it
  * outlives gabion-vfs.
  *
  *   start 123456789                 of the container that wrote (ID.json); of another start:

@@ -21,7 +21,7 @@ BUILD = os.environ.get("GABION_BUILD", os.path.join(ROOT, "build"))
 DOCKER = os.environ.get("GABION_E2E_DOCKER", "/usr/bin/docker")
 BUSYBOX = "/usr/bin/busybox"
 APPLETS = ("sh", "sleep", "cat", "ls", "id", "ip", "nc", "wget", "httpd", "true", "touch", "echo")
-SERVICES = ("holder", "containerd", "network", "engine", "gate")
+SERVICES = ("holder", "nodes", "containerd", "network", "engine", "gate")
 
 
 def program(name):
