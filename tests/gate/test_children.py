@@ -179,6 +179,136 @@ def test_prune(family):
     assert done.rc != 0 and "it would remove containers" in done.err
 
 
+def test_nothing_else_is_pruned(family):
+    for what in ("volume", "network"):
+        done = family.does(what, "prune", "-f", check=False)
+        assert done.rc != 0 and f"it would remove {what}s that are not this container's own" in done.err
+
+
+def test_volumes_of_others(family):
+    """Not mounted, not looked at, not removed, not in lists; neither by their names nor by those that the engine made up."""
+    cage = family.cage
+    other = cage.start("-v", "/data")
+    made_up = other.inspect("{{(index .Mounts 0).Name}}")
+    for name in ("private", made_up):
+        for args in (("-v", f"{name}:/x"), ("--mount", f"type=volume,source={name},target=/x")):
+            done = family.does("run", "--rm", *args, "alpine", "cat", "/x/f", check=False)
+            assert done.rc == 125 and f"volume {name} is not this container's own" in done.err, done
+        for command in (("inspect",), ("rm",), ("rm", "-f")):
+            done = family.does("volume", *command, name, check=False)
+            assert done.rc == 1 and "no such volume" in done.err.lower() and done.err.replace(name, "nosuch") == family.does(
+                "volume", *[w for w in command if w != "-f"], "nosuch", check=False).err, done
+        assert "is not this container's own" in family.does("volume", "create", name, check=False).err
+    assert set(family.does("volume", "ls", "-q").lines) & {"private", made_up} == set()
+    assert "private" not in family.does("system", "df", "-v").out
+    assert family.foreign.exec("cat", "/data/f").out == "secret"
+    assert {"private", made_up} <= set(cage.docker("volume", "ls", "-q").lines)
+    other.remove()
+
+
+def test_its_own_volumes(family):
+    """Made by name, by the way, and with containers that are its own; also for the next gate."""
+    family.does("volume", "create", "--label", "a=b", "named")
+    assert family.does("run", "--rm", "-v", "named:/x", "-v", "by-the-way:/y:ro", "--mount", "type=volume,src=third,dst=/z,volume-label=c=d",
+                       "alpine", "sh", "-c", "echo in >/x/f; ls -d /x /y /z").lines == ["/x", "/y", "/z"]
+    family.does("exec", "child", "docker", "volume", "create", "childs")
+    made_up = family.does("run", "-d", "--name", "has", "-v", "/data", "alpine", "sleep", "1000") and family.does(
+        "inspect", "-f", "{{(index .Mounts 0).Name}}", "has").out
+    os.kill(gate_pid(family.cage), signal.SIGKILL)
+    support.wait_until(lambda: family.does("volume", "ls", "-q", check=False).rc == 0, 30)
+    assert set(family.does("volume", "ls", "-q").lines) == {"named", "by-the-way", "third", "childs"}
+    labels = {name: json.loads(family.does("volume", "inspect", "-f", "{{json .Labels}}", name).out) for name in ("named", "third", "childs")}
+    line = {"gabion.made-by": family.maker.id}
+    assert labels == {"named": {"a": "b", **line}, "third": {"c": "d", **line},
+                      "childs": {"gabion.made-by": f"{family.child},{family.maker.id}"}}
+    assert family.does("run", "--rm", "-v", "named:/x", "-v", f"{made_up}:/y", "-v", "childs:/z", "alpine", "cat", "/x/f").out == "in"
+    done = family.does("exec", "child", "docker", "run", "--rm", "-v", "named:/x", "alpine", "true", check=False)
+    assert "volume named is not this container's own" in done.err
+    assert family.does("exec", "child", "docker", "volume", "ls", "-q").out == "childs"
+    family.does("rm", "-fv", "has")
+    assert family.does("volume", "inspect", made_up, check=False).rc == 1
+    family.does("volume", "rm", "named", "by-the-way", "third", "childs")
+    family.cage.docker("volume", "create", "named")  # another one of that name
+    assert family.does("volume", "inspect", "named", check=False).rc == 1
+    family.cage.docker("volume", "rm", "named")
+
+
+@pytest.fixture
+def hosts_network(family):
+    """Another one's, with somebody in it."""
+    ident = family.cage.docker("network", "create", "hosts").out
+    there = family.cage.start("--network", "hosts", "--name", "there")
+    yield ident
+    there.remove()
+    family.cage.docker("network", "rm", "hosts")
+
+
+def test_networks_of_others(family, hosts_network):
+    def says(name, *command):
+        done = family.does(*(word.replace("%s", name) for word in command), check=False)
+        assert done.rc != 0 and "not found" in done.err.lower() or "No such network" in done.err, done
+        return done.rc, done.err.replace(name, "NAME")
+
+    for command in (("network", "inspect", "%s"), ("network", "rm", "%s"), ("network", "connect", "%s", "child"),
+                    ("network", "disconnect", "%s", "child"), ("run", "--rm", "--network", "%s", "alpine", "true"),
+                    ("create", "--network", "%s", "alpine")):
+        nobody = says("nosuch", *command)
+        for name in ("hosts", hosts_network, hosts_network[:12]):
+            assert says(name, *command) == nobody
+    assert set(family.does("network", "ls", "--format", "{{.Name}}").lines) == {"bridge", "host", "none"}
+    # what the endpoint says of its network counts more than its name, for the engine
+    family.does("network", "create", "decoy")
+    body = {"Image": "alpine", "HostConfig": {"NetworkMode": "decoy"},
+            "NetworkingConfig": {"EndpointsConfig": {"decoy": {"NetworkID": hosts_network}}}}
+    assert family.asks("POST", "/containers/create", body)[0] == 400
+    assert family.asks("POST", "/networks/decoy/connect", {"Container": "child", "EndpointConfig": {"NetworkID": hosts_network}})[0] == 200
+    assert family.does("inspect", "-f", "{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{end}}", "child").out.split() == [
+        "bridge", "decoy"]
+    family.does("network", "disconnect", "decoy", "child")
+    family.does("network", "rm", "decoy")
+    assert len(json.loads(family.cage.docker("network", "inspect", "hosts").out)[0]["Containers"]) == 1
+
+
+def test_its_own_networks(family):
+    ident = family.does("network", "create", "--label", "a=b", "own").out
+    box = family.does("run", "-d", "--network", "own", "--network-alias", "alias", "--name", "box", "alpine", "sleep", "1000").out
+    assert family.does("run", "--rm", "--network", ident[:9], "alpine", "ping", "-c1", "-W5", "alias").rc == 0
+    family.does("network", "connect", "--alias", "other", "own", "grandchild")
+    assert family.does("exec", "box", "ping", "-c1", "-W5", "other").rc == 0
+    found = json.loads(family.does("network", "inspect", "own").out)[0]
+    assert set(found["Containers"]) == {box, family.grandchild} and found["Labels"] == {"a": "b", "gabion.made-by": family.maker.id}
+    shown = json.loads(family.does("inspect", "box").out)[0]
+    assert shown["HostConfig"]["NetworkMode"] == "own" and list(shown["NetworkSettings"]["Networks"]) == ["own"]
+    assert "own" in family.does("network", "ls", "--format", "{{.Name}}").lines
+    assert "own" not in family.does("exec", "child", "docker", "network", "ls", "--format", "{{.Name}}").lines
+    family.does("network", "disconnect", "own", "grandchild")
+    family.does("restart", "-t", "0", "box")
+    family.does("rm", "-f", "box")
+    family.maker.exec("sh", "-c", "mkdir -p /b; printf 'FROM alpine\\nRUN ip addr\\n' >/b/Dockerfile; "
+                      "DOCKER_BUILDKIT=0 docker build -q --no-cache --network own /b")
+    done = family.maker.exec("sh", "-c", "DOCKER_BUILDKIT=0 docker build -q --no-cache --network nosuch /b", check=False)
+    assert done.rc != 0 and "network nosuch not found" in done.err
+    family.does("network", "rm", "own")
+    for network in ("bridge", "none"):
+        assert family.does("run", "--rm", "--network", network, "alpine", "true").rc == 0
+
+
+def test_a_network_that_becomes_anothers(family):
+    """Made and left before somebody else makes one of that name: a container that is on the first one does not start on
+    the second."""
+    family.does("network", "create", "shared")
+    box = family.does("create", "--network", "shared", "alpine", "sleep", "1000").out
+    family.does("network", "rm", "shared")
+    family.cage.docker("network", "create", "shared")
+    try:
+        done = family.does("start", box, check=False)
+        assert done.rc != 0 and "not found" in done.err, done
+        assert not json.loads(family.cage.docker("network", "inspect", "shared").out)[0]["Containers"]
+    finally:
+        family.does("rm", "-f", box)
+        family.cage.docker("network", "rm", "shared")
+
+
 class Watcher:
     """`docker events` in a container of the host's user, read as it comes."""
 
@@ -223,6 +353,7 @@ def test_events(family):
     assert {("container", "create"), ("container", "start"), ("container", "die"), ("network", "connect"),
             ("network", "disconnect"), ("volume", "mount"), ("volume", "unmount")} <= set(actions), actions
     assert {e["Actor"]["Attributes"]["container"] for e in found if e["Type"] == "network"} == ids
+    family.does("volume", "rm", "mine")
 
 
 def test_a_rename_race(family):

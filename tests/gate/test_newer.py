@@ -164,3 +164,29 @@ def test_only_its_own(maker):
     assert shown == connected == {own}
     assert {"create", "start", "die", "destroy"} <= {e["Action"] for e in events}
     assert maker.host("inspect", "-f", "{{.State.Running}}", "foreign").out == "true"
+
+
+def test_only_its_own_volumes_and_networks(maker):
+    """As this engine words it; the id in an endpoint counts here too."""
+    maker.host("volume", "create", "theirs")
+    theirs = maker.host("network", "create", "theirs").out
+    for name in ("theirs", theirs, "nosuch"):
+        for args in (("network", "inspect"), ("network", "rm"), ("run", "--rm", "alpine", "true", "--network")):
+            done = maker(*args[:2], *(["--network", name, "alpine", "true"] if args[0] == "run" else [name]), check=False)
+            assert done.rc != 0 and f"network {name} not found" in done.err, done
+    assert "is not this container's own" in maker("run", "--rm", "-v", "theirs:/x", "alpine", "true", check=False).err
+    assert "no such volume" in maker("volume", "inspect", "theirs", check=False).err
+    maker("network", "create", "net")
+    box = maker("run", "-d", "--network", "net", "--name", "box", "-v", "vol:/x", "alpine", "sleep", "1000").out
+    assert maker("run", "--rm", "--network", "net", "alpine", "ping", "-c1", "-W5", "box").rc == 0
+    shown = json.loads(maker("inspect", box).out)[0]
+    assert shown["HostConfig"]["NetworkMode"] == "net" and list(shown["NetworkSettings"]["Networks"]) == ["net"]
+    assert maker("volume", "ls", "-q").out == "vol"
+    assert set(maker("network", "ls", "--format", "{{.Name}}").lines) == {"bridge", "host", "none", "net"}
+    maker("rm", "-f", "box")
+    box = maker("create", "--network", "net", "alpine").out
+    maker("network", "rm", "net")
+    maker.host("network", "create", "net")
+    assert "not found" in maker("start", box, check=False).err
+    maker("rm", box)
+    maker("volume", "rm", "vol")
