@@ -209,9 +209,14 @@ static void say_other(const struct words *w)
 	}
 }
 
-/* Whether the registry did answer: that it wants credentials. */
+/* Whether the registry did answer: that it wants credentials, about a digest of the image or about
+ * the entry's tag. */
 static bool wants_credentials(const struct words *w)
 {
+	for (size_t i = 0; i < w->facts->nanswers; i++)
+		if (w->facts->answers[i].refused &&
+		    view_has_digest(w->image, w->facts->answers[i].digest))
+			return true;
 	return w->v->entry != IMAGELIST_NONE && w->facts->known &&
 	       w->facts->known[w->v->entry].refused;
 }
