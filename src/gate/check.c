@@ -12,6 +12,7 @@
 #include "gate/request.h"
 #include "gate/socket.h"
 #include "gate/things.h"
+#include "gate/volumes.h"
 #include "policy/hostmount.h"
 #include "json/json.h"
 
@@ -233,6 +234,11 @@ static void on_subject(struct conn *c)
 	/* Its socket would come along. */
 	if (s->mounts && door_find(c->gate, s->id))
 		c->req->sockets++;
+	if (!volumes_lent(c, v)) {
+		conn_kill(c);
+		return;
+	}
+	s = &c->req->subjects[c->req->at];
 	if (s->owner) {
 		ask_asker(c, s);
 		return;
@@ -442,7 +448,7 @@ static void next(struct conn *c)
 		socket_recheck(c, judged);
 	else if (r->refresh && r->path_subject && r->subjects[0].running)
 		refresh(c);
-	else
+	else if (!volumes_make(c, next))
 		go(c);
 }
 

@@ -67,24 +67,59 @@ int edit_network(const struct edit_how *how, struct edit *e, struct slice name, 
 	return how->own && !maker_predefined(name) ? add_network(e, name, err) : EDIT_OK;
 }
 
-static struct slice network_id(const struct edit_how *how, struct slice name)
+/* Its id; of one that everybody has, its name. Nothing: it has not been looked at. */
+static struct slice network_known(const struct edit_how *how, struct slice name)
 {
 	for (size_t i = 0; i < how->nnetworks; i++)
 		if (slice_eq(how->networks[i], name))
 			return how->network_ids[i];
-	return SLICE_NULL;
+	return maker_predefined(name) ? name : SLICE_NULL;
 }
 
-/* What the engine goes by is the id that stands there: the name may mean another network by the
- * time of the start. Of those that everybody has, it is the name that counts. */
-static int fix_endpoint(struct arena *a, const struct edit_how *how, struct slice name,
-			struct json *endpoint)
+/* What the engine goes by is the id that stands in the endpoint: its name, or the beginning of an
+ * id, may mean another network by the time of the start. Only of a predefined one it is the name
+ * that counts. */
+static int fix_endpoint(struct arena *a, const struct edit_how *how, struct json_member *m)
 {
-	const struct json *said = json_get(endpoint, "NetworkID");
-	struct slice id = network_id(how, said && said->text.n ? said->text : name);
+	const struct json *said = json_get(m->value, "NetworkID");
+	struct slice known = network_known(how, said && said->text.n ? said->text : m->key);
 
-	(void)json_del(endpoint, "NetworkID");
-	return id.n ? json_set(a, endpoint, "NetworkID", json_new_slice(a, id)) : 0;
+	(void)json_del(m->value, "NetworkID");
+	if (maker_predefined(m->key))
+		return 0;
+	if (!known.n)
+		return -EINVAL;
+	if (!maker_predefined(known))
+		return json_set(a, m->value, "NetworkID", json_new_slice(a, known));
+	m->key = known;
+	return 0;
+}
+
+/* The same network twice, of which the engine takes either. */
+static bool is_repeated(const struct json *list, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (slice_eq(list->members[i].key, list->members[at].key))
+			return true;
+	return false;
+}
+
+static int fix_endpoints(struct arena *a, const struct edit_how *how, struct json *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct json_member *m = &list->members[kept];
+
+		*m = list->members[i];
+		if (m->value->kind == JSON_NULL)
+			m->value = json_new(a, JSON_OBJECT);
+		if (!m->value || fix_endpoint(a, how, m) < 0)
+			return -EINVAL;
+		kept += !is_repeated(list, kept);
+	}
+	list->n = kept;
+	return 0;
 }
 
 static int take_endpoint(const struct edit_how *how, struct edit *e, struct slice name,
@@ -97,49 +132,136 @@ static int take_endpoint(const struct edit_how *how, struct edit *e, struct slic
 }
 
 /* The engine makes an endpoint for the mode's network only where none is asked for. */
-static int add_endpoint(struct arena *a, const struct edit_how *how, struct json *doc,
-			struct slice mode)
+static int add_endpoint(struct arena *a, struct json *doc, struct slice mode)
 {
 	struct json *networking = json_need(a, doc, "NetworkingConfig", JSON_OBJECT);
 	struct json *list =
 		networking ? json_need(a, networking, "EndpointsConfig", JSON_OBJECT) : NULL;
 	struct json *endpoint = json_new(a, JSON_OBJECT);
 
-	if (!list || !endpoint || fix_endpoint(a, how, mode, endpoint) < 0)
-		return -ENOMEM;
-	return json_add(a, list, mode, endpoint);
+	return list && endpoint ? json_add(a, list, mode, endpoint) : -ENOMEM;
 }
 
-static bool is_null(const struct json *v)
+static struct json *endpoints_of(const struct json *doc)
 {
-	return v->kind == JSON_NULL;
+	return json_get(json_get(doc, "NetworkingConfig"), "EndpointsConfig");
+}
+
+static bool is_user_defined(const struct json *mode)
+{
+	return mode && !maker_predefined(mode->text) &&
+	       !slice_starts(mode->text, SLICE_LIT("container:"));
+}
+
+/* Where it is known which networks are meant. */
+static int fix_networks(struct arena *a, struct json *doc, struct json *mode,
+			const struct edit_how *how)
+{
+	struct json *list;
+
+	if (is_user_defined(mode)) {
+		struct slice known = network_known(how, mode->text);
+
+		if (!known.n)
+			return -EINVAL;
+		if (maker_predefined(known))
+			mode->text = known;
+	}
+	list = endpoints_of(doc);
+	if (is_user_defined(mode) && (!list || list->n == 0)) {
+		if (add_endpoint(a, doc, mode->text) < 0)
+			return -ENOMEM;
+		list = endpoints_of(doc);
+	}
+	return list ? fix_endpoints(a, how, list) : 0;
 }
 
 static int take_networks(struct arena *a, struct json *doc, const struct json *hc,
 			 const struct edit_how *how, struct edit *e, struct err *err)
 {
-	const struct json *mode = json_get(hc, "NetworkMode");
-	struct json *list = json_get(json_get(doc, "NetworkingConfig"), "EndpointsConfig");
-	bool user_defined = mode && !maker_predefined(mode->text) &&
-			    !slice_starts(mode->text, SLICE_LIT("container:"));
-	size_t n = list ? list->n : 0;
-	int r = user_defined ? edit_network(how, e, mode->text, err) : EDIT_OK;
+	struct json *mode = json_get(hc, "NetworkMode");
+	const struct json *list = endpoints_of(doc);
+	int r = is_user_defined(mode) ? edit_network(how, e, mode->text, err) : EDIT_OK;
 
-	for (size_t i = 0; i < n && r == EDIT_OK; i++) {
-		struct json_member *m = &list->members[i];
-
-		r = take_endpoint(how, e, m->key, m->value, err);
-		if (r != EDIT_OK || how->nnetworks == 0)
-			continue;
-		if (is_null(m->value))
-			m->value = json_new(a, JSON_OBJECT);
-		if (!m->value || fix_endpoint(a, how, m->key, m->value) < 0)
-			return bad(err, "too large");
-	}
-	if (r == EDIT_OK && user_defined && n == 0 && how->nnetworks > 0 &&
-	    add_endpoint(a, how, doc, mode->text) < 0)
-		return bad(err, "too large");
+	for (size_t i = 0; list && i < list->n && r == EDIT_OK; i++)
+		r = take_endpoint(how, e, list->members[i].key, list->members[i].value, err);
+	if (r == EDIT_OK && how->known && fix_networks(a, doc, mode, how) < 0)
+		return bad(err, "its networks cannot be written afresh");
 	return r;
+}
+
+int edit_joined(struct arena *a, struct json *doc, const struct edit_how *how, struct err *err)
+{
+	struct slice id = how->nnetworks ? how->network_ids[0] : SLICE_NULL;
+	struct json *endpoint;
+
+	(void)json_del(json_get(doc, "EndpointConfig"), "NetworkID");
+	if (!id.n || maker_predefined(id))
+		return EDIT_OK;
+	endpoint = json_need(a, doc, "EndpointConfig", JSON_OBJECT);
+	if (!endpoint || json_set(a, endpoint, "NetworkID", json_new_slice(a, id)) < 0)
+		return bad(err, "too large");
+	return EDIT_OK;
+}
+
+/* What a driver is told that is about the new network alone. Others name interfaces of the host:
+ * there may be somebody else's network on them. */
+static const char *const network_options[] = {
+	"com.docker.network.bridge.enable_icc",
+	"com.docker.network.bridge.enable_ip_masquerade",
+	"com.docker.network.bridge.gateway_mode_ipv4",
+	"com.docker.network.bridge.gateway_mode_ipv6",
+	"com.docker.network.bridge.host_binding_ipv4",
+	"com.docker.network.bridge.inhibit_ipv4",
+	"com.docker.network.container_iface_prefix",
+	"com.docker.network.driver.mtu",
+	"com.docker.network.enable_ipv4",
+	"com.docker.network.enable_ipv6",
+	"com.docker.network.host_ipv4",
+	"com.docker.network.host_ipv6",
+};
+
+static bool is_option(struct slice key)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(network_options); i++)
+		if (slice_eq_str(key, network_options[i]))
+			return true;
+	return false;
+}
+
+static int deny_network(struct edit *e, const char *hint, struct err *err, const char *what,
+			struct slice value)
+{
+	e->rule = FAMILY_RULE;
+	e->hint = hint;
+	(void)err_set(err, -EPERM,
+		      "enhanced container isolation: networks with %s \"%.*s\" are not for "
+		      "containers that have only their own",
+		      what, SLICE_ARG(value));
+	return EDIT_DENIED;
+}
+
+int edit_own_network(struct arena *a, struct json *doc, struct edit *e, struct err *err)
+{
+	const struct json *driver = json_get(doc, "Driver");
+	const struct json *ipam = json_at(doc, "IPAM.Driver");
+	const struct json *options = json_get(doc, "Options");
+
+	if (driver && driver->text.n && !slice_eq_str(driver->text, "bridge"))
+		return deny_network(e, "leave the driver out", err, "driver", driver->text);
+	if (ipam && ipam->text.n && !slice_eq_str(ipam->text, "default"))
+		return deny_network(e, "leave the driver out", err, "IPAM driver", ipam->text);
+	if (json_get_bool(doc, "ConfigOnly", false))
+		return deny_network(e, "configure each network itself", err, "option",
+				    SLICE_LIT("ConfigOnly"));
+	for (size_t i = 0; options && i < options->n; i++)
+		if (!is_option(options->members[i].key))
+			return deny_network(e, "leave the option out", err, "option",
+					    options->members[i].key);
+	/* Else engines before 25 make a second one of a name, and tell the first one's id. */
+	if (json_set(a, doc, "CheckDuplicate", json_new_bool(a, true)) < 0)
+		return bad(err, "too large");
+	return EDIT_OK;
 }
 
 /* --- volumes --- */

@@ -93,10 +93,15 @@ static const struct shape_member config_from_members[] = {
 	{ "Network", &shape_string },
 };
 static const struct shape config_from = SHAPE_POINTER_TO(config_from_members);
+static const struct shape_member ipam_members[] = {
+	{ "Driver", &shape_string },
+};
+static const struct shape ipam = SHAPE_POINTER_TO(ipam_members);
 static const struct shape_member network_members[] = {
-	{ "Name", &shape_string },
-	{ "Labels", &shape_string_map },
-	{ "ConfigFrom", &config_from },
+	{ "Name", &shape_string },	 { "CheckDuplicate", &shape_bool },
+	{ "Driver", &shape_string },	 { "IPAM", &ipam },
+	{ "ConfigOnly", &shape_bool },	 { "Options", &shape_string_map },
+	{ "Labels", &shape_string_map }, { "ConfigFrom", &config_from },
 };
 static const struct shape network_shape = SHAPE_STRUCT_OF(network_members);
 
@@ -503,14 +508,13 @@ static void look_at_exec(const struct json *doc, struct edit *e)
 
 /* A container that is missing, or "", is the engine's to refuse. What the endpoint says of its
  * network would count more than the path. */
-static int edit_join(struct arena *a, const struct json *doc, const struct edit_how *how,
-		     struct edit *e, struct err *err)
+static int edit_join(struct arena *a, struct json *doc, const struct edit_how *how, struct edit *e,
+		     struct err *err)
 {
 	struct json *v = json_get(doc, "Container");
+	int r = how->own ? edit_joined(a, doc, how, err) : EDIT_OK;
 
-	if (how->own)
-		(void)json_del(json_get(doc, "EndpointConfig"), "NetworkID");
-	return how->own && v ? take_other(a, v, 0, v->text.n, how, e, err) : EDIT_OK;
+	return r == EDIT_OK && how->own && v ? take_other(a, v, 0, v->text.n, how, e, err) : r;
 }
 
 static int edit_made_network(struct arena *a, struct json *doc, const struct edit_how *how,
@@ -519,6 +523,8 @@ static int edit_made_network(struct arena *a, struct json *doc, const struct edi
 	const struct json *from = json_at(doc, "ConfigFrom.Network");
 	int r = edit_label(a, doc, how, e, err);
 
+	if (r == EDIT_OK && how->own)
+		r = edit_own_network(a, doc, e, err);
 	return r == EDIT_OK && from ? edit_network(how, e, from->text, err) : r;
 }
 

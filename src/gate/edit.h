@@ -59,11 +59,12 @@ struct edit {
 struct edit_how {
 	bool plain; /* isolation is off: namespaces and mounts are not judged */
 	bool own;   /* every container that is named is wanted, since only some may be (family.h) */
+	bool known; /* own: what stands below is known of all that are named */
 	/* Ids that stand for names in the body that is written. */
 	size_t n;
 	const struct slice *names;
 	const struct slice *ids;
-	/* The same for networks; of a predefined one the id is null. */
+	/* The same for networks; of one that everybody has it is the name. */
 	size_t nnetworks;
 	const struct slice *networks;
 	const struct slice *network_ids;
@@ -107,6 +108,11 @@ extern const struct shape edit_shape_log;
 /* The label of a volume or a network that is to be made. */
 int edit_label(struct arena *a, struct json *o, const struct edit_how *how, struct edit *e,
 	       struct err *err);
+/* own: what connects a container to a network, which is the first of how->networks if it is known.
+ * A container that does not run remembers what the endpoint says, and its start goes by that. */
+int edit_joined(struct arena *a, struct json *doc, const struct edit_how *how, struct err *err);
+/* own: a network that is to be made. */
+int edit_own_network(struct arena *a, struct json *doc, struct edit *e, struct err *err);
 /* Notes the network. */
 int edit_network(const struct edit_how *how, struct edit *e, struct slice name, struct err *err);
 /* A creation's volumes and networks. */

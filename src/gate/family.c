@@ -349,7 +349,7 @@ static const struct sifted {
 } sifted[] = {
 	{ ROUTE_CLASS_CONTAINER_LIST, SIFT_LIST, true, judge_container },
 	{ ROUTE_CLASS_EVENTS, SIFT_SEQUENCE, true, judge_event },
-	{ ROUTE_CLASS_NETWORK_LIST, SIFT_LIST, false, judge_networks },
+	{ ROUTE_CLASS_NETWORK_LIST, SIFT_LIST, true, judge_networks },
 	{ ROUTE_CLASS_VOLUME_LIST, SIFT_SEQUENCE, false, judge_volumes },
 	{ ROUTE_CLASS_NETWORK_INSPECT, SIFT_SEQUENCE, false, judge_network },
 	{ ROUTE_CLASS_DISK_USAGE, SIFT_SEQUENCE, false, judge_usage },

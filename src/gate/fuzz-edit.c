@@ -72,6 +72,7 @@ static void check_ids(struct arena *a, enum route_kind kind, struct slice text,
 	};
 	struct slice ids[EDIT_OTHERS_MAX];
 	struct edit_how how = { .own = true,
+				.known = true,
 				.n = e->nothers,
 				.names = e->others,
 				.ids = ids,
@@ -88,6 +89,7 @@ static void check_ids(struct arena *a, enum route_kind kind, struct slice text,
 	assert(r == EDIT_OK && f.nothers == e->nothers);
 	if (kind == ROUTE_CREATE)
 		check_endpoints(a, buf_slice(&out), id);
+	how.known = false;
 	how.n = 0;
 	how.nnetworks = 0;
 	r = edit_body(kind, a, buf_slice(&out), &how, &f, NULL, NULL);

@@ -11,6 +11,7 @@
 #include "gate/explain.h"
 #include "gate/family.h"
 #include "gate/request.h"
+#include "gate/volumes.h"
 #include "json/json.h"
 
 #define TREE_MAX (96u * 1024u * 1024u)
@@ -77,8 +78,12 @@ static int rewrite_others(struct conn *c)
 		const struct subject *s = &r->subjects[i];
 
 		names[s->kind][n[s->kind]] = s->name;
-		ids[s->kind][n[s->kind]++] = s->everybodys ? SLICE_NULL : slice_str(s->id);
+		ids[s->kind][n[s->kind]++] = slice_str(s->everybodys ? s->everybodys : s->id);
 	}
+	/* There is nothing to say of the endpoint that goes. */
+	if (r->match.route->class == ROUTE_CLASS_NETWORK_DISCONNECT)
+		n[SUBJECT_NETWORK] = 0;
+	with.known = true;
 	with.n = n[SUBJECT_CONTAINER];
 	with.names = names[SUBJECT_CONTAINER];
 	with.ids = ids[SUBJECT_CONTAINER];
@@ -193,6 +198,8 @@ void go(struct conn *c)
 	if (r->match.route->kind == ROUTE_CREATE) {
 		family_making(c);
 		exchange_ask(c, &h, create_answered);
+	} else if (r->match.route->kind == ROUTE_VOLUME && r->whose) {
+		exchange_ask(c, &h, volumes_made);
 	} else {
 		exchange_relay(c, &h);
 	}

@@ -26,7 +26,7 @@ bool maker_own(const struct json *o, const char who[CONTROL_ID_LEN])
 
 bool maker_predefined(struct slice network)
 {
-	static const char *const names[] = { "", "default", "bridge", "none", "host", "nat" };
+	static const char *const names[] = { "", "default", "bridge", "none", "host" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (slice_eq_str(network, names[i]))

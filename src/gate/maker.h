@@ -14,6 +14,8 @@
 #include "json/json.h"
 
 #define MAKER_LABEL "gabion.made-by"
+/* The setting that all this is about, and the rule that refusals name. */
+#define FAMILY_RULE "ownChildrenOnly"
 
 /* The label's value for what the first of a line makes. */
 void maker_print(const char (*line)[CONTROL_ID_LEN], size_t n, struct buf *b);
@@ -21,7 +23,7 @@ void maker_print(const char (*line)[CONTROL_ID_LEN], size_t n, struct buf *b);
 /* o: a volume or a network as the engine shows it. Is it one of who's own? */
 bool maker_own(const struct json *o, const char who[CONTROL_ID_LEN]);
 
-/* One that the engine has itself, for everybody. */
+/* One that the engine has itself, for everybody: it lets nobody make one of that name. */
 bool maker_predefined(struct slice network);
 
 /* Could it be a volume that has no name but the one that the engine made up? */

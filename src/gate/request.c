@@ -42,6 +42,7 @@ void request_done(struct request *r)
 {
 	buf_done(&r->body);
 	buf_done(&r->whole);
+	exchange_forget(&r->kept);
 }
 
 static const struct http_refusal too_large = { 431, "the head is too large" };

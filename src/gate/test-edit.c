@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "gate/maker.h"
+
 #include "base/util.h"
 
 struct fixture {
@@ -422,10 +424,11 @@ static void test_things(void **state)
 static void test_networks_by_id(void **state)
 {
 	static const struct slice names[] = { { "n", 1 }, { "everybodys", 10 } };
-	static const struct slice ids[] = { { "ID", 2 }, { NULL, 0 } };
+	static const struct slice ids[] = { { "ID", 2 }, { "none", 4 } };
 	static const struct edit_how how = {
-		.own = true, .nnetworks = 2, .networks = names, .network_ids = ids
+		.own = true, .known = true, .nnetworks = 2, .networks = names, .network_ids = ids
 	};
+	static const struct edit_how leaves = { .own = true, .known = true };
 #define HC(mode) "{\"HostConfig\":{\"NetworkMode\":\"" mode "\"}"
 #define NC(list) ",\"NetworkingConfig\":{\"EndpointsConfig\":{" list "}}}"
 	static const char *const cases[][2] = {
@@ -434,13 +437,23 @@ static void test_networks_by_id(void **state)
 		  HC("n") ",\"NetworkingConfig\":{\"A\":1,\"EndpointsConfig\":{\"n\":{"
 			  "\"NetworkID\":\"ID\"}}}}" },
 		{ HC("n") NC("\"n\":null"), HC("n") NC("\"n\":{\"NetworkID\":\"ID\"}") },
-		{ HC("n") NC("\"n\":{\"Aliases\":[\"a\"],\"networkID\":\"x\"}"),
-		  HC("n") NC("\"n\":{\"Aliases\":[\"a\"]}") }, /* x is not known: it has been
-								  refused */
+		{ HC("n") NC("\"n\":{\"Aliases\":[\"a\"],\"networkID\":\"\"}"),
+		  HC("n") NC("\"n\":{\"Aliases\":[\"a\"],\"NetworkID\":\"ID\"}") },
+		/* The id that stands there counts, and of everybody's the name. */
+		{ HC("n") NC("\"n\":{\"NetworkID\":\"bridge\"}"), HC("n") NC("\"bridge\":{}") },
+		{ HC("n") NC("\"n\":{\"NetworkID\":\"everybodys\"}"), HC("n") NC("\"none\":{}") },
+		{ HC("n") NC("\"everybodys\":{\"NetworkID\":\"n\"}"),
+		  HC("n") NC("\"everybodys\":{\"NetworkID\":\"ID\"}") },
+		{ HC("bridge") NC("\"bridge\":{\"NetworkID\":\"n\"}"),
+		  HC("bridge") NC("\"bridge\":{}") },
+		{ HC("n") NC("\"none\":{\"A\":1},\"everybodys\":{\"A\":2},\"n\":null"),
+		  HC("n") NC("\"none\":{\"A\":1},\"n\":{\"NetworkID\":\"ID\"}") },
 		{ HC("bridge") NC("\"bridge\":{\"NetworkID\":\"y\"}"),
 		  HC("bridge") NC("\"bridge\":{}") },
 		{ HC("bridge") "}", HC("bridge") "}" },
-		{ HC("everybodys") "}", HC("everybodys") NC("\"everybodys\":{}") },
+		{ HC("everybodys") "}", HC("none") "}" },
+		{ HC("everybodys") NC("\"everybodys\":{\"A\":1}"),
+		  HC("none") NC("\"none\":{\"A\":1}") },
 		{ HC("container:n") "}", HC("container:n") "}" },
 	};
 	struct fixture *f = *state;
@@ -450,11 +463,61 @@ static void test_networks_by_id(void **state)
 		if (strcmp(f->out.p, cases[i][1]) != 0)
 			fail_msg("%s\n%s\n%s", cases[i][0], f->out.p, cases[i][1]);
 	}
-	assert_int_equal(
-		run(f, ROUTE_JOIN,
-		    "{\"Container\":\"c\",\"endpointconfig\":{\"networkid\":\"x\",\"A\":1}}", &how),
-		EDIT_OK);
-	assert_string_equal(f->out.p, "{\"Container\":\"c\",\"EndpointConfig\":{\"A\":1}}");
+	/* What has not been looked at is not written. */
+	assert_int_equal(run(f, ROUTE_CREATE, HC("x") "}", &how), EDIT_BAD);
+	assert_int_equal(run(f, ROUTE_CREATE, HC("n") NC("\"n\":{\"NetworkID\":\"x\"}"), &how),
+			 EDIT_BAD);
+	assert_int_equal(run(f, ROUTE_JOIN,
+			     "{\"Container\":\"c\",\"endpointconfig\":{\"networkid\":\"x\","
+			     "\"A\":1}}",
+			     &how),
+			 EDIT_OK);
+	assert_string_equal(f->out.p, "{\"Container\":\"c\",\"EndpointConfig\":{\"A\":1,"
+				      "\"NetworkID\":\"ID\"}}");
+	assert_int_equal(run(f, ROUTE_JOIN, "{\"Container\":\"c\",\"EndpointConfig\":null}", &how),
+			 EDIT_OK);
+	assert_string_equal(f->out.p,
+			    "{\"Container\":\"c\",\"EndpointConfig\":{\"NetworkID\":\"ID\"}}");
+	assert_int_equal(run(f, ROUTE_JOIN,
+			     "{\"Container\":\"c\",\"EndpointConfig\":{\"NetworkID\":\"x\"}}",
+			     &leaves),
+			 EDIT_OK);
+	assert_string_equal(f->out.p, "{\"Container\":\"c\",\"EndpointConfig\":{}}");
+}
+
+/* Of those that are made: what reaches into networks of others, by their interfaces, is denied. */
+static void test_made_networks(void **state)
+{
+	static const struct {
+		const char *body;
+		bool ok;
+	} cases[] = {
+		{ "{\"Name\":\"n\",\"Driver\":\"bridge\",\"IPAM\":{\"Driver\":\"default\"}}",
+		  true },
+		{ "{\"driver\":\"\",\"IPAM\":null,\"Options\":null,\"ConfigOnly\":false}", true },
+		{ "{\"Options\":{\"com.docker.network.driver.mtu\":\"1400\"}}", true },
+		{ "{\"driver\":\"macvlan\"}", false },
+		{ "{\"DRIVER\":\"ipvlan\"}", false },
+		{ "{\"Driver\":\"Bridge\"}", false },
+		{ "{\"ipam\":{\"driver\":\"null\"}}", false },
+		{ "{\"configonly\":true}", false },
+		{ "{\"Options\":{\"com.docker.network.bridge.name\":\"br-1\"}}", false },
+		{ "{\"options\":{\"com.docker.network.bridge.default_bridge\":\"true\"}}", false },
+		{ "{\"Options\":{\"parent\":\"br-1\"}}", false },
+	};
+	static const struct edit_how own = { .own = true, .maker = { "W", 1 } };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(run(f, ROUTE_NETWORK, cases[i].body, &own),
+				 cases[i].ok ? EDIT_OK : EDIT_DENIED);
+		if (cases[i].ok)
+			assert_non_null(strstr(f->out.p, "\"CheckDuplicate\":true"));
+		else
+			assert_string_equal(f->edit.rule, FAMILY_RULE);
+		assert_int_equal(run(f, ROUTE_NETWORK, cases[i].body, NULL), EDIT_OK);
+		assert_null(strstr(f->out.p, "CheckDuplicate"));
+	}
 }
 
 /* The label is the gate's. */
@@ -486,7 +549,7 @@ static void test_labels(void **state)
 			 EDIT_OK);
 	assert_string_equal(f->out.p,
 			    "{\"Name\":\"n\",\"ConfigFrom\":{\"Network\":\"m\"},\"X\":1,\"Labels\":"
-			    "{\"gabion.made-by\":\"W\"}}");
+			    "{\"gabion.made-by\":\"W\"},\"CheckDuplicate\":true}");
 	assert_int_equal(f->edit.nnetworks, 1);
 	assert_int_equal(run(f, ROUTE_VOLUME, "{\"name\":\"v\",\"Labels\":{\"a\":\"b\"}}", &own),
 			 EDIT_OK);
@@ -571,10 +634,11 @@ static void test_plain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_create),	   T(test_sources),	   T(test_others),  T(test_too_many_others),
-		T(test_top_level), T(test_denied),	   T(test_devices), T(test_exec),
-		T(test_things),	   T(test_networks_by_id), T(test_labels),  T(test_query),
-		T(test_plain),
+		T(test_create),		 T(test_sources),	T(test_others),
+		T(test_too_many_others), T(test_top_level),	T(test_denied),
+		T(test_devices),	 T(test_exec),		T(test_things),
+		T(test_networks_by_id),	 T(test_made_networks), T(test_labels),
+		T(test_query),		 T(test_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,6 +81,7 @@ static void test_names(void **state)
 	assert_true(maker_predefined(SLICE_LIT("")));
 	assert_false(maker_predefined(SLICE_LIT("Bridge")));
 	assert_false(maker_predefined(SLICE_LIT("bridge2")));
+	assert_false(maker_predefined(SLICE_LIT("nat"))); /* of Windows */
 	assert_true(maker_anonymous(SLICE_LIT(ID("a"))));
 	assert_false(maker_anonymous(SLICE_LIT(ID("A"))));
 	assert_false(maker_anonymous(SLICE_LIT(ID("a") "a")));

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ownChildrenOnly, of volumes and networks: those that a limited request names are its container's
- * own by the label that they were made with (maker.h), or it ends here. A volume without a name of
- * its own is its containers', as long as no other one has it.
- *
- * The volumes of a creation are made beforehand, or found: a volume that the engine made by the way
- * would have no label. A network is told from others by its id, which goes on (edit-things.c).
+ * own by the label that they were made with (maker.h), or it ends here. Volumes: volumes.h. A
+ * network is told from others by its id, which goes on (edit-things.c).
  */
 #pragma once
 

@@ -195,9 +195,10 @@ def test_volumes_of_others(family):
             done = family.does("run", "--rm", *args, "alpine", "cat", "/x/f", check=False)
             assert done.rc == 125 and f"volume {name} is not this container's own" in done.err, done
         for command in (("inspect",), ("rm",), ("rm", "-f")):
-            done = family.does("volume", *command, name, check=False)
-            assert done.rc == 1 and "no such volume" in done.err.lower() and done.err.replace(name, "nosuch") == family.does(
-                "volume", *[w for w in command if w != "-f"], "nosuch", check=False).err, done
+            done, nobody = (family.does("volume", *command, one, check=False) for one in (name, "nosuch"))
+            assert (done.rc, done.out, done.err) == tuple(s if s == nobody.rc else s.replace("nosuch", name) for s in (
+                nobody.rc, nobody.out, nobody.err)), done
+            assert "-f" in command or "no such volume" in done.err.lower()
         assert "is not this container's own" in family.does("volume", "create", name, check=False).err
     assert set(family.does("volume", "ls", "-q").lines) & {"private", made_up} == set()
     assert "private" not in family.does("system", "df", "-v").out
@@ -231,6 +232,34 @@ def test_its_own_volumes(family):
     family.cage.docker("volume", "create", "named")  # another one of that name
     assert family.does("volume", "inspect", "named", check=False).rc == 1
     family.cage.docker("volume", "rm", "named")
+
+
+def test_volumes_from_one_that_is_gone(family):
+    """The engine holds such a volume only when the container has run. Somebody else's of that name is neither mounted nor
+    copied from."""
+    cage = family.cage
+    family.does("create", "--name", "source", "-v", "data:/data", "alpine")
+    late = family.does("create", "--volumes-from", "source", "alpine", "cat", "/data/f").out
+    family.does("rm", "source")
+    done = family.does("volume", "rm", "-f", "data", check=False)
+    assert done.rc == 1 and f"volume is in use - [{late}]" in done.err, done
+    cage.docker("volume", "rm", "data")  # as the host's own prune would
+    cage.docker("run", "--rm", "-v", "data:/data", "alpine", "sh", "-c", "echo secret >/data/f")
+    for command in (("start", "-a", late), ("restart", late), ("cp", f"{late}:/data/f", "-"), ("cp", "/etc/hostname", f"{late}:/data/g")):
+        done = family.does(*command, check=False)
+        assert done.rc != 0 and "volume data is not this container's own" in done.err and "secret" not in done.out, done
+    family.does("rm", late)
+    cage.docker("volume", "rm", "data")
+    # what the maker itself has been given, it may pass on
+    cage.docker("run", "--rm", "-v", "given:/given", "alpine", "sh", "-c", "echo given >/given/f")
+    maker = cage.start("-v", SOCKET, "-v", "given:/given", image="docker:cli")
+    again = maker.exec("docker", "create", "--volumes-from", maker.id, "docker:cli", "cat", "/given/f").out
+    assert maker.exec("docker", "start", "-a", again).out == "given"
+    assert maker.exec("docker", "cp", f"{again}:/given/f", "/tmp/f").rc == 0
+    assert "is not this container's own" in maker.exec("docker", "run", "--rm", "-v", "given:/x", "alpine", check=False).err
+    maker.exec("docker", "rm", again)
+    maker.remove()
+    cage.docker("volume", "rm", "given")
 
 
 @pytest.fixture
@@ -295,18 +324,47 @@ def test_its_own_networks(family):
 
 def test_a_network_that_becomes_anothers(family):
     """Made and left before somebody else makes one of that name: a container that is on the first one does not start on
-    the second."""
+    the second, in whatever way it came to be on it."""
     family.does("network", "create", "shared")
-    box = family.does("create", "--network", "shared", "alpine", "sleep", "1000").out
+    boxes = [family.does("create", "--network", "shared", "alpine", "sleep", "1000").out for _ in range(2)]
+    boxes.append(family.does("create", "alpine", "sleep", "1000").out)
+    family.does("network", "connect", "shared", boxes[2])
+    for ident in ("bridge", "none", "default"):
+        status, made = family.asks("POST", "/containers/create", {
+            "Image": "alpine", "Cmd": ["sleep", "1000"], "HostConfig": {"NetworkMode": "shared"},
+            "NetworkingConfig": {"EndpointsConfig": {"shared": {"NetworkID": ident}}}})
+        assert status == 201, made
+        boxes.append(made["Id"])
+    family.does("network", "disconnect", "shared", boxes[1])
     family.does("network", "rm", "shared")
     family.cage.docker("network", "create", "shared")
     try:
-        done = family.does("start", box, check=False)
-        assert done.rc != 0 and "not found" in done.err, done
+        done = [family.does("start", box, check=False) for box in boxes]
+        assert "not found" in done[0].err and "not found" in done[2].err, done
         assert not json.loads(family.cage.docker("network", "inspect", "shared").out)[0]["Containers"]
     finally:
-        family.does("rm", "-f", box)
+        family.does("rm", "-f", *boxes)
         family.cage.docker("network", "rm", "shared")
+
+
+def test_networks_that_reach_into_others(family, hosts_network):
+    """Interfaces of another network, a second network of its name (whose id the engine would tell), and a name that only
+    engines on Windows have for themselves."""
+    family.cage.docker("network", "create", "nat")
+    try:
+        for args, text in ((("-d", "macvlan", "-o", f"parent=br-{hosts_network[:12]}"), 'driver "macvlan"'),
+                           (("-d", "ipvlan"), 'driver "ipvlan"'), (("--config-only",), "ConfigOnly"),
+                           (("-o", "com.docker.network.bridge.name=docker0"), "com.docker.network.bridge.name")):
+            done = family.does("network", "create", *args, "mine", check=False)
+            assert done.rc == 1 and f"networks with {text}" in done.err.replace('option "ConfigOnly"', "ConfigOnly").replace(
+                'option "com.', "com."), done
+        status, said = family.asks("POST", "/networks/create", {"Name": "hosts"})
+        assert status == 409 and hosts_network not in json.dumps(said), said
+        done = family.does("run", "--rm", "--network", "nat", "alpine", "true", check=False)
+        assert done.rc == 125 and "network nat not found" in done.err
+        assert "nat" not in family.does("network", "ls", "--format", "{{.Name}}").lines
+    finally:
+        family.cage.docker("network", "rm", "nat")
 
 
 class Watcher:

@@ -22,7 +22,7 @@ KIN = {CHILD: [A], GRANDCHILD: [CHILD, A]}
 
 class Town(Docker):
     """Of these containers, by name, id and the beginning of an id, of networks by name and id, and of volumes; lists and
-    events as `says` has them. volumes: {name: labels}."""
+    events as `says` has them. volumes: {name: labels}. meanwhile: what happens before the engine hears such a request."""
 
     def __init__(self, engine):
         super().__init__(engine)
@@ -30,7 +30,9 @@ class Town(Docker):
         self.ids = []
         self.networks = {}
         self.volumes = {}
-        self.users = {}  # of volumes: ids of containers
+        self.users = {}  # of volumes: ids of containers, those that run first
+        self.stopped = set()
+        self.meanwhile = {}
 
     def add_network(self, name, ident, maker=None):
         self.networks[name] = self.networks[ident] = {"Name": name, "Id": ident, "Labels": {LABEL: maker} if maker else {}}
@@ -70,6 +72,7 @@ class Town(Docker):
         path = request.target.split("?")[0]
         path = path[path.index("/", 1):] if path.startswith("/v1.") else path
         parts = path.strip("/").split("/")
+        self.meanwhile.pop(f"{request.method} {path}", lambda: None)()
         if request.method == "GET" and path in self.says:
             status, body = self.says[path]
             stream.send(answer(status, body if isinstance(body, bytes) else json.dumps(body).encode() + b"\n",
@@ -79,7 +82,8 @@ class Town(Docker):
             stream.send(answer(status, json.dumps(body).encode(), "Content-Type: application/json"))
         elif path == "/containers/json" and "volume" in request.target:
             name, = json.loads(urllib.parse.unquote(request.target.split("filters=")[1]))["volume"]
-            stream.send(answer(200, json.dumps([{"Id": i} for i in self.users.get(name, [])]).encode()))
+            users = [i for i in self.users.get(name, []) if "all=1" in request.target or i not in self.stopped]
+            stream.send(answer(200, json.dumps([{"Id": i} for i in users]).encode()))
         elif parts[0] in ("volumes", "networks") and (said := (self.volume if parts[0] == "volumes" else self.network)(request, parts)):
             stream.send(said)
         else:
@@ -234,9 +238,13 @@ def test_networks_are_joined_by_its_own(town, what):
     raw = b'{"Container":"child","container":"foreign"}'
     assert town.gabiond.ask(A, head.encode() + b"Content-Length: %d\r\n\r\n" % len(raw) + raw).status == 400
     assert not reached(town)
-    body = {"Container": "child", "EndpointConfig": {"Aliases": ["a"]}}
-    assert ask(town, "POST", f"/v1.41/networks/n/{what}", body).status == 200
-    assert json.loads(town.engine.requests[-1].body) == {"Container": CHILD, "EndpointConfig": {"Aliases": ["a"]}}
+    for body in ({"Container": "child", "EndpointConfig": {"Aliases": ["a"]}}, {"Container": "child", "EndpointConfig": None},
+                 {"Container": "child"}):
+        assert ask(town, "POST", f"/v1.41/networks/n/{what}", body).status == 200
+        sent = json.loads(town.engine.requests[-1].body)
+        # a container that does not run joins at its start, by the id that it was told
+        assert what == "disconnect" or sent.pop("EndpointConfig")["NetworkID"] == OURS
+        assert sent == {**{k: v for k, v in body.items() if v and (what == "disconnect" or k == "Container")}, "Container": CHILD}
 
 
 def test_the_network_of_a_build(town):
@@ -418,16 +426,21 @@ def test_lists_of_volumes(town):
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_a_foreign_volume_does_not_exist(town, method):
-    for name in ("theirs", "hosts", ANONYMOUS):
-        got = ask(town, method, f"/v1.41/volumes/{name}?force=1")
-        assert got.status == 404 and json.loads(got.body) == {"message": f"get {name}: no such volume"}
-    if method == "GET":
-        assert ask(town, method, "/v1.41/volumes/nosuch").body.replace(b"nosuch", ANONYMOUS.encode()) == got.body
+    for query in ("", "?force=0", "?force=1", "?force=True"):
+        nobody = ask(town, method, f"/v1.41/volumes/nosuch{query}")
+        for name in ("theirs", "hosts", ANONYMOUS):
+            got = ask(town, method, f"/v1.41/volumes/{name}{query}")
+            if method == "DELETE" and query[-1:] in ("1", "e"):
+                assert got.status == 204 and got.raw == nobody.raw
+            else:
+                assert got.status == 404 and json.loads(got.body) == {"message": f"get {name}: no such volume"}
+                assert got.body == nobody.body.replace(b"nosuch", name.encode())
     assert all(line.startswith("GET /v1.41/volumes/") or "containers/json" in line for line in town.engine.seen)
     lines = wait_until(lambda: audited(town)[:3] if len(audited(town)) >= 3 else None)
     assert {(e["verdict"], e["rule"], e["container"]) for e in lines} == {("deny", "ownChildrenOnly", A)}
     assert ask(town, method, "/v1.41/volumes/ours").status in (200, 204)
     assert town.engine.seen[-1] == f"{method} /v1.41/volumes/ours"
+    assert town.engine.seen.count("GET /v1.41/volumes/ours") == 1  # what was judged is what is shown
     assert ask(town, method, "/v1.41/volumes/ours", who=B).status == 404
     assert ask(town, method, "/v1.41/volumes/theirs", who=B).status in (200, 204)
     assert town.get("/v1.41/volumes/theirs", method=method).status in (200, 204)
@@ -457,17 +470,94 @@ def test_volumes_of_a_creation(town, config):
         assert got.status == 403 and message(got) == f"enhanced container isolation: volume {name} is not this container's own"
         assert json.loads(got.body)["rule"] == "ownChildrenOnly"
     assert "POST /v1.41/containers/create" not in town.engine.seen
-    for name in ("new", "ours"):
-        assert ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": fill(config, name)}, who=CHILD).status == 201
-        posts = [r for r in town.engine.requests if r.method == "POST"][-2:]
-        assert [r.target for r in posts] == ["/v1.41/volumes/create", "/v1.41/containers/create"]
+    for name, made in (("new", True), ("ours", False)):
+        town.engine.requests.clear()
+        got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": fill(config, name)}, who=CHILD)
+        assert got.status == 201 and json.loads(got.body) == {"Id": C, "Warnings": []}
+        posts = [r for r in town.engine.requests if r.method == "POST"]
+        assert [r.target for r in posts] == ["/v1.41/volumes/create"] * made + ["/v1.41/containers/create"]
         labels = {"a": "b"} if "mounts" in config else {}
-        assert json.loads(posts[0].body) == {"Name": name, "Labels": {**labels, LABEL: f"{CHILD},{A}"}}
-        assert json.dumps(json.loads(posts[1].body)["HostConfig"]).lower() == json.dumps(fill(config, name)).lower()
+        assert not made or json.loads(posts[0].body) == {"Name": name, "Labels": {**labels, LABEL: f"{CHILD},{A}"}}
+        assert json.dumps(json.loads(posts[-1].body)["HostConfig"]).lower() == json.dumps(fill(config, name)).lower()
+        assert town.engine.seen[-1] == f"GET /v1.41/volumes/{name}"  # and it is what the container got
     assert town.docker.volumes["new"][LABEL] == f"{CHILD},{A}"
     for name in ("a/b", "../x", "", "-x", "a%2fb"):
         got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": fill(config, name)})
         assert got.status == (201 if name == "" else 400), name
+
+
+@pytest.mark.parametrize("when, name", [("POST /containers/create", "ours"), ("POST /containers/create", "new"),
+                                        ("POST /volumes/create", "new")])
+def test_a_volume_changes_hands(town, when, name):
+    """Between two looks, which nobody can hold still, somebody else makes one of that name."""
+    def swap(labels):
+        town.docker.meanwhile[when] = lambda: town.docker.volumes.update({name: labels})
+
+    for labels in ({LABEL: B}, None):
+        town.docker.volumes.pop("new", None)
+        town.docker.volumes["ours"] = {LABEL: A}
+        town.engine.requests.clear()
+        swap(labels)
+        got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": {"Binds": [f"{name}:/x"]}})
+        assert got.status == 403 and "is not this container's own" in message(got)
+        made = "POST /v1.41/containers/create" in town.engine.seen
+        assert made == (when == "POST /containers/create")
+        assert (town.engine.seen[-1] == f"DELETE /containers/{C}?force=1&v=1") == made
+    assert not [q for q in town.gabiond.asked if q.op == "CHILD"]
+
+
+def test_a_volume_that_is_made_meanwhile(town):
+    """What the engine answers to its making is somebody else's."""
+    town.docker.meanwhile["POST /volumes/create"] = lambda: town.docker.volumes.update({"new": {LABEL: B, "secret": "x"}})
+    got = ask(town, "POST", "/v1.41/volumes/create", {"Name": "new"})
+    assert got.status == 403 and b"secret" not in got.body
+    assert ask(town, "GET", "/v1.41/volumes/new").status == 404
+
+
+def test_volumes_are_made_last(town):
+    """Nothing is left of a creation that the gate refuses."""
+    for more in ({"PidMode": "host"}, {"VolumesFrom": ["foreign"]}, {"NetworkMode": "theirs"}, {"Binds": ["new:/x", "theirs:/y"]}):
+        got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": {"Binds": ["new:/x"], **more}})
+        assert got.status in (400, 403)
+    town.gabiond.replies["PATH"] = lambda q: (-1, b"no\0hostmount\0")
+    assert ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": {"Binds": ["/h:/h", "new:/x"]}}).status == 403
+    assert "new" not in town.docker.volumes
+
+
+LENT = [("POST", "start"), ("POST", "restart"), ("GET", "archive?path=/x"), ("HEAD", "archive?path=/x"), ("PUT", "archive?path=/x")]
+
+
+@pytest.mark.parametrize("method, what", LENT)
+def test_volumes_from_one_that_is_gone(town, method, what):
+    """The engine remembers a name, and holds the volume only when the container has run."""
+    def tried(*names):
+        box = town.docker.by_name["child"]
+        box["Mounts"] = [{"Type": "volume", "Name": n, "Source": "/s", "Destination": "/x"} for n in names] + [
+            {"Type": "tmpfs", "Destination": "/t"}]
+        town.engine.requests.clear()
+        got = ask(town, method, f"/v1.41/containers/child/{what}")
+        assert (town.engine.seen[-1] == f"{method} /v1.41/containers/{CHILD}/{what}") == (got.status in (200, 204)), town.engine.seen
+        return got.status
+
+    town.docker.by_name["child"]["State"]["Running"] = False
+    town.docker.by_name["child"]["HostConfig"] = {"VolumesFrom": [GRANDCHILD]}
+    town.docker.users = {"hosts": [FOREIGN, CHILD], "theirs": [A], "ours": [CHILD]}
+    town.docker.stopped = {CHILD}
+    assert tried() in (200, 204)
+    assert tried("ours", ANONYMOUS) in (200, 204)
+    assert tried("ours", "hosts") == 403
+    assert tried("nosuch") == 400
+    assert tried("theirs") in (200, 204)  # A has it and runs, so it is that one
+    town.docker.by_name["child"]["HostConfig"] = {"VolumesFrom": None}
+    assert tried("hosts") in (200, 204)  # its own mount, which it has held ever since
+
+
+def test_a_volume_in_use_stays(town):
+    """Also by one that would only hold it when it runs: else another one of that name could take its place."""
+    town.docker.users["ours"] = [FOREIGN, CHILD]
+    got = ask(town, "DELETE", "/v1.41/volumes/ours?force=1")
+    assert got.status == 409 and json.loads(got.body) == {"message": f"remove ours: volume is in use - [{CHILD}]"}
+    assert not [line for line in town.engine.seen if line.startswith("DELETE")]
 
 
 def test_a_volume_is_made(town):
@@ -509,7 +599,7 @@ def test_what_an_endpoint_says_of_its_network(town):
     """The engine would go by that."""
     body = {"Container": "child", "EndpointConfig": {"networkid": THEIRS, "Aliases": ["x"]}}
     assert ask(town, "POST", "/v1.41/networks/n/connect", body).status == 200
-    assert json.loads(town.engine.requests[-1].body) == {"Container": CHILD, "EndpointConfig": {"Aliases": ["x"]}}
+    assert json.loads(town.engine.requests[-1].body) == {"Container": CHILD, "EndpointConfig": {"Aliases": ["x"], "NetworkID": OURS}}
 
 
 NETWORKS = [({"NetworkMode": "%s"}, None), ({"networkmode": "%s"}, {"endpointsconfig": {"%s": {"Aliases": ["a"]}}}),
@@ -531,16 +621,49 @@ def test_networks_of_a_creation(town, host, networking):
     sent = json.loads(town.engine.requests[-1].body)
     assert sent["HostConfig"].get("NetworkMode", "n") in ("n", "bridge")
     (key, endpoint), = sent["NetworkingConfig"]["EndpointsConfig"].items()
-    assert key in ("n", "bridge") and endpoint["NetworkID"] == OURS
-    assert ask(town, "POST", "/v1.41/containers/create", body(BRIDGE)).status == 201
+    assert key in ("n", "bridge") and endpoint.get("NetworkID") == (OURS if key == "n" else None)
+    for name in (BRIDGE, "bridge"):
+        assert ask(town, "POST", "/v1.41/containers/create", body(name)).status == 201
+        sent = json.loads(town.engine.requests[-1].body)
+        for key, endpoint in sent.get("NetworkingConfig", {}).get("EndpointsConfig", {}).items():
+            assert key == "bridge" and (name == key or "NetworkID" not in endpoint)  # not a name that could mean another one by then
+        assert sent["HostConfig"].get("NetworkMode", "bridge") in ("bridge", "n")
+
+
+def test_everybodys_networks(town):
+    """Are those that the engine lets nobody make."""
+    ids = {name: f"{i:x}{'9' * 63}" for i, name in enumerate(("nat", "Bridge", "ingress", "docker_gwbridge"))}
+    for name, ident in ids.items():
+        town.docker.add_network(name, ident)
+        for asked in (name, ident):
+            got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": {"NetworkMode": asked}})
+            assert got.status == 400 and message(got) == f"network {asked} not found"
+            assert ask(town, "GET", f"/v1.41/networks/{asked}").status == 404
+    town.docker.says["/networks"] = 200, [{"Name": name, "Id": ident} for name, ident in ids.items()]
+    assert json.loads(ask(town, "GET", "/v1.41/networks").body) == []
+    town.docker.add_network("host", "e" * 64)
+    got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": {"NetworkMode": "e" * 64}})
+    assert got.status == 403 and json.loads(got.body)["rule"] == "host-network"
+
+
+def test_a_large_network_of_somebody_elses(town):
+    """Is no reason to show nothing."""
+    large = {"Name": "theirs", "Labels": {LABEL: B, "x": "y" * (9 << 20)}}
+    town.docker.says["/networks"] = 200, [{"Name": "none"}, large, {"Name": "n", "Labels": {LABEL: A}}]
+    assert [n["Name"] for n in json.loads(ask(town, "GET", "/v1.41/networks").body)] == ["none", "n"]
 
 
 def test_a_network_is_made(town):
     assert ask(town, "POST", "/v1.41/networks/create", {"Name": "x", "labels": {"a": "b"}, "IPAM": None}, who=CHILD).status == 200
-    assert json.loads(town.engine.requests[-1].body) == {"Name": "x", "Labels": {"a": "b", LABEL: f"{CHILD},{A}"}, "IPAM": None}
+    assert json.loads(town.engine.requests[-1].body) == {"Name": "x", "Labels": {"a": "b", LABEL: f"{CHILD},{A}"}, "CheckDuplicate": True}
     got = ask(town, "POST", "/v1.41/networks/create", {"Name": "x", "ConfigFrom": {"Network": "theirs"}})
     assert got.status == 404 and message(got) == "network theirs not found"
     assert ask(town, "POST", "/v1.41/networks/create", {"Name": "x", "ConfigFrom": {"Network": "n"}}).status == 200
+    for body, what in (({"Driver": "macvlan", "Options": {"parent": "br-1"}}, 'driver "macvlan"'), ({"ConfigOnly": True}, "ConfigOnly"),
+                       ({"Options": {"com.docker.network.bridge.name": "br-1"}}, 'option "com.docker.network.bridge.name"')):
+        got = ask(town, "POST", "/v1.41/networks/create", {"Name": "x", **body})
+        assert got.status == 403 and what in message(got) and json.loads(got.body)["rule"] == "ownChildrenOnly"
+        assert town.post("/v1.41/networks/create", json.dumps({"Name": "x", **body}).encode()).status == 200
 
 
 def test_a_network_of_a_build(town):
