@@ -67,8 +67,12 @@ static void send_body(struct conn *c, unsigned status, const struct buf *body)
 	bool last = answer_is_last(c);
 
 	begin(c, status, last, &b);
-	buf_printf(&b, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", body->n);
-	if (!c->req || !request_is_head(c->req))
+	if (status == 204)
+		buf_add_str(&b, "\r\n");
+	else
+		buf_printf(&b, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+			   body->n);
+	if (status != 204 && (!c->req || !request_is_head(c->req)))
 		buf_add_slice(&b, buf_slice(body));
 	end(c, last, &b);
 }

@@ -10,7 +10,7 @@ struct answer {
 	const char *rule;    /* which rule of ours said so; NULL: none did */
 	const char *hint;    /* the way out; NULL: none */
 	const char *reason;  /* why the rule said so here; NULL: none */
-	const char *subject; /* id of the container that it is about; NULL: none */
+	const char *subject; /* id of the container or network that it is about; NULL: none */
 	bool quiet;	     /* the client is not told of rule, hint and reason */
 };
 

@@ -11,6 +11,8 @@
 #include "gate/family.h"
 #include "gate/request.h"
 #include "gate/socket.h"
+#include "gate/things.h"
+#include "gate/volumes.h"
 #include "policy/hostmount.h"
 #include "json/json.h"
 
@@ -232,6 +234,11 @@ static void on_subject(struct conn *c)
 	/* Its socket would come along. */
 	if (s->mounts && door_find(c->gate, s->id))
 		c->req->sockets++;
+	if (!volumes_lent(c, v)) {
+		conn_kill(c);
+		return;
+	}
+	s = &c->req->subjects[c->req->at];
 	if (s->owner) {
 		ask_asker(c, s);
 		return;
@@ -425,7 +432,9 @@ static void next(struct conn *c)
 {
 	struct request *r = c->req;
 
-	if (r->at < r->nsubjects && r->exec_id)
+	if (r->at < r->nsubjects && r->subjects[r->at].kind != SUBJECT_CONTAINER)
+		things_resolve(c, &r->subjects[r->at], next);
+	else if (r->at < r->nsubjects && r->exec_id)
 		engine_get(c, "exec", slice_str(r->exec_id), on_exec);
 	else if (r->at < r->nsubjects)
 		resolve(c, &r->subjects[r->at]);
@@ -439,7 +448,7 @@ static void next(struct conn *c)
 		socket_recheck(c, judged);
 	else if (r->refresh && r->path_subject && r->subjects[0].running)
 		refresh(c);
-	else
+	else if (!volumes_make(c, next))
 		go(c);
 }
 
@@ -468,6 +477,28 @@ static bool names_container(const struct route *route)
 	return (route->flags & ROUTE_CONTAINER) || route->kind == ROUTE_COMMIT;
 }
 
+/* Where the request is limited: of the path, and of the body or the query. */
+static void add_things(struct request *r)
+{
+	const struct route *route = r->match.route;
+	bool volume = route->flags & ROUTE_NAMES_VOLUME;
+
+	if (volume || (route->flags & ROUTE_NAMES_NETWORK)) {
+		add(r, r->match.name, false);
+		r->subjects[0].kind = volume ? SUBJECT_VOLUME : SUBJECT_NETWORK;
+		r->path_subject = true;
+	}
+	for (size_t i = 0; i < r->edit.nnetworks; i++) {
+		add(r, r->edit.networks[i], false);
+		r->subjects[r->nsubjects - 1].kind = SUBJECT_NETWORK;
+	}
+	for (size_t i = 0; i < r->edit.nvolumes; i++) {
+		add(r, r->edit.volumes[i].name, false);
+		r->subjects[r->nsubjects - 1].kind = SUBJECT_VOLUME;
+		r->subjects[r->nsubjects - 1].make = r->edit.volumes[i].make;
+	}
+}
+
 void check_begin(struct conn *c)
 {
 	struct request *r = c->req;
@@ -476,7 +507,9 @@ void check_begin(struct conn *c)
 
 	r->refresh = (route->flags & ROUTE_REFRESH) || route->kind == ROUTE_ARCHIVE ||
 		     r->edit.names_user;
-	r->subjects = arena_array(&c->arena, 1 + r->edit.nothers, sizeof(*r->subjects));
+	r->subjects =
+		arena_array(&c->arena, 1 + r->edit.nothers + r->edit.nnetworks + r->edit.nvolumes,
+			    sizeof(*r->subjects));
 	if (!r->subjects) {
 		conn_kill(c);
 		return;
@@ -495,6 +528,8 @@ void check_begin(struct conn *c)
 		add(r, named(r), owner);
 		r->path_subject = true;
 	}
+	if (r->whose)
+		add_things(r);
 	for (size_t i = 0; i < r->edit.nothers; i++) {
 		bool mounts = i < r->edit.nfrom && c->gate->doors->next && !r->how.plain;
 

@@ -11,6 +11,7 @@
 #include "gate/family.h"
 #include "gate/request.h"
 #include "gate/socket.h"
+#include "gate/volumes.h"
 #include "json/json.h"
 
 #define TREE_MAX (64u * 1024u * 1024u)
@@ -99,6 +100,12 @@ static void record(struct conn *c)
 		conn_timer(c, c->gate->limits.ask_seconds);
 }
 
+/* A volume has become another one since it was looked at. */
+static void on_anothers(struct conn *c)
+{
+	undo(c, volumes_refuse);
+}
+
 void create_answered(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
@@ -119,7 +126,7 @@ void create_answered(struct conn *c)
 	}
 	c->req->created = arena_strdup(&c->arena, id);
 	if (c->req->created)
-		record(c);
+		volumes_confirm(c, record, on_anothers);
 	else
 		conn_kill(c);
 }

@@ -22,6 +22,7 @@ static const struct shape_member driver_members[] = {
 static const struct shape driver = SHAPE_POINTER_TO(driver_members);
 
 static const struct shape_member volume_options_members[] = {
+	{ "Labels", &shape_string_map },
 	{ "DriverConfig", &driver },
 };
 static const struct shape volume_options = SHAPE_POINTER_TO(volume_options_members);
@@ -44,6 +45,7 @@ static const struct shape mounts = SHAPE_LIST_OF(&mount);
 
 static const struct shape_member host_config_members[] = {
 	{ "Binds", &shape_strings },
+	{ "VolumeDriver", &shape_string },
 	{ "Mounts", &mounts },
 	{ "VolumesFrom", &shape_strings },
 	{ "Runtime", &shape_string },
@@ -69,6 +71,7 @@ static const struct shape_member create_members[] = {
 	{ "Image", &shape_string },
 	{ "User", &shape_string },
 	{ "HostConfig", &host_config },
+	{ "NetworkingConfig", &edit_shape_networking },
 };
 static const struct shape create_shape = SHAPE_STRUCT_OF(create_members);
 
@@ -82,13 +85,30 @@ static const struct shape_member volume_members[] = {
 	{ "Name", &shape_string },
 	{ "Driver", &shape_string },
 	{ "DriverOpts", &shape_string_map },
+	{ "Labels", &shape_string_map },
 };
 static const struct shape volume_shape = SHAPE_STRUCT_OF(volume_members);
+
+static const struct shape_member config_from_members[] = {
+	{ "Network", &shape_string },
+};
+static const struct shape config_from = SHAPE_POINTER_TO(config_from_members);
+static const struct shape_member ipam_members[] = {
+	{ "Driver", &shape_string },
+};
+static const struct shape ipam = SHAPE_POINTER_TO(ipam_members);
+static const struct shape_member network_members[] = {
+	{ "Name", &shape_string },	 { "CheckDuplicate", &shape_bool },
+	{ "Driver", &shape_string },	 { "IPAM", &ipam },
+	{ "ConfigOnly", &shape_bool },	 { "Options", &shape_string_map },
+	{ "Labels", &shape_string_map }, { "ConfigFrom", &config_from },
+};
+static const struct shape network_shape = SHAPE_STRUCT_OF(network_members);
 
 static const struct shape_member join_members[] = {
 	{ "Container", &shape_string },
 	{ "Force", &shape_bool },
-	{ "EndpointConfig", &shape_any },
+	{ "EndpointConfig", &edit_shape_endpoint },
 };
 static const struct shape join_shape = SHAPE_STRUCT_OF(join_members);
 
@@ -457,6 +477,8 @@ static int edit_create(struct arena *a, struct json *doc, const struct edit_how 
 	int r = check_top_level(doc, err);
 
 	e->image = slice_str(text_of(doc, "Image"));
+	if (r == EDIT_OK)
+		r = edit_things(a, doc, hc, how, e, err);
 	if (r != EDIT_OK || !hc)
 		return r;
 	if (!how->plain)
@@ -484,13 +506,40 @@ static void look_at_exec(const struct json *doc, struct edit *e)
 	e->names_user = user[strspn(user, "0123456789:")] != '\0';
 }
 
-/* A container that is missing, or "", is the engine's to refuse. */
-static int edit_join(struct arena *a, const struct json *doc, const struct edit_how *how,
-		     struct edit *e, struct err *err)
+/* A container that is missing, or "", is the engine's to refuse. What the endpoint says of its
+ * network would count more than the path. */
+static int edit_join(struct arena *a, struct json *doc, const struct edit_how *how, struct edit *e,
+		     struct err *err)
 {
 	struct json *v = json_get(doc, "Container");
+	int r = how->own ? edit_joined(a, doc, how, err) : EDIT_OK;
 
-	return how->own && v ? take_other(a, v, 0, v->text.n, how, e, err) : EDIT_OK;
+	return r == EDIT_OK && how->own && v ? take_other(a, v, 0, v->text.n, how, e, err) : r;
+}
+
+static int edit_made_network(struct arena *a, struct json *doc, const struct edit_how *how,
+			     struct edit *e, struct err *err)
+{
+	const struct json *from = json_at(doc, "ConfigFrom.Network");
+	int r = edit_label(a, doc, how, e, err);
+
+	if (r == EDIT_OK && how->own)
+		r = edit_own_network(a, doc, e, err);
+	return r == EDIT_OK && from ? edit_network(how, e, from->text, err) : r;
+}
+
+/* The engine gives what is there already to whoever asks for that name. */
+static int edit_made_volume(struct arena *a, struct json *doc, const struct edit_how *how,
+			    struct edit *e, struct err *err)
+{
+	const struct json *name = json_get(doc, "Name");
+	int r = how->plain ? EDIT_OK
+			   : check_volume_options(text_of(doc, "Driver"),
+						  json_get(doc, "DriverOpts"), e, err);
+
+	if (how->own && name && name->text.n > 0)
+		e->volumes[e->nvolumes++].name = name->text;
+	return r == EDIT_OK ? edit_label(a, doc, how, e, err) : r;
 }
 
 static const struct shape *shape_of(enum route_kind kind)
@@ -502,6 +551,8 @@ static const struct shape *shape_of(enum route_kind kind)
 		return &exec_shape;
 	case ROUTE_VOLUME:
 		return &volume_shape;
+	case ROUTE_NETWORK:
+		return &network_shape;
 	case ROUTE_JOIN:
 		return &join_shape;
 	case ROUTE_RELAY:
@@ -537,9 +588,10 @@ int edit_body(enum route_kind kind, struct arena *a, struct slice text, const st
 		look_at_exec(doc, ret);
 	else if (kind == ROUTE_JOIN)
 		r = edit_join(a, doc, how, ret, err);
-	else if (kind == ROUTE_VOLUME && !how->plain)
-		r = check_volume_options(text_of(doc, "Driver"), json_get(doc, "DriverOpts"), ret,
-					 err);
+	else if (kind == ROUTE_VOLUME)
+		r = edit_made_volume(a, doc, how, ret, err);
+	else if (kind == ROUTE_NETWORK)
+		r = edit_made_network(a, doc, how, ret, err);
 	if (r == EDIT_OK && out) {
 		json_emit(doc, out);
 		if (!buf_ok(out))
@@ -574,5 +626,5 @@ int edit_query(enum route_kind kind, const struct http_target *t, const struct e
 	}
 	if (slice_starts(*mode, SLICE_LIT("container:")))
 		return add_other(ret, slice_from(*mode, 10), err);
-	return EDIT_OK;
+	return edit_network(how, ret, *mode, err);
 }

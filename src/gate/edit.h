@@ -30,6 +30,13 @@ struct edit_source {
 	unsigned flags;	   /* enum control_path_flags */
 };
 
+/* A volume that the body names. */
+struct edit_volume {
+	struct slice name; /* in the arena */
+	struct slice
+		make; /* JSON that has the engine make it, or find it; null: it is not needed */
+};
+
 /* What the body names beside what it creates. */
 struct edit {
 	const char *rule;   /* EDIT_DENIED */
@@ -40,18 +47,28 @@ struct edit {
 	size_t nothers; /* containers whose mounts or namespaces it asks for, or that it names */
 	size_t nfrom;	/* of these, the first ones: whose mounts */
 	struct slice others[EDIT_OTHERS_MAX]; /* in the arena */
-	size_t nsources;		      /* each path once */
-	struct edit_source *sources;	      /* in the arena; NULL: none */
+	size_t nnetworks; /* where the names of own ones are wanted: each once, and no predefined */
+	struct slice networks[EDIT_OTHERS_MAX]; /* in the arena */
+	size_t nvolumes;			/* the same */
+	struct edit_volume volumes[EDIT_OTHERS_MAX];
+	size_t nsources;	     /* each path once */
+	struct edit_source *sources; /* in the arena; NULL: none */
 };
 
 /* How a body is judged and written. All zero: by every rule, names stay. */
 struct edit_how {
 	bool plain; /* isolation is off: namespaces and mounts are not judged */
 	bool own;   /* every container that is named is wanted, since only some may be (family.h) */
+	bool known; /* own: what stands below is known of all that are named */
 	/* Ids that stand for names in the body that is written. */
 	size_t n;
 	const struct slice *names;
 	const struct slice *ids;
+	/* The same for networks; of one that everybody has it is the name. */
+	size_t nnetworks;
+	const struct slice *networks;
+	const struct slice *network_ids;
+	struct slice maker; /* own: who makes volumes and networks (maker.h) */
 };
 
 /* text: the body as it came. out: as it is sent; may be NULL. */
@@ -85,6 +102,24 @@ int edit_cgroup_parent(struct slice parent, struct edit *e, struct err *err);
 extern const struct shape edit_shape_devices;
 extern const struct shape edit_shape_requests;
 extern const struct shape edit_shape_log;
+
+/* Between edit.c and edit-things.c: */
+
+/* The label of a volume or a network that is to be made. */
+int edit_label(struct arena *a, struct json *o, const struct edit_how *how, struct edit *e,
+	       struct err *err);
+/* own: what connects a container to a network, which is the first of how->networks if it is known.
+ * A container that does not run remembers what the endpoint says, and its start goes by that. */
+int edit_joined(struct arena *a, struct json *doc, const struct edit_how *how, struct err *err);
+/* own: a network that is to be made. */
+int edit_own_network(struct arena *a, struct json *doc, struct edit *e, struct err *err);
+/* Notes the network. */
+int edit_network(const struct edit_how *how, struct edit *e, struct slice name, struct err *err);
+/* A creation's volumes and networks. */
+int edit_things(struct arena *a, struct json *doc, const struct json *hc,
+		const struct edit_how *how, struct edit *e, struct err *err);
+extern const struct shape edit_shape_endpoint;
+extern const struct shape edit_shape_networking;
 
 /* The text about shared namespaces (design: "Texts that are part of the interface"). */
 extern const char edit_network_text[];

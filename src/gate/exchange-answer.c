@@ -308,6 +308,34 @@ void exchange_engine_ended(struct conn *c)
 	}
 }
 
+void exchange_keep(struct conn *c, struct exchange_kept *k)
+{
+	struct exchange *x = &c->x;
+
+	*k = (struct exchange_kept){ x->status, x->method, x->head, x->body };
+	x->head = BUF_INIT(0);
+	x->body = BUF_INIT(0);
+}
+
+void exchange_put_back(struct conn *c, struct exchange_kept *k)
+{
+	struct exchange *x = &c->x;
+
+	buf_done(&x->head);
+	buf_done(&x->body);
+	x->status = k->status;
+	x->method = k->method;
+	x->head = k->head;
+	x->body = k->body;
+	*k = (struct exchange_kept){ .status = 0 };
+}
+
+void exchange_forget(struct exchange_kept *k)
+{
+	buf_done(&k->head);
+	buf_done(&k->body);
+}
+
 void exchange_release(struct conn *c)
 {
 	CLEANUP_BUF struct buf b = BUF_INIT(ANSWER_HEAD_MAX);

@@ -31,6 +31,18 @@ void exchange_ask(struct conn *c, const struct exchange_head *h, void (*done)(st
 /* Gives the collected answer to the client, as the engine wrote it. */
 void exchange_release(struct conn *c);
 
+/* A collected answer, while something else is asked. */
+struct exchange_kept {
+	unsigned status;
+	struct slice method;
+	struct buf head;
+	struct buf body;
+};
+
+void exchange_keep(struct conn *c, struct exchange_kept *k);
+void exchange_put_back(struct conn *c, struct exchange_kept *k);
+void exchange_forget(struct exchange_kept *k);
+
 /* Forgets an exchange that is over, and frees what it collected; `last` stays. */
 void exchange_reset(struct conn *c);
 

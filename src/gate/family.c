@@ -8,6 +8,7 @@
 #include "gate/answer.h"
 #include "gate/exchange.h"
 #include "gate/images.h"
+#include "gate/maker.h"
 #include "gate/request.h"
 #include "gate/sift.h"
 #include "json/json.h"
@@ -22,6 +23,21 @@ struct family_sift {
 	uint64_t left; /* so many more objects of a list are wanted */
 };
 
+/* The label of what it makes. */
+static void take_maker(struct conn *c)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(CONTROL_LINE_MAX * (CONTROL_ID_LEN + 1));
+	char line[CONTROL_LINE_MAX][CONTROL_ID_LEN];
+	struct edit_how *how = &c->req->how;
+
+	how->own = true;
+	maker_print((const char(*)[CONTROL_ID_LEN])line,
+		    kin_line(&c->gate->kin, c->req->whose, line), &text);
+	how->maker = (struct slice){ arena_dup(&c->arena, text.p, text.n), text.n };
+	if (!how->maker.p)
+		how->maker = slice_str("?"); /* nobody's */
+}
+
 void family_begin(struct conn *c, const struct door *d)
 {
 	const struct policy *p = &c->gate->images->policy;
@@ -30,22 +46,40 @@ void family_begin(struct conn *c, const struct door *d)
 	for (size_t i = 0; d && i < p->nsockets; i++)
 		if (p->sockets[i].own_children)
 			c->req->whose = d->id;
+	if (c->req->whose)
+		take_maker(c);
 }
+
+/* The engine can only prune everybody's. */
+static const struct pruning {
+	enum route_class class;
+	const char *what;
+	const char *hint;
+} prunings[] = {
+	{ ROUTE_CLASS_CONTAINER_PRUNE, "containers",
+	  "remove your own containers one by one: docker rm $(docker ps -aq -f status=exited -f "
+	  "status=created)" },
+	{ ROUTE_CLASS_VOLUME_PRUNE, "volumes",
+	  "remove your own volumes one by one: docker volume rm $(docker volume ls -q -f "
+	  "dangling=true)" },
+	{ ROUTE_CLASS_NETWORK_PRUNE, "networks",
+	  "remove your own networks one by one: docker network rm NAME" },
+};
 
 bool family_refused(struct conn *c)
 {
-	if (!c->req->whose || c->req->match.route->class != ROUTE_CLASS_CONTAINER_PRUNE)
-		return false;
-	answer_text(c,
-		    &(struct answer){
-			    .status = 403,
-			    .rule = FAMILY_RULE,
-			    .hint = "remove your own containers one by one: docker rm $(docker ps "
-				    "-aq -f status=exited -f status=created)" },
-		    "enhanced container isolation: docker command \"%.*s\" is blocked; it would "
-		    "remove containers that are not this container's own",
-		    SLICE_ARG(c->req->head.target));
-	return true;
+	for (size_t i = 0; c->req->whose && i < ARRAY_SIZE(prunings); i++) {
+		if (c->req->match.route->class != prunings[i].class)
+			continue;
+		answer_text(c,
+			    &(struct answer){
+				    .status = 403, .rule = FAMILY_RULE, .hint = prunings[i].hint },
+			    "enhanced container isolation: docker command \"%.*s\" is blocked; it "
+			    "would remove %s that are not this container's own",
+			    SLICE_ARG(c->req->head.target), prunings[i].what);
+		return true;
+	}
+	return false;
 }
 
 bool family_own(const struct conn *c, const char id[CONTROL_ID_LEN])
@@ -66,7 +100,6 @@ bool family_query(struct conn *c)
 	const struct slice *filters = http_target_param(&r->target, "filters", NULL);
 	struct err err = ERR_INIT;
 
-	r->how.own = r->whose != NULL;
 	if (!r->whose || r->match.route->kind != ROUTE_LIST || !filters)
 		return true;
 	if (edit_filters(&c->arena, *filters, &r->how, &r->edit, NULL, &err) == EDIT_OK)
@@ -114,7 +147,7 @@ static int fix_filters(struct conn *c)
 	struct edit ignored;
 	char *kept;
 
-	for (size_t i = 0; i < r->nsubjects; i++) {
+	for (size_t i = 0; i < r->nsubjects && i < EDIT_OTHERS_MAX; i++) {
 		names[i] = r->subjects[i].name;
 		ids[i] = slice_str(r->subjects[i].id);
 	}
@@ -185,6 +218,14 @@ static const char *event_subject(const struct json *v)
 	return json_get_str(json_get(actor, "Attributes"), "container");
 }
 
+/* Whose it is, its events do not say. */
+static bool is_thing(const struct json *v)
+{
+	const char *type = json_get_str(v, "Type");
+
+	return type && (strcmp(type, "volume") == 0 || strcmp(type, "network") == 0);
+}
+
 static enum sift_verdict judge_event(void *data, struct slice object, struct buf *changed)
 {
 	CLEANUP_ARENA struct arena a = ARENA_INIT(TREE_MAX);
@@ -197,7 +238,7 @@ static enum sift_verdict judge_event(void *data, struct slice object, struct buf
 	if (!v)
 		return SIFT_BAD;
 	if (!id)
-		return SIFT_KEEP;
+		return is_thing(v) ? SIFT_DROP : SIFT_KEEP;
 	if (!is_id(id))
 		return SIFT_DROP;
 	if (kin_was_own(&c->gate->kin, c->req->whose, id))
@@ -238,6 +279,39 @@ static enum sift_verdict judge_network(void *data, struct slice object, struct b
 	return changed_to(v, changed);
 }
 
+static enum sift_verdict judge_networks(void *data, struct slice object, struct buf *changed)
+{
+	CLEANUP_ARENA struct arena a = ARENA_INIT(TREE_MAX);
+	const struct family_sift *f = data;
+	struct json *v = parse(&a, object);
+	const struct json *name = json_get(v, "Name");
+
+	if (!v || !name)
+		return SIFT_BAD;
+	if (!maker_predefined(name->text) && !maker_own(v, f->conn->req->whose))
+		return SIFT_DROP;
+	return judge_network(data, object, changed);
+}
+
+static void keep_own_volumes(const struct conn *c, struct json *list)
+{
+	for (size_t i = json_is(list, JSON_ARRAY) ? list->n : 0; i > 0; i--)
+		if (!maker_own(list->items[i - 1], c->req->whose))
+			json_remove(list, i - 1);
+}
+
+static enum sift_verdict judge_volumes(void *data, struct slice object, struct buf *changed)
+{
+	CLEANUP_ARENA struct arena a = ARENA_INIT(TREE_MAX);
+	const struct family_sift *f = data;
+	struct json *v = parse(&a, object);
+
+	if (!v)
+		return SIFT_BAD;
+	keep_own_volumes(f->conn, json_get(v, "Volumes"));
+	return changed_to(v, changed);
+}
+
 static void keep_own(const struct conn *c, struct json *list)
 {
 	for (size_t i = json_is(list, JSON_ARRAY) ? list->n : 0; i > 0; i--) {
@@ -248,8 +322,8 @@ static void keep_own(const struct conn *c, struct json *list)
 	}
 }
 
-/* "Containers"; from API 1.52 on, "ContainerUsage" with "Items". The sums stay, as those of GET
- * /info do. */
+/* "Containers", "Volumes"; from API 1.52 on, "ContainerUsage", … with "Items". The sums stay, as
+ * those of GET /info do. */
 static enum sift_verdict judge_usage(void *data, struct slice object, struct buf *changed)
 {
 	CLEANUP_ARENA struct arena a = ARENA_INIT(TREE_MAX);
@@ -260,6 +334,8 @@ static enum sift_verdict judge_usage(void *data, struct slice object, struct buf
 		return SIFT_BAD;
 	keep_own(f->conn, json_get(v, "Containers"));
 	keep_own(f->conn, json_get(json_get(v, "ContainerUsage"), "Items"));
+	keep_own_volumes(f->conn, json_get(v, "Volumes"));
+	keep_own_volumes(f->conn, json_get(json_get(v, "VolumeUsage"), "Items"));
 	return changed_to(v, changed);
 }
 
@@ -273,7 +349,8 @@ static const struct sifted {
 } sifted[] = {
 	{ ROUTE_CLASS_CONTAINER_LIST, SIFT_LIST, true, judge_container },
 	{ ROUTE_CLASS_EVENTS, SIFT_SEQUENCE, true, judge_event },
-	{ ROUTE_CLASS_NETWORK_LIST, SIFT_LIST, false, judge_network },
+	{ ROUTE_CLASS_NETWORK_LIST, SIFT_LIST, true, judge_networks },
+	{ ROUTE_CLASS_VOLUME_LIST, SIFT_SEQUENCE, false, judge_volumes },
 	{ ROUTE_CLASS_NETWORK_INSPECT, SIFT_SEQUENCE, false, judge_network },
 	{ ROUTE_CLASS_DISK_USAGE, SIFT_SEQUENCE, false, judge_usage },
 };

@@ -10,8 +10,7 @@
 #pragma once
 
 #include "gate/conn.h"
-
-#define FAMILY_RULE "ownChildrenOnly"
+#include "gate/maker.h" /* FAMILY_RULE */
 
 /* The request of a container's door, as the policy is now: sets c->req->whose if it is limited. */
 void family_begin(struct conn *c, const struct door *d);

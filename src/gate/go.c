@@ -11,6 +11,7 @@
 #include "gate/explain.h"
 #include "gate/family.h"
 #include "gate/request.h"
+#include "gate/volumes.h"
 #include "json/json.h"
 
 #define TREE_MAX (96u * 1024u * 1024u)
@@ -24,6 +25,8 @@ static const char *fixed_id(const struct conn *c)
 	const struct request *r = c->req;
 	const struct subject *s = r->path_subject ? &r->subjects[0] : NULL;
 
+	if (s && s->kind != SUBJECT_CONTAINER)
+		return s->kind == SUBJECT_NETWORK && !s->everybodys ? s->id : NULL;
 	return s && (s->owner || s->own || r->by_engine) ? s->id : NULL;
 }
 
@@ -62,21 +65,31 @@ static int rewrite_others(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
 	struct request *r = c->req;
-	struct slice names[EDIT_OTHERS_MAX];
-	struct slice ids[EDIT_OTHERS_MAX];
-	struct edit_how with = {
-		.plain = r->how.plain, .own = r->how.own, .names = names, .ids = ids
-	};
+	struct slice names[SUBJECT_KINDS][EDIT_OTHERS_MAX + 1];
+	struct slice ids[SUBJECT_KINDS][EDIT_OTHERS_MAX + 1];
+	size_t n[SUBJECT_KINDS] = { 0 };
+	struct edit_how with = r->how;
 	struct edit ignored;
 
 	if ((r->match.route->kind != ROUTE_CREATE && r->match.route->kind != ROUTE_JOIN) ||
 	    r->nsubjects == 0 || (c->uid == 0 && !r->whose))
 		return 0;
 	for (size_t i = 0; i < r->nsubjects; i++) {
-		names[i] = r->subjects[i].name;
-		ids[i] = slice_str(r->subjects[i].id);
+		const struct subject *s = &r->subjects[i];
+
+		names[s->kind][n[s->kind]] = s->name;
+		ids[s->kind][n[s->kind]++] = slice_str(s->everybodys ? s->everybodys : s->id);
 	}
-	with.n = r->nsubjects;
+	/* There is nothing to say of the endpoint that goes. */
+	if (r->match.route->class == ROUTE_CLASS_NETWORK_DISCONNECT)
+		n[SUBJECT_NETWORK] = 0;
+	with.known = true;
+	with.n = n[SUBJECT_CONTAINER];
+	with.names = names[SUBJECT_CONTAINER];
+	with.ids = ids[SUBJECT_CONTAINER];
+	with.nnetworks = n[SUBJECT_NETWORK];
+	with.networks = names[SUBJECT_NETWORK];
+	with.network_ids = ids[SUBJECT_NETWORK];
 	buf_reset(&r->whole);
 	return edit_body(r->match.route->kind, &tree, buf_slice(&r->body), &with, &ignored,
 			 &r->whole, NULL) == EDIT_OK
@@ -92,7 +105,11 @@ static int rewrite_networkmode(struct conn *c)
 
 	if (r->match.route->kind != ROUTE_BUILD || r->nsubjects == 0)
 		return 0;
-	value = arena_printf(&c->arena, "container:%s", r->subjects[0].id);
+	if (r->subjects[0].everybodys)
+		return 0;
+	value = arena_printf(&c->arena, "%s%s",
+			     r->subjects[0].kind == SUBJECT_CONTAINER ? "container:" : "",
+			     r->subjects[0].id);
 	for (size_t i = 0; value && i < r->target.nparams; i++)
 		if (slice_eq_str(r->target.params[i].key, "networkmode"))
 			r->target.params[i].value = slice_str(value);
@@ -181,6 +198,8 @@ void go(struct conn *c)
 	if (r->match.route->kind == ROUTE_CREATE) {
 		family_making(c);
 		exchange_ask(c, &h, create_answered);
+	} else if (r->match.route->kind == ROUTE_VOLUME && r->whose) {
+		exchange_ask(c, &h, volumes_made);
 	} else {
 		exchange_relay(c, &h);
 	}

@@ -321,7 +321,13 @@ static void on_info(struct images_fetch *f, bool ok)
 	k->image.store = strcmp(k->images->policy.profile->name, "podman") == 0 ? IMAGELIST_PODMAN
 			 : uses_containerd(doc) ? IMAGELIST_CONTAINERD
 						: IMAGELIST_CLASSIC;
-	ask_image(k);
+	if (*k->name) {
+		ask_image(k);
+		return;
+	}
+	/* The engine makes a container of no image, too. */
+	k->facts.image = &k->image;
+	decide(k);
 }
 
 /* --- life --- */

@@ -171,7 +171,8 @@ void images_take_belongs(struct images *m, const struct reference *repository, s
 	else if (is_missing(f))
 		r = digests_claimed(&m->digests, buf_slice(&name), digest, false, now);
 	else
-		r = digests_unclaimed(&m->digests, buf_slice(&name), digest, now);
+		r = digests_unclaimed(&m->digests, buf_slice(&name), digest, now,
+				      images_refused(f));
 	if (r < 0)
 		log_error("%.*s in %.*s: %s", SLICE_ARG(digest), SLICE_ARG(buf_slice(&name)),
 			  strerror(-r));

@@ -42,6 +42,7 @@ void request_done(struct request *r)
 {
 	buf_done(&r->body);
 	buf_done(&r->whole);
+	exchange_forget(&r->kept);
 }
 
 static const struct http_refusal too_large = { 431, "the head is too large" };
@@ -112,6 +113,15 @@ static bool keep_sources(struct arena *a, struct edit *e)
 	return list;
 }
 
+static bool keep_volumes(struct arena *a, struct edit *e)
+{
+	for (size_t i = 0; i < e->nvolumes; i++)
+		if (!keep_slices(a, &e->volumes[i].name, 1) ||
+		    (e->volumes[i].make.n && !keep_slices(a, &e->volumes[i].make, 1)))
+			return false;
+	return true;
+}
+
 static void body_complete(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
@@ -138,7 +148,9 @@ static void body_complete(struct conn *c)
 	}
 	/* Its slices are in the tree, which is about to go. */
 	if (!keep_slices(&c->arena, found.others, found.nothers) ||
-	    !keep_slices(&c->arena, &found.image, 1) || !keep_sources(&c->arena, &found)) {
+	    !keep_slices(&c->arena, found.networks, found.nnetworks) ||
+	    !keep_volumes(&c->arena, &found) || !keep_slices(&c->arena, &found.image, 1) ||
+	    !keep_sources(&c->arena, &found)) {
 		conn_kill(c);
 		return;
 	}

@@ -6,7 +6,8 @@
  *      refused without asking anybody is refused
  *   2. a JSON body is read whole, and edit.h says what it asks for
  *   3. names of containers that the request acts on become ids: the engine is asked; those that do
- *      not exist for whoever asks are told apart from what does not exist by nobody (family.h)
+ *      not exist for whoever asks are told apart from what does not exist by nobody (family.h);
+ *      where a request is limited, volumes and networks are looked at too (things.h)
  *   4. who asked for those containers: gabiond is asked; others may not act on them
  *   5. paths of the host that a creation asks for: gabiond judges and makes them as the asker
  *   6. where one of those is the engine's socket, whatever it is called: may the image have it? And
@@ -21,13 +22,27 @@
 
 #include "gate/conn.h"
 #include "gate/edit.h"
+#include "gate/exchange.h"
 #include "http/target.h"
 #include "policy/route.h"
 
-/* A container that the request acts on. */
+enum subject_kind {
+	SUBJECT_CONTAINER,
+	SUBJECT_VOLUME,	 /* of a request that is limited (things.h) */
+	SUBJECT_NETWORK, /* likewise */
+	SUBJECT_KINDS,
+};
+
+/* What the request acts on. */
 struct subject {
-	struct slice name; /* as the client wrote it, or an id */
-	const char *by;	   /* the id that the engine is asked for instead; NULL: the name */
+	enum subject_kind kind;
+	struct slice name;	/* as the client wrote it, or an id */
+	struct slice make;	/* of a volume: JSON that makes it; null: the request itself does */
+	bool missing;		/* a volume: it is not there yet */
+	bool labelled;		/* a volume: one of its own, by the label */
+	bool lent;		/* a volume that came with --volumes-from (volumes.h) */
+	const char *everybodys; /* name of a network that the engine has itself: no `id` counts */
+	const char *by;		/* the id that the engine is asked for instead; NULL: the name */
 	char id[CONTROL_ID_LEN + 1];
 	bool own;    /* the request is limited: it has to be one of its own */
 	bool owner;  /* who asked for it has to be known, and root or this client */
@@ -67,17 +82,20 @@ struct request {
 	size_t asked;	/* gabiond is judging those before this one */
 	size_t sockets; /* how many of them are the engine's socket */
 	struct subject *subjects;
-	bool path_subject;	    /* subjects[0] is what the path or the query names */
-	bool refresh;		    /* its view has to be fresh */
-	bool by_engine;		    /* ROUTE_ARCHIVE: with paths of the host, so as root */
-	const char *exec_id;	    /* ROUTE_EXEC_ID: its container is not known yet */
-	const char *created;	    /* ROUTE_CREATE: id in the engine's answer */
-	struct socket_work *socket; /* it asks for the engine's socket (socket.h) */
-	bool judged;		    /* it may have it */
-	struct explain *explain;    /* only the verdict is wanted (explain.h) */
-	struct own_work *own;	    /* for one of the gate's own endpoints (own.h) */
-	const char *trouble;	    /* ROUTE_CREATE: why it could not be recorded */
-	bool plain;		    /* it runs without isolation: copies are the engine's own */
+	bool path_subject;		   /* subjects[0] is what the path or the query names */
+	void (*next)(struct conn *c);	   /* volumes or networks have been looked at (things.c) */
+	void (*forbidden)(struct conn *c); /* volumes_confirm() */
+	struct exchange_kept kept;	   /* meanwhile */
+	bool refresh;			   /* its view has to be fresh */
+	bool by_engine;			   /* ROUTE_ARCHIVE: with paths of the host, so as root */
+	const char *exec_id;		   /* ROUTE_EXEC_ID: its container is not known yet */
+	const char *created;		   /* ROUTE_CREATE: id in the engine's answer */
+	struct socket_work *socket;	   /* it asks for the engine's socket (socket.h) */
+	bool judged;			   /* it may have it */
+	struct explain *explain;	   /* only the verdict is wanted (explain.h) */
+	struct own_work *own;		   /* for one of the gate's own endpoints (own.h) */
+	const char *trouble;		   /* ROUTE_CREATE: why it could not be recorded */
+	bool plain; /* it runs without isolation: copies are the engine's own */
 };
 
 /* Copies and parses a head. HTTP_OK: request_proceed() comes next; HTTP_REFUSED. */

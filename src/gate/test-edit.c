@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "gate/maker.h"
+
 #include "base/util.h"
 
 struct fixture {
@@ -355,6 +357,212 @@ static void test_exec(void **state)
 	}
 }
 
+/* Volumes, as their names and what makes them; networks by name. */
+static void test_things(void **state)
+{
+#define MADE(name, more) "{\"Name\":\"" name "\"," more "\"Labels\":{\"gabion.made-by\":\"W\"}}"
+	static const struct {
+		const char *body;
+		const char *volumes[3][2];
+		const char *networks[4];
+	} cases[] = {
+		{ "{}", { { 0 } }, { 0 } },
+		{ "{\"HostConfig\":{\"Binds\":[\"v:/x\",\"/h:/x\",\"/t\",\"t\",\"v:/y:ro\",\"w:/"
+		  "z\"],"
+		  "\"volumedriver\":\"local\"}}",
+		  { { "v", MADE("v", "\"Driver\":\"local\",") },
+		    { "w", MADE("w", "\"Driver\":\"local\",") } },
+		  { 0 } },
+		{ "{\"HostConfig\":{\"Mounts\":[{\"Type\":\"volume\",\"Source\":\"v\"},"
+		  "{\"Type\":\"volume\",\"Target\":\"/t\"},{\"Type\":\"tmpfs\",\"Source\":\"n\"},"
+		  "{\"type\":\"volume\",\"source\":\"w\",\"volumeoptions\":{\"labels\":{\"a\":"
+		  "\"b\"},"
+		  "\"DriverConfig\":{\"Name\":\"d\",\"Options\":{\"o\":\"p\"}}}}]}}",
+		  { { "v", MADE("v", "") },
+		    { "w",
+		      "{\"Name\":\"w\",\"Driver\":\"d\",\"DriverOpts\":{\"o\":\"p\"},\"Labels\":{"
+		      "\"a\":\"b\",\"gabion.made-by\":\"W\"}}" } },
+		  { 0 } },
+		{ "{\"HostConfig\":{\"NetworkMode\":\"bridge\"},\"NetworkingConfig\":{"
+		  "\"EndpointsConfig\":"
+		  "{\"none\":{},\"default\":null}}}",
+		  { { 0 } },
+		  { 0 } },
+		{ "{\"HostConfig\":{\"NetworkMode\":\"container:x\"}}", { { 0 } }, { 0 } },
+		{ "{\"HostConfig\":{\"NetworkMode\":\"n\"}}", { { 0 } }, { "n" } },
+		{ "{\"hostconfig\":{\"networkmode\":\"n\"},\"networkingconfig\":{"
+		  "\"endpointsconfig\":"
+		  "{\"n\":{\"networkid\":\"i\"},\"m\":null,\"bridge\":{\"NetworkID\":\"k\"}}}}",
+		  { { 0 } },
+		  { "n", "i", "m", "k" } },
+	};
+	static const struct edit_how own = { .own = true, .maker = { "W", 1 } };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		size_t n = 0;
+
+		assert_int_equal(run(f, ROUTE_CREATE, cases[i].body, &own), EDIT_OK);
+		for (; n < 3 && cases[i].volumes[n][0]; n++) {
+			assert_true(n < f->edit.nvolumes);
+			assert_true(slice_eq_str(f->edit.volumes[n].name, cases[i].volumes[n][0]));
+			if (!slice_eq_str(f->edit.volumes[n].make, cases[i].volumes[n][1]))
+				fail_msg("%.*s", SLICE_ARG(f->edit.volumes[n].make));
+		}
+		assert_int_equal(f->edit.nvolumes, n);
+		for (n = 0; n < 4 && cases[i].networks[n]; n++) {
+			assert_true(n < f->edit.nnetworks);
+			assert_true(slice_eq_str(f->edit.networks[n], cases[i].networks[n]));
+		}
+		assert_int_equal(f->edit.nnetworks, n);
+		assert_int_equal(run(f, ROUTE_CREATE, cases[i].body, NULL), EDIT_OK);
+		assert_int_equal(f->edit.nnetworks + f->edit.nvolumes, 0);
+	}
+}
+
+/* What is written where the networks are known. */
+static void test_networks_by_id(void **state)
+{
+	static const struct slice names[] = { { "n", 1 }, { "everybodys", 10 } };
+	static const struct slice ids[] = { { "ID", 2 }, { "none", 4 } };
+	static const struct edit_how how = {
+		.own = true, .known = true, .nnetworks = 2, .networks = names, .network_ids = ids
+	};
+	static const struct edit_how leaves = { .own = true, .known = true };
+#define HC(mode) "{\"HostConfig\":{\"NetworkMode\":\"" mode "\"}"
+#define NC(list) ",\"NetworkingConfig\":{\"EndpointsConfig\":{" list "}}}"
+	static const char *const cases[][2] = {
+		{ HC("n") "}", HC("n") NC("\"n\":{\"NetworkID\":\"ID\"}") },
+		{ HC("n") ",\"NetworkingConfig\":{\"A\":1}}",
+		  HC("n") ",\"NetworkingConfig\":{\"A\":1,\"EndpointsConfig\":{\"n\":{"
+			  "\"NetworkID\":\"ID\"}}}}" },
+		{ HC("n") NC("\"n\":null"), HC("n") NC("\"n\":{\"NetworkID\":\"ID\"}") },
+		{ HC("n") NC("\"n\":{\"Aliases\":[\"a\"],\"networkID\":\"\"}"),
+		  HC("n") NC("\"n\":{\"Aliases\":[\"a\"],\"NetworkID\":\"ID\"}") },
+		/* The id that stands there counts, and of everybody's the name. */
+		{ HC("n") NC("\"n\":{\"NetworkID\":\"bridge\"}"), HC("n") NC("\"bridge\":{}") },
+		{ HC("n") NC("\"n\":{\"NetworkID\":\"everybodys\"}"), HC("n") NC("\"none\":{}") },
+		{ HC("n") NC("\"everybodys\":{\"NetworkID\":\"n\"}"),
+		  HC("n") NC("\"everybodys\":{\"NetworkID\":\"ID\"}") },
+		{ HC("bridge") NC("\"bridge\":{\"NetworkID\":\"n\"}"),
+		  HC("bridge") NC("\"bridge\":{}") },
+		{ HC("n") NC("\"none\":{\"A\":1},\"everybodys\":{\"A\":2},\"n\":null"),
+		  HC("n") NC("\"none\":{\"A\":1},\"n\":{\"NetworkID\":\"ID\"}") },
+		{ HC("bridge") NC("\"bridge\":{\"NetworkID\":\"y\"}"),
+		  HC("bridge") NC("\"bridge\":{}") },
+		{ HC("bridge") "}", HC("bridge") "}" },
+		{ HC("everybodys") "}", HC("none") "}" },
+		{ HC("everybodys") NC("\"everybodys\":{\"A\":1}"),
+		  HC("none") NC("\"none\":{\"A\":1}") },
+		{ HC("container:n") "}", HC("container:n") "}" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(run(f, ROUTE_CREATE, cases[i][0], &how), EDIT_OK);
+		if (strcmp(f->out.p, cases[i][1]) != 0)
+			fail_msg("%s\n%s\n%s", cases[i][0], f->out.p, cases[i][1]);
+	}
+	/* What has not been looked at is not written. */
+	assert_int_equal(run(f, ROUTE_CREATE, HC("x") "}", &how), EDIT_BAD);
+	assert_int_equal(run(f, ROUTE_CREATE, HC("n") NC("\"n\":{\"NetworkID\":\"x\"}"), &how),
+			 EDIT_BAD);
+	assert_int_equal(run(f, ROUTE_JOIN,
+			     "{\"Container\":\"c\",\"endpointconfig\":{\"networkid\":\"x\","
+			     "\"A\":1}}",
+			     &how),
+			 EDIT_OK);
+	assert_string_equal(f->out.p, "{\"Container\":\"c\",\"EndpointConfig\":{\"A\":1,"
+				      "\"NetworkID\":\"ID\"}}");
+	assert_int_equal(run(f, ROUTE_JOIN, "{\"Container\":\"c\",\"EndpointConfig\":null}", &how),
+			 EDIT_OK);
+	assert_string_equal(f->out.p,
+			    "{\"Container\":\"c\",\"EndpointConfig\":{\"NetworkID\":\"ID\"}}");
+	assert_int_equal(run(f, ROUTE_JOIN,
+			     "{\"Container\":\"c\",\"EndpointConfig\":{\"NetworkID\":\"x\"}}",
+			     &leaves),
+			 EDIT_OK);
+	assert_string_equal(f->out.p, "{\"Container\":\"c\",\"EndpointConfig\":{}}");
+}
+
+/* Of those that are made: what reaches into networks of others, by their interfaces, is denied. */
+static void test_made_networks(void **state)
+{
+	static const struct {
+		const char *body;
+		bool ok;
+	} cases[] = {
+		{ "{\"Name\":\"n\",\"Driver\":\"bridge\",\"IPAM\":{\"Driver\":\"default\"}}",
+		  true },
+		{ "{\"driver\":\"\",\"IPAM\":null,\"Options\":null,\"ConfigOnly\":false}", true },
+		{ "{\"Options\":{\"com.docker.network.driver.mtu\":\"1400\"}}", true },
+		{ "{\"driver\":\"macvlan\"}", false },
+		{ "{\"DRIVER\":\"ipvlan\"}", false },
+		{ "{\"Driver\":\"Bridge\"}", false },
+		{ "{\"ipam\":{\"driver\":\"null\"}}", false },
+		{ "{\"configonly\":true}", false },
+		{ "{\"Options\":{\"com.docker.network.bridge.name\":\"br-1\"}}", false },
+		{ "{\"options\":{\"com.docker.network.bridge.default_bridge\":\"true\"}}", false },
+		{ "{\"Options\":{\"parent\":\"br-1\"}}", false },
+	};
+	static const struct edit_how own = { .own = true, .maker = { "W", 1 } };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(run(f, ROUTE_NETWORK, cases[i].body, &own),
+				 cases[i].ok ? EDIT_OK : EDIT_DENIED);
+		if (cases[i].ok)
+			assert_non_null(strstr(f->out.p, "\"CheckDuplicate\":true"));
+		else
+			assert_string_equal(f->edit.rule, FAMILY_RULE);
+		assert_int_equal(run(f, ROUTE_NETWORK, cases[i].body, NULL), EDIT_OK);
+		assert_null(strstr(f->out.p, "CheckDuplicate"));
+	}
+}
+
+/* The label is the gate's. */
+static void test_labels(void **state)
+{
+#define LABEL "{\"gabion.made-by\":\"x\"}"
+	static const struct {
+		enum route_kind kind;
+		const char *body;
+	} denied[] = {
+		{ ROUTE_VOLUME, "{\"Labels\":" LABEL "}" },
+		{ ROUTE_VOLUME, "{\"Name\":\"x\",\"label\u017f\":" LABEL "}" },
+		{ ROUTE_NETWORK, "{\"LABELS\":" LABEL "}" },
+		{ ROUTE_CREATE,
+		  "{\"HostConfig\":{\"Mounts\":[{\"VolumeOptions\":{\"Labels\":" LABEL "}}]}}" },
+	};
+	static const struct edit_how own = { .own = true, .maker = { "W", 1 } };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(denied); i++) {
+		assert_int_equal(run(f, denied[i].kind, denied[i].body, NULL), EDIT_DENIED);
+		assert_string_equal(f->edit.rule, "label");
+		assert_int_equal(run(f, denied[i].kind, denied[i].body, &own), EDIT_DENIED);
+	}
+	assert_int_equal(run(f, ROUTE_CREATE, "{\"Labels\":" LABEL "}", NULL),
+			 EDIT_OK); /* no thing */
+	assert_int_equal(run(f, ROUTE_NETWORK,
+			     "{\"name\":\"n\",\"ConfigFrom\":{\"network\":\"m\"},\"X\":1}", &own),
+			 EDIT_OK);
+	assert_string_equal(f->out.p,
+			    "{\"Name\":\"n\",\"ConfigFrom\":{\"Network\":\"m\"},\"X\":1,\"Labels\":"
+			    "{\"gabion.made-by\":\"W\"},\"CheckDuplicate\":true}");
+	assert_int_equal(f->edit.nnetworks, 1);
+	assert_int_equal(run(f, ROUTE_VOLUME, "{\"name\":\"v\",\"Labels\":{\"a\":\"b\"}}", &own),
+			 EDIT_OK);
+	assert_string_equal(f->out.p,
+			    "{\"Name\":\"v\",\"Labels\":{\"a\":\"b\",\"gabion.made-by\":\"W\"}}");
+	assert_int_equal(f->edit.nvolumes, 1);
+	assert_int_equal(f->edit.volumes[0].make.n, 0);
+	assert_int_equal(run(f, ROUTE_VOLUME, "{}", &own), EDIT_OK);
+	assert_int_equal(f->edit.nvolumes, 0);
+	assert_int_equal(run(f, ROUTE_VOLUME, "{\"Name\":\"v\"}", NULL), EDIT_OK);
+	assert_string_equal(f->out.p, "{\"Name\":\"v\"}");
+}
+
 static void test_query(void **state)
 {
 	static const struct {
@@ -426,9 +634,11 @@ static void test_plain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_create),	   T(test_sources), T(test_others),  T(test_too_many_others),
-		T(test_top_level), T(test_denied),  T(test_devices), T(test_exec),
-		T(test_query),	   T(test_plain),
+		T(test_create),		 T(test_sources),	T(test_others),
+		T(test_too_many_others), T(test_top_level),	T(test_denied),
+		T(test_devices),	 T(test_exec),		T(test_things),
+		T(test_networks_by_id),	 T(test_made_networks), T(test_labels),
+		T(test_query),		 T(test_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -456,6 +456,7 @@ const char *http_status_text(unsigned status)
 	} texts[] = {
 		{ 100, "Continue" },
 		{ 200, "OK" },
+		{ 204, "No Content" },
 		{ 400, "Bad Request" },
 		{ 403, "Forbidden" },
 		{ 404, "Not Found" },

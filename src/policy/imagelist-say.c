@@ -209,9 +209,14 @@ static void say_other(const struct words *w)
 	}
 }
 
-/* Whether the registry did answer: that it wants credentials. */
+/* Whether the registry did answer: that it wants credentials, about a digest of the image or about
+ * the entry's tag. */
 static bool wants_credentials(const struct words *w)
 {
+	for (size_t i = 0; i < w->facts->nanswers; i++)
+		if (w->facts->answers[i].refused &&
+		    view_has_digest(w->image, w->facts->answers[i].digest))
+			return true;
 	return w->v->entry != IMAGELIST_NONE && w->facts->known &&
 	       w->facts->known[w->v->entry].refused;
 }
@@ -240,7 +245,10 @@ static void say_denied(const struct words *w)
 {
 	switch (w->v->reason) {
 	case IMAGELIST_NO_IMAGE:
-		buf_add_str(w->b, "the engine did not say which image this is");
+		buf_add_str(w->b,
+			    w->facts->asked.n
+				    ? "the engine did not say which image this is"
+				    : "it is asked for without an image, which no list can name");
 		return;
 	case IMAGELIST_MOVED_ON:
 		add_entry(w);
@@ -345,9 +353,11 @@ static void say_way_out(const struct words *w)
 {
 	switch (w->v->reason) {
 	case IMAGELIST_NO_IMAGE:
-		buf_add_str(
-			w->b,
-			"try again; if it stays so, see what `gabion doctor` says of the engine");
+		buf_add_str(w->b,
+			    w->facts->asked.n
+				    ? "try again; if it stays so, see what `gabion doctor` says "
+				      "of the engine"
+				    : "name an image that is on the list");
 		return;
 	case IMAGELIST_MOVED_ON:
 		say_pull(w);

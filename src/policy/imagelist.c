@@ -296,12 +296,12 @@ static void deny(const struct decision *d, const struct miss *miss)
 	d->ret->parent = miss->parent;
 }
 
-/* Nothing to compare: only `*` allows that. */
+/* Nothing to compare: only `*` allows that, and no container that has no image at all. */
 static void decide_nothing(const struct decision *d)
 {
 	struct miss miss = { .reason = IMAGELIST_NO_IMAGE, .entry = IMAGELIST_NONE };
 
-	for (size_t i = 0; i < d->list->nentries; i++)
+	for (size_t i = 0; d->facts->asked.n > 0 && i < d->list->nentries; i++)
 		if (d->list->entries[i].form == PROFILE_FORM_EVERYTHING) {
 			allow(d, &(struct hit){ .entry = i }, NULL);
 			return;

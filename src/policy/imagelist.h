@@ -137,6 +137,7 @@ struct imagelist_answer {
 	struct slice digest;
 	struct slice repository; /* expanded: docker.io/library/docker */
 	enum imagelist_belongs belongs;
+	bool refused; /* IMAGELIST_UNANSWERED: because it wanted (other) credentials */
 	enum imagelist_source source; /* IMAGELIST_BELONGS */
 	uint64_t age_s;		      /* since the registry said so */
 };

@@ -32,6 +32,8 @@
 #define JSON ROUTE_JSON
 #define HIJACK ROUTE_HIJACK
 #define STREAM ROUTE_STREAM
+#define VOL ROUTE_NAMES_VOLUME
+#define NET ROUTE_NAMES_NETWORK
 
 static const struct route routes[] = {
 	REFUSE("GET", "/containers/{*}/checkpoints", CHECKPOINT_LIST, BOX, CHECKPOINT),
@@ -94,11 +96,11 @@ static const struct route routes[] = {
 	RELAY("POST", "/auth", AUTH, JSON),
 
 	RELAY("GET", "/volumes", VOLUME_LIST, 0),
-	RELAY("GET", "/volumes/{*}", VOLUME_INSPECT, 0),
+	RELAY("GET", "/volumes/{*}", VOLUME_INSPECT, VOL),
 	OTHER("POST", "/volumes/create", VOLUME_CREATE, VOLUME, JSON),
 	RELAY("POST", "/volumes/prune", VOLUME_PRUNE, 0),
 	REFUSE("PUT", "/volumes/{*}", VOLUME_UPDATE, JSON, SWARM),
-	RELAY("DELETE", "/volumes/{*}", VOLUME_REMOVE, 0),
+	RELAY("DELETE", "/volumes/{*}", VOLUME_REMOVE, VOL),
 
 	OTHER("POST", "/build", BUILD_CLASSIC, BUILD, STREAM),
 	RELAY("POST", "/build/prune", BUILD_PRUNE, 0),
@@ -152,12 +154,12 @@ static const struct route routes[] = {
 
 	RELAY("GET", "/networks", NETWORK_LIST, 0),
 	RELAY("GET", "/networks/", NETWORK_LIST, 0),
-	RELAY("GET", "/networks/{+}", NETWORK_INSPECT, 0),
-	RELAY("POST", "/networks/create", NETWORK_CREATE, JSON),
-	OTHER("POST", "/networks/{*}/connect", NETWORK_CONNECT, JOIN, JSON),
-	OTHER("POST", "/networks/{*}/disconnect", NETWORK_DISCONNECT, JOIN, JSON),
+	RELAY("GET", "/networks/{+}", NETWORK_INSPECT, NET),
+	OTHER("POST", "/networks/create", NETWORK_CREATE, NETWORK, JSON),
+	OTHER("POST", "/networks/{*}/connect", NETWORK_CONNECT, JOIN, NET | JSON),
+	OTHER("POST", "/networks/{*}/disconnect", NETWORK_DISCONNECT, JOIN, NET | JSON),
 	RELAY("POST", "/networks/prune", NETWORK_PRUNE, 0),
-	RELAY("DELETE", "/networks/{*}", NETWORK_REMOVE, 0),
+	RELAY("DELETE", "/networks/{*}", NETWORK_REMOVE, NET),
 
 	/* Wider than the engine's own endpoints: engines up to 27 take any method here, and nothing
 	 * that may be added to them is for clients. */

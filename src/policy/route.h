@@ -29,16 +29,19 @@ enum route_kind {
 	ROUTE_BUILD,   /* POST /build */
 	ROUTE_VOLUME,  /* POST /volumes/create */
 	ROUTE_LIST,    /* GET /containers/json: filters may name containers */
+	ROUTE_NETWORK, /* POST /networks/create */
 	ROUTE_JOIN,    /* POST /networks/{}/connect, disconnect: the body names a container */
 };
 
 enum route_flags {
-	ROUTE_JSON = 1u << 0,	   /* a body is JSON: read whole, checked, written afresh */
-	ROUTE_HIJACK = 1u << 1,	   /* may become a tunnel when the engine says so */
-	ROUTE_OWNER = 1u << 2,	   /* acts on a container: root and who asked for it only */
-	ROUTE_REFRESH = 1u << 3,   /* the engine reads the container's view */
-	ROUTE_CONTAINER = 1u << 4, /* the hole is a container's name or id */
-	ROUTE_STREAM = 1u << 5,	   /* the body is a stream, of any length */
+	ROUTE_JSON = 1u << 0,	       /* a body is JSON: read whole, checked, written afresh */
+	ROUTE_HIJACK = 1u << 1,	       /* may become a tunnel when the engine says so */
+	ROUTE_OWNER = 1u << 2,	       /* acts on a container: root and who asked for it only */
+	ROUTE_REFRESH = 1u << 3,       /* the engine reads the container's view */
+	ROUTE_CONTAINER = 1u << 4,     /* the hole is a container's name or id */
+	ROUTE_STREAM = 1u << 5,	       /* the body is a stream, of any length */
+	ROUTE_NAMES_VOLUME = 1u << 6,  /* the hole is a volume's name */
+	ROUTE_NAMES_NETWORK = 1u << 7, /* the hole is a network's name or id */
 };
 
 struct route {

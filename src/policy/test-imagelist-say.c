@@ -98,23 +98,31 @@ static void test_long_name(void **state)
 	world_done(&w);
 }
 
-/* The registry did answer: that it wants credentials. */
+/* The registry did answer: that it wants credentials. It was asked about a tag, or a digest. */
 static void test_wants_credentials(void **state)
 {
-	struct imagelist_image *cli;
-	struct world w;
+	static const char *const entries[] = { "docker:cli", "docker:*" };
 
 	(void)state;
-	world_init(&w, "docker");
-	cli = pulled(&w, "docker", "cli", 1, 0xc);
-	list(&w, "docker:cli");
-	w.offline = true;
-	w.known[0].refused = true;
-	denied(&w, cli, "docker:cli", IMAGELIST_NOT_KNOWN);
-	assert_says(w.v.verdict.reason, "its registry wants (other) credentials");
-	assert_says(w.v.verdict.way_out, "`docker login`");
-	assert_says(w.v.verdict.way_out, "registry-auth.json");
-	world_done(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
+		struct imagelist_image *cli;
+		struct world w;
+
+		world_init(&w, "docker");
+		cli = pulled(&w, "docker", "cli", 1, 0xc);
+		list(&w, entries[i]);
+		w.offline = true;
+		denied(&w, cli, "docker:cli", IMAGELIST_NOT_KNOWN);
+		assert_says(w.v.verdict.reason, "registry unreachable, or not asked yet");
+		w.known[0].refused = i == 0;
+		for (size_t k = 0; k < w.facts.nanswers; k++)
+			w.answers[k].refused = true;
+		denied(&w, cli, "docker:cli", IMAGELIST_NOT_KNOWN);
+		assert_says(w.v.verdict.reason, "its registry wants (other) credentials");
+		assert_says(w.v.verdict.way_out, "`docker login`");
+		assert_says(w.v.verdict.way_out, "registry-auth.json");
+		world_done(&w);
+	}
 }
 
 static void test_reasons(void **state)

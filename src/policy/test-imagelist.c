@@ -542,6 +542,11 @@ static void test_no_id(void **state)
 		denied(&w, cli, "docker:cli", IMAGELIST_NO_IMAGE);
 		assert_int_equal(w.v.nquestions, 0);
 	}
+	/* A container of no image: not even by this one. */
+	list(&w, "*");
+	cli->id = SLICE_NULL;
+	allowed(&w, cli, "docker:cli", IMAGELIST_BY_EVERYTHING);
+	denied(&w, cli, "", IMAGELIST_NO_IMAGE);
 	world_done(&w);
 }
 

@@ -212,13 +212,15 @@ int digests_claimed(struct digests *d, struct slice repository, struct slice dig
 	return 0;
 }
 
-int digests_unclaimed(struct digests *d, struct slice repository, struct slice digest, uint64_t now)
+int digests_unclaimed(struct digests *d, struct slice repository, struct slice digest, uint64_t now,
+		      bool refused)
 {
 	struct digests_claim *c = claim_need(d, repository, digest);
 
 	if (!c)
 		return -ENOMEM;
 	c->failed = now;
+	c->refused = refused;
 	return 0;
 }
 
@@ -510,6 +512,7 @@ static int add_claims(const struct digests *d, struct arena *a, uint64_t now, ui
 						   .belongs = c->asked == 0 ? IMAGELIST_UNANSWERED
 							      : c->belongs  ? IMAGELIST_BELONGS
 									    : IMAGELIST_ELSEWHERE,
+						   .refused = c->asked == 0 && c->refused,
 						   .source = failed ? IMAGELIST_CACHED
 								    : IMAGELIST_NOW,
 						   .age_s = age(c->asked, now) };

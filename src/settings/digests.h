@@ -54,6 +54,7 @@ struct digests_claim {
 	bool belongs;
 	uint64_t asked;
 	uint64_t failed; /* not kept */
+	bool refused;	 /* because of credentials */
 };
 
 /* When an entry last gave a container the engine's socket. */
@@ -90,8 +91,8 @@ int digests_failed(struct digests *d, struct slice reference, uint64_t now, bool
 void digests_forgive(struct digests *d);
 int digests_claimed(struct digests *d, struct slice repository, struct slice digest, bool belongs,
 		    uint64_t now);
-int digests_unclaimed(struct digests *d, struct slice repository, struct slice digest,
-		      uint64_t now);
+int digests_unclaimed(struct digests *d, struct slice repository, struct slice digest, uint64_t now,
+		      bool refused);
 
 /* The entry has given a container the engine's socket. */
 int digests_use(struct digests *d, struct slice entry, uint64_t now);

@@ -121,7 +121,7 @@ static void test_file(void **state)
 	answer(&d, B, 200);
 	assert_int_equal(digests_failed(&d, SLICE_LIT("docker.io/library/x:1"), 1, true), 0);
 	assert_int_equal(digests_claimed(&d, SLICE_LIT(REPOSITORY), SLICE_LIT(A), true, 7), 0);
-	assert_int_equal(digests_unclaimed(&d, SLICE_LIT(REPOSITORY), SLICE_LIT(B), 8), 0);
+	assert_int_equal(digests_unclaimed(&d, SLICE_LIT(REPOSITORY), SLICE_LIT(B), 8, true), 0);
 	assert_int_equal(digests_use(&d, SLICE_LIT(CLI), 9), 0);
 	digests_print(&d, &text);
 	assert_int_equal(digests_parse(&e, buf_slice(&text), NULL), 0);
@@ -134,6 +134,33 @@ static void test_file(void **state)
 	assert_true(slice_eq(buf_slice(&text), buf_slice(&again)));
 	digests_done(&d);
 	digests_done(&e);
+}
+
+/* Because of credentials, or because it was not there; once it has answered, neither counts. */
+static void test_unanswered_claims(void **state)
+{
+	CLEANUP_ARENA struct arena a = ARENA_INIT(1u << 20);
+	struct imagelist list = one_entry();
+	struct digests d = DIGESTS_INIT;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct imagelist_facts facts = { .nanswers = 0 };
+		bool refused = i % 2;
+
+		if (i == 2)
+			assert_int_equal(digests_claimed(&d, SLICE_LIT(REPOSITORY), SLICE_LIT(A),
+							 true, 7),
+					 0);
+		assert_int_equal(
+			digests_unclaimed(&d, SLICE_LIT(REPOSITORY), SLICE_LIT(A), 8, refused), 0);
+		assert_int_equal(digests_facts(&d, &a, &list, 9, 5, &facts), 0);
+		assert_int_equal(facts.nanswers, 1);
+		assert_int_equal(facts.answers[0].belongs,
+				 i < 2 ? IMAGELIST_UNANSWERED : IMAGELIST_BELONGS);
+		assert_int_equal(facts.answers[0].refused, refused && i < 2);
+	}
+	digests_done(&d);
 }
 
 static void test_bad_files(void **state)
@@ -228,9 +255,10 @@ static void test_grant(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_tag), cmocka_unit_test(test_room),
-		cmocka_unit_test(test_file),  cmocka_unit_test(test_bad_files),
-		cmocka_unit_test(test_trim),  cmocka_unit_test(test_grant),
+		cmocka_unit_test(test_a_tag),	  cmocka_unit_test(test_room),
+		cmocka_unit_test(test_file),	  cmocka_unit_test(test_unanswered_claims),
+		cmocka_unit_test(test_bad_files), cmocka_unit_test(test_trim),
+		cmocka_unit_test(test_grant),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

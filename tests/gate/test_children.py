@@ -179,6 +179,194 @@ def test_prune(family):
     assert done.rc != 0 and "it would remove containers" in done.err
 
 
+def test_nothing_else_is_pruned(family):
+    for what in ("volume", "network"):
+        done = family.does(what, "prune", "-f", check=False)
+        assert done.rc != 0 and f"it would remove {what}s that are not this container's own" in done.err
+
+
+def test_volumes_of_others(family):
+    """Not mounted, not looked at, not removed, not in lists; neither by their names nor by those that the engine made up."""
+    cage = family.cage
+    other = cage.start("-v", "/data")
+    made_up = other.inspect("{{(index .Mounts 0).Name}}")
+    for name in ("private", made_up):
+        for args in (("-v", f"{name}:/x"), ("--mount", f"type=volume,source={name},target=/x")):
+            done = family.does("run", "--rm", *args, "alpine", "cat", "/x/f", check=False)
+            assert done.rc == 125 and f"volume {name} is not this container's own" in done.err, done
+        for command in (("inspect",), ("rm",), ("rm", "-f")):
+            done, nobody = (family.does("volume", *command, one, check=False) for one in (name, "nosuch"))
+            assert (done.rc, done.out, done.err) == tuple(s if s == nobody.rc else s.replace("nosuch", name) for s in (
+                nobody.rc, nobody.out, nobody.err)), done
+            assert "-f" in command or "no such volume" in done.err.lower()
+        assert "is not this container's own" in family.does("volume", "create", name, check=False).err
+    assert set(family.does("volume", "ls", "-q").lines) & {"private", made_up} == set()
+    assert "private" not in family.does("system", "df", "-v").out
+    assert family.foreign.exec("cat", "/data/f").out == "secret"
+    assert {"private", made_up} <= set(cage.docker("volume", "ls", "-q").lines)
+    other.remove()
+
+
+def test_its_own_volumes(family):
+    """Made by name, by the way, and with containers that are its own; also for the next gate."""
+    family.does("volume", "create", "--label", "a=b", "named")
+    assert family.does("run", "--rm", "-v", "named:/x", "-v", "by-the-way:/y:ro", "--mount", "type=volume,src=third,dst=/z,volume-label=c=d",
+                       "alpine", "sh", "-c", "echo in >/x/f; ls -d /x /y /z").lines == ["/x", "/y", "/z"]
+    family.does("exec", "child", "docker", "volume", "create", "childs")
+    made_up = family.does("run", "-d", "--name", "has", "-v", "/data", "alpine", "sleep", "1000") and family.does(
+        "inspect", "-f", "{{(index .Mounts 0).Name}}", "has").out
+    os.kill(gate_pid(family.cage), signal.SIGKILL)
+    support.wait_until(lambda: family.does("volume", "ls", "-q", check=False).rc == 0, 30)
+    assert set(family.does("volume", "ls", "-q").lines) == {"named", "by-the-way", "third", "childs"}
+    labels = {name: json.loads(family.does("volume", "inspect", "-f", "{{json .Labels}}", name).out) for name in ("named", "third", "childs")}
+    line = {"gabion.made-by": family.maker.id}
+    assert labels == {"named": {"a": "b", **line}, "third": {"c": "d", **line},
+                      "childs": {"gabion.made-by": f"{family.child},{family.maker.id}"}}
+    assert family.does("run", "--rm", "-v", "named:/x", "-v", f"{made_up}:/y", "-v", "childs:/z", "alpine", "cat", "/x/f").out == "in"
+    done = family.does("exec", "child", "docker", "run", "--rm", "-v", "named:/x", "alpine", "true", check=False)
+    assert "volume named is not this container's own" in done.err
+    assert family.does("exec", "child", "docker", "volume", "ls", "-q").out == "childs"
+    family.does("rm", "-fv", "has")
+    assert family.does("volume", "inspect", made_up, check=False).rc == 1
+    family.does("volume", "rm", "named", "by-the-way", "third", "childs")
+    family.cage.docker("volume", "create", "named")  # another one of that name
+    assert family.does("volume", "inspect", "named", check=False).rc == 1
+    family.cage.docker("volume", "rm", "named")
+
+
+def test_volumes_from_one_that_is_gone(family):
+    """The engine holds such a volume only when the container has run. Somebody else's of that name is neither mounted nor
+    copied from."""
+    cage = family.cage
+    family.does("create", "--name", "source", "-v", "data:/data", "alpine")
+    late = family.does("create", "--volumes-from", "source", "alpine", "cat", "/data/f").out
+    family.does("rm", "source")
+    done = family.does("volume", "rm", "-f", "data", check=False)
+    assert done.rc == 1 and f"volume is in use - [{late}]" in done.err, done
+    cage.docker("volume", "rm", "data")  # as the host's own prune would
+    cage.docker("run", "--rm", "-v", "data:/data", "alpine", "sh", "-c", "echo secret >/data/f")
+    for command in (("start", "-a", late), ("restart", late), ("cp", f"{late}:/data/f", "-"), ("cp", "/etc/hostname", f"{late}:/data/g")):
+        done = family.does(*command, check=False)
+        assert done.rc != 0 and "volume data is not this container's own" in done.err and "secret" not in done.out, done
+    family.does("rm", late)
+    cage.docker("volume", "rm", "data")
+    # what the maker itself has been given, it may pass on
+    cage.docker("run", "--rm", "-v", "given:/given", "alpine", "sh", "-c", "echo given >/given/f")
+    maker = cage.start("-v", SOCKET, "-v", "given:/given", image="docker:cli")
+    again = maker.exec("docker", "create", "--volumes-from", maker.id, "docker:cli", "cat", "/given/f").out
+    assert maker.exec("docker", "start", "-a", again).out == "given"
+    assert maker.exec("docker", "cp", f"{again}:/given/f", "/tmp/f").rc == 0
+    assert "is not this container's own" in maker.exec("docker", "run", "--rm", "-v", "given:/x", "alpine", check=False).err
+    maker.exec("docker", "rm", again)
+    maker.remove()
+    cage.docker("volume", "rm", "given")
+
+
+@pytest.fixture
+def hosts_network(family):
+    """Another one's, with somebody in it."""
+    ident = family.cage.docker("network", "create", "hosts").out
+    there = family.cage.start("--network", "hosts", "--name", "there")
+    yield ident
+    there.remove()
+    family.cage.docker("network", "rm", "hosts")
+
+
+def test_networks_of_others(family, hosts_network):
+    def says(name, *command):
+        done = family.does(*(word.replace("%s", name) for word in command), check=False)
+        assert done.rc != 0 and "not found" in done.err.lower() or "No such network" in done.err, done
+        return done.rc, done.err.replace(name, "NAME")
+
+    for command in (("network", "inspect", "%s"), ("network", "rm", "%s"), ("network", "connect", "%s", "child"),
+                    ("network", "disconnect", "%s", "child"), ("run", "--rm", "--network", "%s", "alpine", "true"),
+                    ("create", "--network", "%s", "alpine")):
+        nobody = says("nosuch", *command)
+        for name in ("hosts", hosts_network, hosts_network[:12]):
+            assert says(name, *command) == nobody
+    assert set(family.does("network", "ls", "--format", "{{.Name}}").lines) == {"bridge", "host", "none"}
+    # what the endpoint says of its network counts more than its name, for the engine
+    family.does("network", "create", "decoy")
+    body = {"Image": "alpine", "HostConfig": {"NetworkMode": "decoy"},
+            "NetworkingConfig": {"EndpointsConfig": {"decoy": {"NetworkID": hosts_network}}}}
+    assert family.asks("POST", "/containers/create", body)[0] == 400
+    assert family.asks("POST", "/networks/decoy/connect", {"Container": "child", "EndpointConfig": {"NetworkID": hosts_network}})[0] == 200
+    assert family.does("inspect", "-f", "{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{end}}", "child").out.split() == [
+        "bridge", "decoy"]
+    family.does("network", "disconnect", "decoy", "child")
+    family.does("network", "rm", "decoy")
+    assert len(json.loads(family.cage.docker("network", "inspect", "hosts").out)[0]["Containers"]) == 1
+
+
+def test_its_own_networks(family):
+    ident = family.does("network", "create", "--label", "a=b", "own").out
+    box = family.does("run", "-d", "--network", "own", "--network-alias", "alias", "--name", "box", "alpine", "sleep", "1000").out
+    assert family.does("run", "--rm", "--network", ident[:9], "alpine", "ping", "-c1", "-W5", "alias").rc == 0
+    family.does("network", "connect", "--alias", "other", "own", "grandchild")
+    assert family.does("exec", "box", "ping", "-c1", "-W5", "other").rc == 0
+    found = json.loads(family.does("network", "inspect", "own").out)[0]
+    assert set(found["Containers"]) == {box, family.grandchild} and found["Labels"] == {"a": "b", "gabion.made-by": family.maker.id}
+    shown = json.loads(family.does("inspect", "box").out)[0]
+    assert shown["HostConfig"]["NetworkMode"] == "own" and list(shown["NetworkSettings"]["Networks"]) == ["own"]
+    assert "own" in family.does("network", "ls", "--format", "{{.Name}}").lines
+    assert "own" not in family.does("exec", "child", "docker", "network", "ls", "--format", "{{.Name}}").lines
+    family.does("network", "disconnect", "own", "grandchild")
+    family.does("restart", "-t", "0", "box")
+    family.does("rm", "-f", "box")
+    family.maker.exec("sh", "-c", "mkdir -p /b; printf 'FROM alpine\\nRUN ip addr\\n' >/b/Dockerfile; "
+                      "DOCKER_BUILDKIT=0 docker build -q --no-cache --network own /b")
+    done = family.maker.exec("sh", "-c", "DOCKER_BUILDKIT=0 docker build -q --no-cache --network nosuch /b", check=False)
+    assert done.rc != 0 and "network nosuch not found" in done.err
+    family.does("network", "rm", "own")
+    for network in ("bridge", "none"):
+        assert family.does("run", "--rm", "--network", network, "alpine", "true").rc == 0
+
+
+def test_a_network_that_becomes_anothers(family):
+    """Made and left before somebody else makes one of that name: a container that is on the first one does not start on
+    the second, in whatever way it came to be on it."""
+    family.does("network", "create", "shared")
+    boxes = [family.does("create", "--network", "shared", "alpine", "sleep", "1000").out for _ in range(2)]
+    boxes.append(family.does("create", "alpine", "sleep", "1000").out)
+    family.does("network", "connect", "shared", boxes[2])
+    for ident in ("bridge", "none", "default"):
+        status, made = family.asks("POST", "/containers/create", {
+            "Image": "alpine", "Cmd": ["sleep", "1000"], "HostConfig": {"NetworkMode": "shared"},
+            "NetworkingConfig": {"EndpointsConfig": {"shared": {"NetworkID": ident}}}})
+        assert status == 201, made
+        boxes.append(made["Id"])
+    family.does("network", "disconnect", "shared", boxes[1])
+    family.does("network", "rm", "shared")
+    family.cage.docker("network", "create", "shared")
+    try:
+        done = [family.does("start", box, check=False) for box in boxes]
+        assert "not found" in done[0].err and "not found" in done[2].err, done
+        assert not json.loads(family.cage.docker("network", "inspect", "shared").out)[0]["Containers"]
+    finally:
+        family.does("rm", "-f", *boxes)
+        family.cage.docker("network", "rm", "shared")
+
+
+def test_networks_that_reach_into_others(family, hosts_network):
+    """Interfaces of another network, a second network of its name (whose id the engine would tell), and a name that only
+    engines on Windows have for themselves."""
+    family.cage.docker("network", "create", "nat")
+    try:
+        for args, text in ((("-d", "macvlan", "-o", f"parent=br-{hosts_network[:12]}"), 'driver "macvlan"'),
+                           (("-d", "ipvlan"), 'driver "ipvlan"'), (("--config-only",), "ConfigOnly"),
+                           (("-o", "com.docker.network.bridge.name=docker0"), "com.docker.network.bridge.name")):
+            done = family.does("network", "create", *args, "mine", check=False)
+            assert done.rc == 1 and f"networks with {text}" in done.err.replace('option "ConfigOnly"', "ConfigOnly").replace(
+                'option "com.', "com."), done
+        status, said = family.asks("POST", "/networks/create", {"Name": "hosts"})
+        assert status == 409 and hosts_network not in json.dumps(said), said
+        done = family.does("run", "--rm", "--network", "nat", "alpine", "true", check=False)
+        assert done.rc == 125 and "network nat not found" in done.err
+        assert "nat" not in family.does("network", "ls", "--format", "{{.Name}}").lines
+    finally:
+        family.cage.docker("network", "rm", "nat")
+
+
 class Watcher:
     """`docker events` in a container of the host's user, read as it comes."""
 
@@ -223,6 +411,7 @@ def test_events(family):
     assert {("container", "create"), ("container", "start"), ("container", "die"), ("network", "connect"),
             ("network", "disconnect"), ("volume", "mount"), ("volume", "unmount")} <= set(actions), actions
     assert {e["Actor"]["Attributes"]["container"] for e in found if e["Type"] == "network"} == ids
+    family.does("volume", "rm", "mine")
 
 
 def test_a_rename_race(family):

@@ -164,3 +164,53 @@ def test_only_its_own(maker):
     assert shown == connected == {own}
     assert {"create", "start", "die", "destroy"} <= {e["Action"] for e in events}
     assert maker.host("inspect", "-f", "{{.State.Running}}", "foreign").out == "true"
+
+
+def test_only_its_own_volumes_and_networks(maker):
+    """As this engine words it; the id in an endpoint counts here too."""
+    maker.host("volume", "create", "theirs")
+    theirs = maker.host("network", "create", "theirs").out
+    for name in ("theirs", theirs, "nosuch"):
+        for args in (("network", "inspect"), ("network", "rm"), ("run", "--rm", "alpine", "true", "--network")):
+            done = maker(*args[:2], *(["--network", name, "alpine", "true"] if args[0] == "run" else [name]), check=False)
+            assert done.rc != 0 and f"network {name} not found" in done.err, done
+    assert "is not this container's own" in maker("run", "--rm", "-v", "theirs:/x", "alpine", "true", check=False).err
+    assert "no such volume" in maker("volume", "inspect", "theirs", check=False).err
+    maker("network", "create", "net")
+    box = maker("run", "-d", "--network", "net", "--name", "box", "-v", "vol:/x", "alpine", "sleep", "1000").out
+    assert maker("run", "--rm", "--network", "net", "alpine", "ping", "-c1", "-W5", "box").rc == 0
+    shown = json.loads(maker("inspect", box).out)[0]
+    assert shown["HostConfig"]["NetworkMode"] == "net" and list(shown["NetworkSettings"]["Networks"]) == ["net"]
+    assert maker("volume", "ls", "-q").out == "vol"
+    assert set(maker("network", "ls", "--format", "{{.Name}}").lines) == {"bridge", "host", "none", "net"}
+    maker("rm", "-f", "box")
+    maker("volume", "rm", "vol")
+
+
+def test_what_becomes_anothers(maker):
+    """Networks and volumes that somebody else makes again under their names, before containers start that were made with
+    the first ones. This engine lets a creation have several endpoints."""
+    maker.host("network", "create", "nat")
+    assert "network nat not found" in maker("run", "--rm", "--network", "nat", "alpine", "true", check=False).err
+    for name in ("net", "other"):
+        maker("network", "create", name)
+    boxes = [maker("create", "--network", "net", "alpine", "sleep", "1000").out for _ in range(2)]
+    boxes.append(maker("create", "--network", "bridge", "alpine", "sleep", "1000").out)
+    boxes.append(maker("create", "--network", "other", "--network", "net", "alpine", "sleep", "1000").out)
+    maker("network", "connect", "net", boxes[2])
+    maker("network", "disconnect", "net", boxes[1])
+    maker("network", "rm", "net")
+    maker.host("network", "create", "net")
+    errors = [maker("start", box, check=False).err for box in boxes]
+    assert all("not found" in errors[i] for i in (0, 2, 3)), errors
+    assert not json.loads(maker.host("network", "inspect", "net").out)[0]["Containers"]
+    maker("create", "--name", "source", "-v", "data:/data", "alpine")
+    late = maker("create", "--volumes-from", "source", "alpine", "cat", "/data/f").out
+    maker("rm", "-f", "source", *boxes)
+    assert "volume is in use" in maker("volume", "rm", "data", check=False).err
+    maker.host("volume", "rm", "data")
+    maker.host("run", "--rm", "-v", "data:/data", "alpine", "sh", "-c", "echo secret >/data/f")
+    for command in (("start", "-a", late), ("cp", f"{late}:/data/f", "-")):
+        done = maker(*command, check=False)
+        assert "volume data is not this container's own" in done.err and "secret" not in done.out, done
+    maker("rm", late)

@@ -14,16 +14,46 @@ from test_checks import A, B, C, Docker, message
 from test_doors import Doors, policy, request
 
 CHILD, GRANDCHILD, FOREIGN = "c1" + "1" * 62, "c2" + "2" * 62, "f0" + "0" * 62
+LABEL = "gabion.made-by"
+ANONYMOUS = "d" * 64
+OURS, THEIRS, BRIDGE = "a1" + "1" * 62, "b0" + "0" * 62, "b1" + "1" * 62
 KIN = {CHILD: [A], GRANDCHILD: [CHILD, A]}
 
 
 class Town(Docker):
-    """Of these containers, by name, id and the beginning of an id; lists, events and networks as `says` has them."""
+    """Of these containers, by name, id and the beginning of an id, of networks by name and id, and of volumes; lists and
+    events as `says` has them. volumes: {name: labels}. meanwhile: what happens before the engine hears such a request."""
 
     def __init__(self, engine):
         super().__init__(engine)
         self.says = {}
         self.ids = []
+        self.networks = {}
+        self.volumes = {}
+        self.users = {}  # of volumes: ids of containers, those that run first
+        self.stopped = set()
+        self.meanwhile = {}
+
+    def add_network(self, name, ident, maker=None):
+        self.networks[name] = self.networks[ident] = {"Name": name, "Id": ident, "Labels": {LABEL: maker} if maker else {}}
+
+    def volume(self, request, parts):
+        if request.method == "POST" and parts == ["volumes", "create"]:
+            asked = json.loads(request.body)
+            labels = self.volumes.setdefault(asked.get("Name") or "made-up", asked.get("Labels"))
+            return answer(201, json.dumps({"Name": asked.get("Name"), "Labels": labels}).encode(), "Content-Type: application/json")
+        if request.method == "GET" and len(parts) == 2:
+            found = parts[1] in self.volumes
+            body = {"Name": parts[1], "Labels": self.volumes[parts[1]]} if found else {"message": f"get {parts[1]}: no such volume"}
+            return answer(200 if found else 404, json.dumps(body).encode() + b"\n", "Content-Type: application/json")
+        return None
+
+    def network(self, request, parts):
+        if request.method != "GET" or len(parts) != 2:
+            return None
+        found = self.networks.get(parts[1])
+        body = found or {"message": f"network {parts[1]} not found"}
+        return answer(200 if found else 404, json.dumps(body).encode(), "Content-Type: application/json")
 
     def add(self, name, ident, **how):
         super().add(name, ident, **how)
@@ -42,6 +72,7 @@ class Town(Docker):
         path = request.target.split("?")[0]
         path = path[path.index("/", 1):] if path.startswith("/v1.") else path
         parts = path.strip("/").split("/")
+        self.meanwhile.pop(f"{request.method} {path}", lambda: None)()
         if request.method == "GET" and path in self.says:
             status, body = self.says[path]
             stream.send(answer(status, body if isinstance(body, bytes) else json.dumps(body).encode() + b"\n",
@@ -49,6 +80,12 @@ class Town(Docker):
         elif request.method == "GET" and parts[0] == "containers" and parts[-1] == "json" and len(parts) == 3:
             status, body = self.find(parts[1])
             stream.send(answer(status, json.dumps(body).encode(), "Content-Type: application/json"))
+        elif path == "/containers/json" and "volume" in request.target:
+            name, = json.loads(urllib.parse.unquote(request.target.split("filters=")[1]))["volume"]
+            users = [i for i in self.users.get(name, []) if "all=1" in request.target or i not in self.stopped]
+            stream.send(answer(200, json.dumps([{"Id": i} for i in users]).encode()))
+        elif parts[0] in ("volumes", "networks") and (said := (self.volume if parts[0] == "volumes" else self.network)(request, parts)):
+            stream.send(said)
         else:
             return super().script(stream, request)
 
@@ -63,6 +100,11 @@ def town(make_gate, tmp_path):
     for name, ident in (("self", A), ("other", B), ("child", CHILD), ("grandchild", GRANDCHILD), ("foreign", FOREIGN)):
         gate.docker.add(name, ident)
     gate.docker.execs.update({"e-own": GRANDCHILD, "e-foreign": FOREIGN})
+    gate.docker.add_network("n", OURS, f"{GRANDCHILD},{CHILD},{A}")
+    gate.docker.add_network("theirs", THEIRS, B)
+    gate.docker.add_network("hosts", "c0" + "0" * 62)
+    gate.docker.add_network("bridge", BRIDGE)
+    gate.docker.volumes.update({"ours": {"a": "b", LABEL: f"{CHILD},{A}"}, "theirs": {LABEL: B}, "hosts": None, ANONYMOUS: None})
     return gate
 
 
@@ -81,7 +123,9 @@ def audited(gate):
 
 def reached(gate):
     """What the engine was asked for beside the gate's own questions."""
-    return [line for line in gate.engine.seen if not (line.startswith("GET /v1.41/containers/") and line.endswith("/json"))]
+    own = ("GET /v1.41/networks/", "GET /v1.41/volumes/")
+    return [line for line in gate.engine.seen if not (line.startswith("GET /v1.41/containers/") and line.endswith("/json")) and
+            not line.startswith(own)]
 
 
 # ── what it names ──────────────────────────────────────────────────────────────────────────────
@@ -194,9 +238,13 @@ def test_networks_are_joined_by_its_own(town, what):
     raw = b'{"Container":"child","container":"foreign"}'
     assert town.gabiond.ask(A, head.encode() + b"Content-Length: %d\r\n\r\n" % len(raw) + raw).status == 400
     assert not reached(town)
-    body = {"Container": "child", "EndpointConfig": {"Aliases": ["a"]}}
-    assert ask(town, "POST", f"/v1.41/networks/n/{what}", body).status == 200
-    assert json.loads(town.engine.requests[-1].body) == {"Container": CHILD, "EndpointConfig": {"Aliases": ["a"]}}
+    for body in ({"Container": "child", "EndpointConfig": {"Aliases": ["a"]}}, {"Container": "child", "EndpointConfig": None},
+                 {"Container": "child"}):
+        assert ask(town, "POST", f"/v1.41/networks/n/{what}", body).status == 200
+        sent = json.loads(town.engine.requests[-1].body)
+        # a container that does not run joins at its start, by the id that it was told
+        assert what == "disconnect" or sent.pop("EndpointConfig")["NetworkID"] == OURS
+        assert sent == {**{k: v for k, v in body.items() if v and (what == "disconnect" or k == "Container")}, "Container": CHILD}
 
 
 def test_the_network_of_a_build(town):
@@ -211,8 +259,11 @@ def test_nothing_is_pruned(town):
     assert got.status == 403 and message(got) == (
         'enhanced container isolation: docker command "/v1.41/containers/prune" is blocked; it would remove containers that '
         "are not this container's own")
+    for what in ("volumes", "networks"):
+        got = ask(town, "POST", f"/v1.41/{what}/prune?filters=x")
+        assert got.status == 403 and f"it would remove {what} that are not this container's own" in message(got)
     assert not town.engine.requests
-    assert ask(town, "POST", "/v1.41/networks/prune").status == 200
+    assert ask(town, "POST", "/v1.41/build/prune").status == 200
 
 
 def test_whose_it_is_depends_on_who_asks(town):
@@ -346,12 +397,281 @@ def test_disk_usage(town):
 
 
 def test_who_is_connected(town):
-    net = {"Name": "n", "Containers": {FOREIGN: {"Name": "foreign"}, CHILD: {"Name": "child"}, "ep-1": {"Name": "x"}}}
-    town.docker.says["/networks/n"] = 200, net
-    town.docker.says["/networks"] = 200, [net, {"Name": "empty"}]
-    shown = {"Name": "n", "Containers": {CHILD: {"Name": "child"}}}
+    net = {"Name": "n", "Id": OURS, "Labels": {LABEL: A},
+           "Containers": {FOREIGN: {"Name": "foreign"}, CHILD: {"Name": "child"}, "ep-1": {"Name": "x"}}}
+    town.docker.says["/networks/n"] = town.docker.says[f"/networks/{OURS}"] = 200, net
+    town.docker.says["/networks"] = 200, [net, {"Name": "none"}, {"Name": "theirs", "Labels": {LABEL: B}}, {"Name": "hosts"}]
+    shown = {**net, "Containers": {CHILD: {"Name": "child"}}}
     assert json.loads(ask(town, "GET", "/v1.41/networks/n?verbose=true").body) == shown
-    assert json.loads(ask(town, "GET", "/v1.27/networks").body) == [shown, {"Name": "empty"}]
+    assert town.engine.seen[-1] == f"GET /v1.41/networks/{OURS}?verbose=true"
+    assert json.loads(ask(town, "GET", "/v1.27/networks").body) == [shown, {"Name": "none"}]
+    assert json.loads(ask(town, "GET", "/v1.41/networks", who=B).body) == [{"Name": "none"}, {"Name": "theirs", "Labels": {LABEL: B}}]
+    assert len(json.loads(town.get("/v1.41/networks").body)) == 4
+
+
+def test_lists_of_volumes(town):
+    own, others = {"Name": "ours", "Labels": {LABEL: f"{CHILD},{A}"}}, [{"Name": "x", "Labels": None}, {"Name": "y", "Labels": {LABEL: B}}]
+    town.docker.says["/volumes"] = 200, {"Volumes": [others[0], own, others[1]], "Warnings": None}
+    assert json.loads(ask(town, "GET", "/v1.41/volumes?filters=x").body) == {"Volumes": [own], "Warnings": None}
+    assert json.loads(ask(town, "GET", "/v1.41/volumes", who=B).body)["Volumes"] == [others[1]]
+    assert len(json.loads(town.get("/v1.41/volumes").body)["Volumes"]) == 3
+    town.docker.says["/volumes"] = 200, {"Volumes": None}
+    assert json.loads(ask(town, "GET", "/v1.41/volumes").body) == {"Volumes": None}
+    town.docker.says["/system/df"] = 200, {"Volumes": [*others, own], "VolumeUsage": {"Items": [own, *others]}}
+    assert json.loads(ask(town, "GET", "/v1.41/system/df").body) == {"Volumes": [own], "VolumeUsage": {"Items": [own]}}
+
+
+# ── volumes and networks ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_foreign_volume_does_not_exist(town, method):
+    for query in ("", "?force=0", "?force=1", "?force=True"):
+        nobody = ask(town, method, f"/v1.41/volumes/nosuch{query}")
+        for name in ("theirs", "hosts", ANONYMOUS):
+            got = ask(town, method, f"/v1.41/volumes/{name}{query}")
+            if method == "DELETE" and query[-1:] in ("1", "e"):
+                assert got.status == 204 and got.raw == nobody.raw
+            else:
+                assert got.status == 404 and json.loads(got.body) == {"message": f"get {name}: no such volume"}
+                assert got.body == nobody.body.replace(b"nosuch", name.encode())
+    assert all(line.startswith("GET /v1.41/volumes/") or "containers/json" in line for line in town.engine.seen)
+    lines = wait_until(lambda: audited(town)[:3] if len(audited(town)) >= 3 else None)
+    assert {(e["verdict"], e["rule"], e["container"]) for e in lines} == {("deny", "ownChildrenOnly", A)}
+    assert ask(town, method, "/v1.41/volumes/ours").status in (200, 204)
+    assert town.engine.seen[-1] == f"{method} /v1.41/volumes/ours"
+    assert town.engine.seen.count("GET /v1.41/volumes/ours") == 1  # what was judged is what is shown
+    assert ask(town, method, "/v1.41/volumes/ours", who=B).status == 404
+    assert ask(town, method, "/v1.41/volumes/theirs", who=B).status in (200, 204)
+    assert town.get("/v1.41/volumes/theirs", method=method).status in (200, 204)
+
+
+def test_volumes_without_a_name(town):
+    """Those of its own containers, as long as nobody else has them."""
+    for users, status in (([], 404), ([FOREIGN], 404), ([CHILD, FOREIGN], 404), ([GRANDCHILD, CHILD], 200)):
+        town.docker.users[ANONYMOUS] = users
+        assert ask(town, "GET", f"/v1.41/volumes/{ANONYMOUS}").status == status, users
+        got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": {"Binds": [f"{ANONYMOUS}:/x"]}})
+        assert got.status == (201 if status == 200 else 403)
+    town.docker.users["hosts"] = [CHILD]
+    assert ask(town, "GET", "/v1.41/volumes/hosts").status == 404
+    town.docker.volumes["e" * 64], town.docker.users["e" * 64] = {LABEL: B}, [CHILD]
+    assert ask(town, "GET", f"/v1.41/volumes/{'e' * 64}").status == 404
+
+
+MOUNTS = [{"Binds": ["/h:/h", "%s:/x"]}, {"Binds": ["%s:/x:ro,nocopy"]}, {"Mounts": [{"Type": "volume", "Source": "%s", "Target": "/x"}]},
+          {"mounts": [{"type": "volume", "source": "%s", "target": "/x", "volumeoptions": {"Labels": {"a": "b"}}}]}]
+
+
+@pytest.mark.parametrize("config", MOUNTS)
+def test_volumes_of_a_creation(town, config):
+    for name in ("theirs", "hosts", ANONYMOUS):
+        got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": fill(config, name)})
+        assert got.status == 403 and message(got) == f"enhanced container isolation: volume {name} is not this container's own"
+        assert json.loads(got.body)["rule"] == "ownChildrenOnly"
+    assert "POST /v1.41/containers/create" not in town.engine.seen
+    for name, made in (("new", True), ("ours", False)):
+        town.engine.requests.clear()
+        got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": fill(config, name)}, who=CHILD)
+        assert got.status == 201 and json.loads(got.body) == {"Id": C, "Warnings": []}
+        posts = [r for r in town.engine.requests if r.method == "POST"]
+        assert [r.target for r in posts] == ["/v1.41/volumes/create"] * made + ["/v1.41/containers/create"]
+        labels = {"a": "b"} if "mounts" in config else {}
+        assert not made or json.loads(posts[0].body) == {"Name": name, "Labels": {**labels, LABEL: f"{CHILD},{A}"}}
+        assert json.dumps(json.loads(posts[-1].body)["HostConfig"]).lower() == json.dumps(fill(config, name)).lower()
+        assert town.engine.seen[-1] == f"GET /v1.41/volumes/{name}"  # and it is what the container got
+    assert town.docker.volumes["new"][LABEL] == f"{CHILD},{A}"
+    for name in ("a/b", "../x", "", "-x", "a%2fb"):
+        got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": fill(config, name)})
+        assert got.status == (201 if name == "" else 400), name
+
+
+@pytest.mark.parametrize("when, name", [("POST /containers/create", "ours"), ("POST /containers/create", "new"),
+                                        ("POST /volumes/create", "new")])
+def test_a_volume_changes_hands(town, when, name):
+    """Between two looks, which nobody can hold still, somebody else makes one of that name."""
+    def swap(labels):
+        town.docker.meanwhile[when] = lambda: town.docker.volumes.update({name: labels})
+
+    for labels in ({LABEL: B}, None):
+        town.docker.volumes.pop("new", None)
+        town.docker.volumes["ours"] = {LABEL: A}
+        town.engine.requests.clear()
+        swap(labels)
+        got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": {"Binds": [f"{name}:/x"]}})
+        assert got.status == 403 and "is not this container's own" in message(got)
+        made = "POST /v1.41/containers/create" in town.engine.seen
+        assert made == (when == "POST /containers/create")
+        assert (town.engine.seen[-1] == f"DELETE /containers/{C}?force=1&v=1") == made
+    assert not [q for q in town.gabiond.asked if q.op == "CHILD"]
+
+
+def test_a_volume_that_is_made_meanwhile(town):
+    """What the engine answers to its making is somebody else's."""
+    town.docker.meanwhile["POST /volumes/create"] = lambda: town.docker.volumes.update({"new": {LABEL: B, "secret": "x"}})
+    got = ask(town, "POST", "/v1.41/volumes/create", {"Name": "new"})
+    assert got.status == 403 and b"secret" not in got.body
+    assert ask(town, "GET", "/v1.41/volumes/new").status == 404
+
+
+def test_volumes_are_made_last(town):
+    """Nothing is left of a creation that the gate refuses."""
+    for more in ({"PidMode": "host"}, {"VolumesFrom": ["foreign"]}, {"NetworkMode": "theirs"}, {"Binds": ["new:/x", "theirs:/y"]}):
+        got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": {"Binds": ["new:/x"], **more}})
+        assert got.status in (400, 403)
+    town.gabiond.replies["PATH"] = lambda q: (-1, b"no\0hostmount\0")
+    assert ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": {"Binds": ["/h:/h", "new:/x"]}}).status == 403
+    assert "new" not in town.docker.volumes
+
+
+LENT = [("POST", "start"), ("POST", "restart"), ("GET", "archive?path=/x"), ("HEAD", "archive?path=/x"), ("PUT", "archive?path=/x")]
+
+
+@pytest.mark.parametrize("method, what", LENT)
+def test_volumes_from_one_that_is_gone(town, method, what):
+    """The engine remembers a name, and holds the volume only when the container has run."""
+    def tried(*names):
+        box = town.docker.by_name["child"]
+        box["Mounts"] = [{"Type": "volume", "Name": n, "Source": "/s", "Destination": "/x"} for n in names] + [
+            {"Type": "tmpfs", "Destination": "/t"}]
+        town.engine.requests.clear()
+        got = ask(town, method, f"/v1.41/containers/child/{what}")
+        assert (town.engine.seen[-1] == f"{method} /v1.41/containers/{CHILD}/{what}") == (got.status in (200, 204)), town.engine.seen
+        return got.status
+
+    town.docker.by_name["child"]["State"]["Running"] = False
+    town.docker.by_name["child"]["HostConfig"] = {"VolumesFrom": [GRANDCHILD]}
+    town.docker.users = {"hosts": [FOREIGN, CHILD], "theirs": [A], "ours": [CHILD]}
+    town.docker.stopped = {CHILD}
+    assert tried() in (200, 204)
+    assert tried("ours", ANONYMOUS) in (200, 204)
+    assert tried("ours", "hosts") == 403
+    assert tried("nosuch") == 400
+    assert tried("theirs") in (200, 204)  # A has it and runs, so it is that one
+    town.docker.by_name["child"]["HostConfig"] = {"VolumesFrom": None}
+    assert tried("hosts") in (200, 204)  # its own mount, which it has held ever since
+
+
+def test_a_volume_in_use_stays(town):
+    """Also by one that would only hold it when it runs: else another one of that name could take its place."""
+    town.docker.users["ours"] = [FOREIGN, CHILD]
+    got = ask(town, "DELETE", "/v1.41/volumes/ours?force=1")
+    assert got.status == 409 and json.loads(got.body) == {"message": f"remove ours: volume is in use - [{CHILD}]"}
+    assert not [line for line in town.engine.seen if line.startswith("DELETE")]
+
+
+def test_a_volume_is_made(town):
+    for name in ("theirs", "hosts"):
+        got = ask(town, "POST", "/v1.41/volumes/create", {"Name": name})
+        assert got.status == 403 and "is not this container's own" in message(got)
+    for body, labels in (({"Name": "new"}, {}), ({"Name": "ours", "Labels": {"c": "d"}}, {"c": "d"}), ({}, {}), ({"Name": ""}, {})):
+        assert ask(town, "POST", "/v1.41/volumes/create", body).status == 201
+        assert json.loads(town.engine.requests[-1].body)["Labels"] == {**labels, LABEL: A}
+    assert town.post("/v1.41/volumes/create", b'{"Name":"theirs"}').status == 201
+    assert json.loads(town.engine.requests[-1].body) == {"Name": "theirs"}  # the host is not concerned
+
+
+@pytest.mark.parametrize("target, body", [("volumes/create", {"Labels": {LABEL: A}}), ("networks/create", {"Name": "x", "labels": {LABEL: A}}),
+                                          ("containers/create", {"HostConfig": {"Mounts": [{"VolumeOptions": {"Labels": {LABEL: A}}}]}})])
+def test_nobody_sets_the_label(town, target, body):
+    for got in (ask(town, "POST", f"/v1.41/{target}", body), town.post(f"/v1.41/{target}", json.dumps(body).encode())):
+        assert got.status == 403 and json.loads(got.body)["rule"] == "label"
+    assert not town.engine.requests
+
+
+@pytest.mark.parametrize("method, target", [("GET", "/networks/%s"), ("GET", "/networks/%s?verbose=1"), ("DELETE", "/networks/%s"),
+                                            ("POST", "/networks/%s/connect"), ("POST", "/networks/%s/disconnect")])
+def test_a_foreign_network_does_not_exist(town, method, target):
+    body = {"Container": "child"} if method == "POST" else None
+    for name in ("theirs", THEIRS, "hosts", "nosuch", "a%2fb"):
+        got = ask(town, method, "/v1.41" + target % name, body)
+        assert got.status == 404 and json.loads(got.body) == {"message": f"network {urllib.parse.unquote(name)} not found"}, name
+    assert not reached(town)
+    lines = wait_until(lambda: audited(town)[:3] if len(audited(town)) >= 3 else None)
+    assert [e["subject"] for e in lines][:2] == [THEIRS] * 2
+    for name, sent in (("n", OURS), (OURS, OURS), ("bridge", "bridge"), (BRIDGE, BRIDGE)):
+        assert ask(town, method, "/v1.41" + target % name, body).status in (200, 204)
+        assert town.engine.seen[-1] == f"{method} /v1.41" + target % sent
+    assert ask(town, method, "/v1.41" + target % "n", body and {"Container": "other"}, who=B).status == 404
+
+
+def test_what_an_endpoint_says_of_its_network(town):
+    """The engine would go by that."""
+    body = {"Container": "child", "EndpointConfig": {"networkid": THEIRS, "Aliases": ["x"]}}
+    assert ask(town, "POST", "/v1.41/networks/n/connect", body).status == 200
+    assert json.loads(town.engine.requests[-1].body) == {"Container": CHILD, "EndpointConfig": {"Aliases": ["x"], "NetworkID": OURS}}
+
+
+NETWORKS = [({"NetworkMode": "%s"}, None), ({"networkmode": "%s"}, {"endpointsconfig": {"%s": {"Aliases": ["a"]}}}),
+            ({}, {"EndpointsConfig": {"%s": None}}), ({"NetworkMode": "n"}, {"EndpointsConfig": {"n": {"NetworkID": "%s"}}}),
+            ({"NetworkMode": "bridge"}, {"EndpointsConfig": {"bridge": {"NetworkID": "%s"}}})]
+
+
+@pytest.mark.parametrize("host, networking", NETWORKS)
+def test_networks_of_a_creation(town, host, networking):
+    def body(name):
+        return {"Image": "x", "HostConfig": fill(host, name),
+                "NetworkingConfig": {"EndpointsConfig": {}} if networking is None else json.loads(json.dumps(networking).replace("%s", name))}
+
+    for name in ("theirs", THEIRS, "hosts", "nosuch", "../volumes/ours"):
+        got = ask(town, "POST", "/v1.41/containers/create", body(name))
+        assert got.status == 400 and json.loads(got.body) == {"message": f"network {name} not found"}
+    assert "POST /v1.41/containers/create" not in town.engine.seen
+    assert ask(town, "POST", "/v1.41/containers/create", body("n")).status == 201
+    sent = json.loads(town.engine.requests[-1].body)
+    assert sent["HostConfig"].get("NetworkMode", "n") in ("n", "bridge")
+    (key, endpoint), = sent["NetworkingConfig"]["EndpointsConfig"].items()
+    assert key in ("n", "bridge") and endpoint.get("NetworkID") == (OURS if key == "n" else None)
+    for name in (BRIDGE, "bridge"):
+        assert ask(town, "POST", "/v1.41/containers/create", body(name)).status == 201
+        sent = json.loads(town.engine.requests[-1].body)
+        for key, endpoint in sent.get("NetworkingConfig", {}).get("EndpointsConfig", {}).items():
+            assert key == "bridge" and (name == key or "NetworkID" not in endpoint)  # not a name that could mean another one by then
+        assert sent["HostConfig"].get("NetworkMode", "bridge") in ("bridge", "n")
+
+
+def test_everybodys_networks(town):
+    """Are those that the engine lets nobody make."""
+    ids = {name: f"{i:x}{'9' * 63}" for i, name in enumerate(("nat", "Bridge", "ingress", "docker_gwbridge"))}
+    for name, ident in ids.items():
+        town.docker.add_network(name, ident)
+        for asked in (name, ident):
+            got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": {"NetworkMode": asked}})
+            assert got.status == 400 and message(got) == f"network {asked} not found"
+            assert ask(town, "GET", f"/v1.41/networks/{asked}").status == 404
+    town.docker.says["/networks"] = 200, [{"Name": name, "Id": ident} for name, ident in ids.items()]
+    assert json.loads(ask(town, "GET", "/v1.41/networks").body) == []
+    town.docker.add_network("host", "e" * 64)
+    got = ask(town, "POST", "/v1.41/containers/create", {"Image": "x", "HostConfig": {"NetworkMode": "e" * 64}})
+    assert got.status == 403 and json.loads(got.body)["rule"] == "host-network"
+
+
+def test_a_large_network_of_somebody_elses(town):
+    """Is no reason to show nothing."""
+    large = {"Name": "theirs", "Labels": {LABEL: B, "x": "y" * (9 << 20)}}
+    town.docker.says["/networks"] = 200, [{"Name": "none"}, large, {"Name": "n", "Labels": {LABEL: A}}]
+    assert [n["Name"] for n in json.loads(ask(town, "GET", "/v1.41/networks").body)] == ["none", "n"]
+
+
+def test_a_network_is_made(town):
+    assert ask(town, "POST", "/v1.41/networks/create", {"Name": "x", "labels": {"a": "b"}, "IPAM": None}, who=CHILD).status == 200
+    assert json.loads(town.engine.requests[-1].body) == {"Name": "x", "Labels": {"a": "b", LABEL: f"{CHILD},{A}"}, "CheckDuplicate": True}
+    got = ask(town, "POST", "/v1.41/networks/create", {"Name": "x", "ConfigFrom": {"Network": "theirs"}})
+    assert got.status == 404 and message(got) == "network theirs not found"
+    assert ask(town, "POST", "/v1.41/networks/create", {"Name": "x", "ConfigFrom": {"Network": "n"}}).status == 200
+    for body, what in (({"Driver": "macvlan", "Options": {"parent": "br-1"}}, 'driver "macvlan"'), ({"ConfigOnly": True}, "ConfigOnly"),
+                       ({"Options": {"com.docker.network.bridge.name": "br-1"}}, 'option "com.docker.network.bridge.name"')):
+        got = ask(town, "POST", "/v1.41/networks/create", {"Name": "x", **body})
+        assert got.status == 403 and what in message(got) and json.loads(got.body)["rule"] == "ownChildrenOnly"
+        assert town.post("/v1.41/networks/create", json.dumps({"Name": "x", **body}).encode()).status == 200
+
+
+def test_a_network_of_a_build(town):
+    got = ask(town, "POST", "/v1.41/build?networkmode=theirs")
+    assert got.status == 400 and message(got) == "network theirs not found"
+    for mode, sent in (("n", OURS), ("none", "none"), ("bridge", "bridge"), ("default", "default"), (BRIDGE, BRIDGE)):
+        assert ask(town, "POST", f"/v1.41/build?networkmode={mode}&t=x").status == 200
+        assert town.engine.seen[-1] == f"POST /v1.41/build?networkmode={sent}&t=x"
 
 
 # ── events ─────────────────────────────────────────────────────────────────────────────────────
@@ -413,10 +733,11 @@ def events(*args, **how):
 
 SHOWN = [event("container", "start", CHILD, container=FOREIGN), event("container", "exec_start: sh", GRANDCHILD),
          event("network", "connect", "n", container=CHILD), event("volume", "mount", "v", container=A),
-         event("network", "create", "n"), event("image", "pull", "x"), event("container", "die", A)]
+         event("image", "pull", "x"), event("image", "tag", "x"), event("container", "die", A)]
 HIDDEN = [event("container", "start", FOREIGN, container=CHILD), event("container", "exec_start: sh", B),
           event("network", "connect", "n", container=FOREIGN), event("network", "disconnect", "n", container=B),
-          event("volume", "mount", "v", container=FOREIGN), event("container", "x", "short"), event("container", "x", "")]
+          event("volume", "mount", "v", container=FOREIGN), event("network", "create", "n"), event("volume", "destroy", "v")]
+ODD = [event("container", "x", "short"), event("container", "x", "")]
 
 
 @pytest.mark.parametrize("chunked", [True, False])
@@ -425,7 +746,7 @@ def test_events(town, chunked):
         for hidden, shown in zip(HIDDEN, SHOWN):
             stream.say(hidden, shown)
             assert json.loads(stream.hear()) == shown
-        stream.say(HIDDEN[0])
+        stream.say(HIDDEN[0], *ODD)
         data = json.dumps(SHOWN[0]).encode() + b"\n"
         for i in range(0, len(data), 7):
             stream.say(raw=data[i:i + 7])

@@ -36,6 +36,22 @@ def test_a_name_that_no_image_can_have(cage, policy):
         assert told[-1] == ("404" if name == "nosuch:image" else "400")
 
 
+def test_no_image_at_all(cage, policy):
+    """The engine makes such a container; no list can name it, and there is no image to keep on record."""
+    def asks():
+        body = {"Cmd": ["true"], "HostConfig": {"Binds": [SOCKET]}}
+        done = support.run("curl", "-s", "-w", "\n%{http_code}", "--unix-socket", cage.socket, "-H", "Content-Type: application/json",
+                           "-d", json.dumps(body), "http://x/v1.41/containers/create")
+        return int(done.lines[-1]), json.loads(done.lines[0])
+
+    status, said = asks()
+    assert status == 403 and said["rule"] == "socket-image-no-id", said
+    assert said["message"] == DENIED.replace("docker.io/library/%s", "") and "without an image" in said["reason"]
+    assert not cage.docker("ps", "-aq").out
+    policy(["*"])
+    assert asks() == (403, said)
+
+
 def test_a_listed_image(cage, policy):
     done = run(cage, "sh", "-c", "docker ps -q --no-trunc; docker version -f '{{.Server.Version}}'; cat /etc/hostname")
     ident, version, name = done.lines
