@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+/* /sys: power, firmware, cgroups. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ops.h"
+
+static void open_agent(const char *path)
+{
+	if (open(path, O_WRONLY | O_CLOEXEC) >= 0)
+		say("OPEN_OK", path);
+}
+
+static int try_agent(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)st;
+	(void)where;
+	if (type == FTW_F && strcmp(strrchr(path, '/') + 1, "release_agent") == 0)
+		open_agent(path);
+	return 0;
+}
+
+/* A release_agent below the mounts that there are: it is only opened. */
+static void agent_there(const char *arg)
+{
+	(void)arg;
+	if (nftw("/sys/fs/cgroup", try_agent, 16, FTW_PHYS) < 0)
+		say_errno("nftw");
+	say("NONE", "");
+}
+
+/* The same in a hierarchy that is mounted for it, as CDK and deepce do. */
+static void agent_mounted(const char *controller)
+{
+	const char *dir = own_folder("cgroup");
+	char path[256];
+
+	if (mount("cgroup", dir, "cgroup", 0, controller) < 0)
+		say_errno("mount");
+	snprintf(path, sizeof(path), "%s/release_agent", dir);
+	open_agent(path);
+	say_errno("release_agent");
+}
+
+/* CVE-2022-0492: capabilities of a further user namespace were enough. */
+static void agent_deeper(const char *controller)
+{
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWCGROUP) < 0)
+		say_errno("unshare");
+	agent_mounted(controller);
+}
+
+/* A hierarchy of one's own is a new one on the host; it is gone with its last mount. */
+static void named_hierarchy(const char *arg)
+{
+	const char *dir = own_folder("named");
+
+	(void)arg;
+	if (mount("cgroup", dir, "cgroup", 0, "none,name=gabion-escape") < 0)
+		say_errno("mount");
+	if (umount2(dir, 0) < 0)
+		say_errno("umount");
+	say("MOUNTED", "");
+}
+
+#define SYS "/sys/"
+const struct probe probes_sys[] = {
+	{ "Y01", "", 0, op_open_write, SYS "kernel/uevent_helper" },
+	{ "Y03", "firmware", 0, op_list, SYS "firmware" },
+	{ "Y03", "efivarfs", PROBE_MOUNTS, op_mount, "efivarfs" },
+	{ "Y05", "power", 0, op_open_write, SYS "power/state" },
+	{ "Y05", "cpu", 0, op_open_write, SYS "devices/system/cpu/cpu1/online" },
+	{ "Y05", "pci", 0, op_open_write, SYS "bus/pci/rescan" },
+	{ "Y05", "thp", 0, op_open_write, SYS "kernel/mm/transparent_hugepage/enabled" },
+	{ "Y05", "ksm", 0, op_open_write, SYS "kernel/mm/ksm/run" },
+	{ "Y05", "profiling", 0, op_open_write, SYS "kernel/profiling" },
+	{ "Y05", "wakeup", 0, op_open_write, SYS "power/wakeup_count" },
+	{ "Y07", "", 0, op_value, SYS "class/dmi/id/product_uuid" },
+	{ "Y09", "", 0, op_list, SYS "devices/virtual/powercap" },
+	{ "Y11", "", 0, op_read, SYS "kernel/vmcoreinfo" },
+	{ "G01", "there", 0, agent_there, NULL },
+	{ "G01", "memory", PROBE_MOUNTS, agent_mounted, "memory" },
+	{ "G01", "rdma", PROBE_MOUNTS, agent_mounted, "rdma" },
+	{ "G01", "pids", PROBE_MOUNTS, agent_mounted, "pids" },
+	{ "G03", "memory", PROBE_MOUNTS, agent_deeper, "memory" },
+	{ "G05", "", PROBE_MOUNTS, named_hierarchy, NULL },
+	{ NULL },
+};
