@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* System calls of i386 from a 64-bit process: its pointers have to be below 4 GiB. */
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -32,11 +33,20 @@ static uint32_t low(const char *text)
 	return (uint32_t)(uintptr_t)place;
 }
 
+/* Kernels without the ABI, and some hypervisors, answer the instruction with this signal. */
+static void no_abi(int signal)
+{
+	(void)signal;
+	say("ENOSYS", "int 0x80");
+}
+
 static long call32(long number, uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e)
 {
 #ifdef __x86_64__
+	struct sigaction action = { .sa_handler = no_abi };
 	long result;
 
+	sigaction(SIGSEGV, &action, NULL);
 	__asm__ volatile("int $0x80"
 			 : "=a"(result)
 			 : "a"(number), "b"((uint64_t)a), "c"((uint64_t)b), "d"((uint64_t)c),

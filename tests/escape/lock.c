@@ -252,7 +252,7 @@ static void bind_below(const char *source)
 
 static void move_below(const char *source)
 {
-	const char *dir = own_folder("below");
+	const char *dir = own_folder("clone");
 	int fd = clone_of(source, 0);
 
 	if (syscall(SYS_move_mount, fd, "", AT_FDCWD, dir, MOVE_MOUNT_F_EMPTY_PATH) < 0)

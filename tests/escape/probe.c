@@ -57,16 +57,21 @@ bool may_change(void)
 int read_text(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	size_t have = 0;
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
-	n = read(fd, text, size - 1);
+	/* the kernel gives a page at a time */
+	do {
+		n = read(fd, text + have, size - 1 - have);
+		have += n > 0 ? (size_t)n : 0;
+	} while (n > 0 && have < size - 1);
 	close(fd);
-	if (n < 0)
+	if (n < 0 && have == 0)
 		return -errno;
-	text[n] = 0;
-	return (int)n;
+	text[have] = 0;
+	return (int)have;
 }
 
 const char *own_folder(const char *name)

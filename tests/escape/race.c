@@ -17,13 +17,14 @@
 
 #include "ops.h"
 
-enum { ROUNDS = 1000 };
+enum { ROUNDS = 1000, CHANGES = 50, MOST = 500000 };
 
 static struct {
 	atomic_bool over;
-	char name[2][128];  /* one that may be changed, one that may not */
-	char argument[128]; /* what the system call gets: now this, now that */
-	int fd[3];	    /* the same for descriptors; the third is the argument */
+	atomic_uint changes; /* of the descriptor */
+	char name[2][128];   /* one that may be changed, one that may not */
+	char argument[128];  /* what the system call gets: now this, now that */
+	int fd[3];	     /* the same for descriptors; the third is the argument */
 } race;
 
 static void *flip_name(void *arg)
@@ -37,8 +38,10 @@ static void *flip_name(void *arg)
 static void *flip_fd(void *arg)
 {
 	(void)arg;
-	for (unsigned i = 0; !atomic_load(&race.over); i++)
+	for (unsigned i = 0; !atomic_load(&race.over); i++) {
 		(void)dup3(race.fd[i % 2], race.fd[2], O_CLOEXEC);
+		atomic_fetch_add(&race.changes, 1);
+	}
 	return NULL;
 }
 
@@ -72,12 +75,16 @@ static void prepare(const char *target)
 static void swap_name(const char *target)
 {
 	pthread_t thread;
+	char last = 0;
 
 	prepare(target);
 	if (pthread_create(&thread, NULL, flip_name, NULL) != 0)
 		say_errno("thread");
-	for (int i = 0; i < ROUNDS; i++)
+	for (int i = 0, seen = 0; i < ROUNDS || (seen < CHANGES && i < MOST); i++) {
 		(void)mount("none", race.argument, NULL, MS_REMOUNT | MS_BIND, NULL);
+		seen += race.argument[1] != last;
+		last = race.argument[1];
+	}
 	atomic_store(&race.over, true);
 	pthread_join(thread, NULL);
 	say(read_only(target) ? "HELD" : "WRITTEN", target);

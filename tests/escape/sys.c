@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -71,6 +72,57 @@ static void named_hierarchy(const char *arg)
 	say("MOUNTED", "");
 }
 
+/* What is a namespace's own, or everybody's to write; the rest is the host's. */
+static const char *const own[] = {
+	"/proc/sys/net",
+	"/proc/sys/user",
+	"/proc/sys/fs/mqueue",
+	"/proc/sys/kernel/hostname",
+	"/proc/sys/kernel/domainname",
+	"/proc/sys/kernel/sem",
+	"/proc/sys/kernel/shm",
+	"/proc/sys/kernel/msg",
+	"/proc/sys/kernel/auto_msg",
+	"/proc/sys/kernel/ns_last_pid",
+	"/proc/sys/kernel/pid_max",
+	"/proc/pressure",
+	"/sys/fs/cgroup",
+	"/proc/sys/fs/binfmt_misc",
+	NULL,
+};
+
+static bool is_own(const char *path)
+{
+	for (size_t i = 0; own[i]; i++)
+		if (strncmp(path, own[i], strlen(own[i])) == 0)
+			return true;
+	/* network devices are the network namespace's; processes are the pid namespace's */
+	return strstr(path, "/net/") ||
+	       (strncmp(path, "/proc/", 6) == 0 && path[6] >= '0' && path[6] <= '9');
+}
+
+static int try_write(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)where;
+	if (type == FTW_D || type == FTW_DNR)
+		return is_own(path) || strcmp(path, "/proc/self") == 0 ? FTW_SKIP_SUBTREE
+								       : FTW_CONTINUE;
+	if (type != FTW_F || !S_ISREG(st->st_mode) || is_own(path))
+		return FTW_CONTINUE;
+	/* without O_TRUNC and without a byte written nothing changes */
+	if (open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK) >= 0)
+		say("OPEN_OK", path);
+	return FTW_CONTINUE;
+}
+
+/* Any file of the host's that opens for writing. */
+static void walk(const char *top)
+{
+	if (nftw(top, try_write, 32, FTW_PHYS | FTW_ACTIONRETVAL) < 0)
+		say_errno("nftw");
+	say("NONE", top);
+}
+
 #define SYS "/sys/"
 const struct probe probes_sys[] = {
 	{ "Y01", "", 0, op_open_write, SYS "kernel/uevent_helper" },
@@ -86,6 +138,9 @@ const struct probe probes_sys[] = {
 	{ "Y07", "", 0, op_value, SYS "class/dmi/id/product_uuid" },
 	{ "Y09", "", 0, op_list, SYS "devices/virtual/powercap" },
 	{ "Y11", "", 0, op_read, SYS "kernel/vmcoreinfo" },
+	{ "K27", "", 0, walk, "/proc/sys" },
+	{ "P23", "", 0, walk, "/proc" },
+	{ "Y13", "", 0, walk, "/sys" },
 	{ "G01", "there", 0, agent_there, NULL },
 	{ "G01", "memory", PROBE_MOUNTS, agent_mounted, "memory" },
 	{ "G01", "rdma", PROBE_MOUNTS, agent_mounted, "rdma" },
