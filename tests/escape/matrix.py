@@ -22,6 +22,7 @@ import support  # noqa: E402
 
 UNCONFINED = ["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"]
 PROBE = "/escape/escape-probe"
+LIMITS = ["-m", "512m", "--cpus", "1"]
 
 # name of a cell: options of docker run, and the command; exec cells go into a plain container. What a cell must show:
 # a column of rows.tsv, or "either": a refusal or what one of the columns allows.
@@ -187,13 +188,13 @@ def environment(stage, change):
 def run_cell(stage, name, change):
     engine, env = stage.engine, environment(stage, change)
     if name in PROFILES:
-        done = engine.run("--cap-add", "ALL", "--security-opt", f"seccomp={stage.folder}/{name}.json", *env, *stage.binds(),
+        done = engine.run(*LIMITS, "--cap-add", "ALL", "--security-opt", f"seccomp={stage.folder}/{name}.json", *env, *stage.binds(),
                           cmd=[PROBE, PROFILES[name][0]], check=False)
     elif CELLS[name][0] is None:
-        c = engine.start(*env, *stage.binds())
+        c = engine.start(*LIMITS, *env, *stage.binds())
         done = c.exec([*CELLS[name][1], *env], PROBE, check=False)
     else:
-        done = engine.run(*CELLS[name][0], *env, *stage.binds(), cmd=CELLS[name][1], check=False)
+        done = engine.run(*LIMITS, *CELLS[name][0], *env, *stage.binds(), cmd=CELLS[name][1], check=False)
     assert done.rc == 0, (name, done)
     return parse(done.out)
 

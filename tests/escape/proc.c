@@ -75,6 +75,23 @@ static void host_paths(const char *arg)
 	say(strstr(text, "/var/tmp/") ? "PATHS" : "NONE", "");
 }
 
+/* Limits of the container are 512 MiB and one processor: what there is of each tells whose view it
+ * is. */
+static void processors(const char *arg)
+{
+	static char text[262144];
+	char number[16];
+	int n = 0;
+
+	(void)arg;
+	if (read_text("/proc/cpuinfo", text, sizeof(text)) < 0)
+		say_errno("read");
+	for (const char *at = text; (at = strstr(at, "processor\t")); at++)
+		n++;
+	snprintf(number, sizeof(number), "%d", n);
+	say("VALUE", number);
+}
+
 /* A second procfs: is a file there what it is at /proc? */
 static void second_proc(const char *name)
 {
@@ -159,6 +176,8 @@ const struct probe probes_proc[] = {
 	{ "P19", "", 0, host_paths, NULL },
 	{ "P21", "timer_list", PROBE_MOUNTS, second_proc, "timer_list" },
 	{ "P21", "interrupts", PROBE_MOUNTS, second_proc, "interrupts" },
+	{ "P25", "meminfo", 0, op_value, "/proc/meminfo" },
+	{ "P25", "cpuinfo", 0, processors, NULL },
 	{ "C11", "", 0, foreign_processes, NULL },
 	{ NULL },
 };

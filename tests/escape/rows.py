@@ -59,10 +59,20 @@ def product_uuid(text):
     return "HOSTS" if os.path.exists(path) and support.read(path).strip() == text.strip() else "OWN"
 
 
+def memory(text):
+    return "OWN" if int(text.split()[1]) <= 512 * 1024 else "HOSTS"
+
+
+def processors(text):
+    return "OWN" if text == "1" else "HOSTS"
+
+
 # What "VALUE" means: a comparison with the host's.
 VALUES = {
     ("P13", "uptime"): uptime,
     ("P13", "swaps"): lambda text: "HOSTS" if "/" in text or "partition" in text else "OWN",
+    ("P25", "meminfo"): memory,
+    ("P25", "cpuinfo"): processors,
     ("Y07", ""): product_uuid,
     ("C29", ""): uptime,
 }
@@ -104,7 +114,8 @@ def holes(row, caged):
     """{cell: [part word]} that is not as the row says."""
     found = {}
     for cell, seen in words(caged, row.id).items():
-        bad = [f"{part} {word}".strip() for part, word in seen.items() if not allowed(row, cell, word)]
+        details = {part: detail for part, _, detail in caged.of(row.id)[cell]}
+        bad = [f"{part} {word} {details[part]}".strip() for part, word in seen.items() if not allowed(row, cell, word)]
         if bad:
             found[cell] = bad
     return found
@@ -115,7 +126,8 @@ def untrue(row, control):
     for cell, column in (("plain", row.without_plain), ("privileged", row.without_privileged)):
         for part, word in words(control, row.id).get(cell, {}).items():
             if word not in REFUSALS and word not in column.split("|"):
-                yield f"{cell} {part}: {word}, the table says {column}"
+                detail = next(d for p, _, d in control.of(row.id)[cell] if p == part)
+                yield f"{cell} {part}: {word} ({detail}), the table says {column}"
 
 
 def same(before, after):
@@ -166,7 +178,7 @@ def vacuous(control):
         if is_escape(row):
             bite, rest = shown(row, control)
             if rest:
-                yield f"{row.id} {row.technique}" + (f": {', '.join(sorted(rest))}" if bite else "")
+                yield f"VACUOUS {row.id} {row.technique}" + (f": only {', '.join(sorted(rest))}" if bite else "")
 
 
 def missing(test):

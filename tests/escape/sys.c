@@ -72,6 +72,37 @@ static void named_hierarchy(const char *arg)
 	say("MOUNTED", "");
 }
 
+/* Folders in a hierarchy that is mounted afresh: groups of others. Its root should be the own
+ * group, which has none. */
+static void foreign_groups(const char *type)
+{
+	const char *dir = own_folder("groups");
+	DIR *groups;
+	struct dirent *entry;
+
+	if (mount("cgroup", dir, type, 0, strcmp(type, "cgroup") == 0 ? "memory" : NULL) < 0)
+		say_errno("mount");
+	groups = opendir(dir);
+	if (!groups)
+		say_errno("opendir");
+	while ((entry = readdir(groups)))
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			say("FOREIGN", entry->d_name);
+	say("NONE", dir);
+}
+
+/* A second sysfs: what is masked at /sys/firmware is so there, too. */
+static void second_sys(const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s", own_folder("sys"));
+	if (mount("sysfs", path, "sysfs", 0, NULL) < 0)
+		say_errno("mount");
+	snprintf(path + strlen(path), 64, "/%s", name);
+	op_list(path);
+}
+
 /* What is a namespace's own, or everybody's to write; the rest is the host's. */
 static const char *const own[] = {
 	"/proc/sys/net",
@@ -145,6 +176,9 @@ const struct probe probes_sys[] = {
 	{ "G01", "memory", PROBE_MOUNTS, agent_mounted, "memory" },
 	{ "G01", "rdma", PROBE_MOUNTS, agent_mounted, "rdma" },
 	{ "G01", "pids", PROBE_MOUNTS, agent_mounted, "pids" },
+	{ "G11", "v1", PROBE_MOUNTS, foreign_groups, "cgroup" },
+	{ "G11", "v2", PROBE_MOUNTS, foreign_groups, "cgroup2" },
+	{ "Y15", "", PROBE_MOUNTS, second_sys, "firmware" },
 	{ "G03", "memory", PROBE_MOUNTS, agent_deeper, "memory" },
 	{ "G05", "", PROBE_MOUNTS, named_hierarchy, NULL },
 	{ NULL },
