@@ -178,7 +178,7 @@ def vacuous(control):
         if is_escape(row):
             bite, rest = shown(row, control)
             if rest:
-                yield f"VACUOUS {row.id} {row.technique}" + (f": only {', '.join(sorted(rest))}" if bite else "")
+                yield f"partly {row.id} {row.technique}: {', '.join(sorted(rest))}" if bite else f"VACUOUS {row.id} {row.technique}"
 
 
 def missing(test):
