@@ -96,11 +96,18 @@ def binfmt_entries():
     return done.lines
 
 
-def modules():
-    """Those of the kernel that C02 and C03 could load; others come and go by themselves."""
-    wanted = re.compile(r"^(ntfs3?|hfsplus|minix|romfs|ceph|cifs|ax25|ipx|appletalk|netrom|rose|x25|rds|tipc|phonet|pppox|kcm|smc)$")
-    found = [line.split() for path in ("/proc/modules", "/proc/filesystems") if os.path.exists(path) for line in support.read(path).splitlines()]
-    return sorted({word for words in found for word in (words[0], words[-1]) if wanted.match(word)})
+def namespace_sysctls():
+    """Numbers that containers have their own of; those of single interfaces come and go with these."""
+    found = {}
+    for top in ("/proc/sys/net", "/proc/sys/user", "/proc/sys/fs/mqueue"):
+        for folder, _, names in os.walk(top):
+            single = re.search(r"/(conf|neigh)/(?!all|default)", folder)
+            for name in () if single else names:
+                with contextlib.suppress(OSError):
+                    text = support.read(f"{folder}/{name}")
+                    if re.fullmatch(r"[0-9]+\n", text) and "count" not in name:
+                        found[f"{folder}/{name}"] = text
+    return found
 
 
 def namespace_handle():
@@ -155,10 +162,10 @@ class Stage:
             "mounts": lambda: sorted(line.split(" ", 4)[4].split(" - ")[0] for line in
                                      support.read("/proc/self/mountinfo").splitlines()),
             "engine's mounts": lambda: sorted(line.split()[4] for line in self.engine.mounts()),
-            "modules": modules,
             "hierarchies": lambda: [line.split(":", 2)[1] for line in support.read("/proc/self/cgroup").splitlines()],
             "hostname": lambda: os.uname()[1:2],
             "binfmt": binfmt_entries,
+            "sysctls of namespaces": namespace_sysctls,
             "clock": lambda: time.time() - time.monotonic(),
             "key": lambda: libc.syscall(SYS_KEYCTL, READ, self.key, None, 0),
         }
@@ -199,6 +206,14 @@ def run_cell(stage, name, change):
     return parse(done.out)
 
 
+def put_right(values):
+    """What a hole let through must not stay on this host."""
+    for path, value in values.items():
+        with contextlib.suppress(OSError):
+            if support.read(path) != value:
+                support.write(path, value)
+
+
 def measure(engine, change):
     import rows
 
@@ -219,8 +234,7 @@ def measure(engine, change):
                 engine.api("DELETE", f"/containers/{container['Id']}?force=1&v=1")
             measured.after = stage.host(names)
         finally:
-            for name in names:  # put right what a hole let through, before anything else
-                if name.startswith("/proc/sys/") and measured.before[name] is not None and support.read(name) != measured.before[name]:
-                    support.write(name, measured.before[name])
+            put_right({name: value for name, value in measured.before.items() if name.startswith("/proc/sys/") and value is not None})
+            put_right(measured.before["sysctls of namespaces"])
     engine.sweep()
     return measured

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +40,78 @@ static void fsopen_disk(const char *type)
 	if (syscall(SYS_fsconfig, fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		say_reached("create", ENOENT);
 	say("MOUNTED", type);
+}
+
+static const char *const namespaced[] = { "sysfs",  "proc",	   "tmpfs",   "ramfs",	 "devpts",
+					  "mqueue", "cgroup",	   "cgroup2", "overlay", "fuse",
+					  "bpf",    "binfmt_misc", "fuseblk", "cpuset",	 NULL };
+
+/* Every type that the kernel knows but those which are made for user namespaces. */
+static void mount_any(const char *arg)
+{
+	static char text[8192];
+	char *rest = text;
+	const char *dir = own_folder("any");
+
+	(void)arg;
+	if (read_text("/proc/filesystems", text, sizeof(text)) < 0)
+		say_errno("read");
+	for (char *type; (type = strsep(&rest, "\n"));) {
+		bool known = !strchr(type, '\t');
+
+		if (known)
+			continue;
+		type = strchr(type, '\t') + 1;
+		for (size_t i = 0; namespaced[i]; i++)
+			known |= strcmp(type, namespaced[i]) == 0;
+		if (known || !*type)
+			continue;
+		if (mount("/nonexistent/disk", dir, type, MS_RDONLY, NULL) == 0)
+			say("MOUNTED", type);
+		if (errno != EPERM)
+			say(errno == ENODEV ? "ENODEV" : "REACHED", type);
+	}
+	say("EPERM", "every type");
+}
+
+/* The way out of a chroot: a descriptor of a folder above the new root. */
+static void leave_chroot(const char *arg)
+{
+	struct stat before, after;
+	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)arg;
+	if (fd < 0 || fstat(fd, &before) < 0)
+		say_errno("open");
+	if (chroot(own_folder("root")) < 0)
+		say_errno("chroot");
+	if (fchdir(fd) < 0)
+		say_errno("fchdir");
+	for (int i = 0; i < 64; i++)
+		if (chdir("..") < 0)
+			say_errno("chdir");
+	if (stat(".", &after) < 0)
+		say_errno("stat");
+	say(before.st_dev == after.st_dev && before.st_ino == after.st_ino ? "OWN" : "OUT", "");
+}
+
+/* Another root, and then what was mounted taken apart from there. */
+static void pivot(const char *target)
+{
+	char root[128], old[160], path[300];
+
+	snprintf(root, sizeof(root), "%s", own_folder("pivot"));
+	if (mount("none", root, "tmpfs", 0, NULL) < 0)
+		say_errno("tmpfs");
+	snprintf(old, sizeof(old), "%s/old", root);
+	if (mkdir(old, 0755) < 0 || syscall(SYS_pivot_root, root, old) < 0)
+		say_errno("pivot_root");
+	snprintf(path, sizeof(path), "/old%s", target);
+	if (mount("none", path, NULL, MS_REMOUNT | MS_BIND, NULL) == 0)
+		write_in(path);
+	if (umount2(path, MNT_DETACH) < 0)
+		say_errno("umount");
+	say("UMOUNTED", path);
 }
 
 static void move_proc(const char *arg)
@@ -184,6 +257,9 @@ const struct probe probes_mount[] = {
 	{ "M11", "squashfs", PROBE_MOUNTS, mount_disk, "squashfs" },
 	{ "M11", "erofs", PROBE_MOUNTS, fsopen_disk, "erofs" },
 	{ "M11", "fsopen", PROBE_MOUNTS, fsopen_disk, "ext4" },
+	{ "M31", "", PROBE_MOUNTS, mount_any, NULL },
+	{ "M33", "", 0, leave_chroot, NULL },
+	{ "M35", "", PROBE_MOUNTS, pivot, RO_BIND },
 	{ "M15", "", PROBE_MOUNTS, overlay_caps, NULL },
 	{ "M19", "", PROBE_MOUNTS, idmap, RO_BIND },
 	{ "M27", "debugfs", PROBE_MOUNTS, op_mount, "debugfs" },

@@ -17,7 +17,7 @@
 
 #include "ops.h"
 
-enum { ROUNDS = 1000, CHANGES = 50, MOST = 500000 };
+enum { ROUNDS = 1000, CHANGES = 20, MOST = 500000 };
 
 static struct {
 	atomic_bool over;
@@ -95,6 +95,7 @@ static void swap_fd(const char *target)
 {
 	struct mount_attr attr = { .attr_clr = MOUNT_ATTR_RDONLY };
 	pthread_t thread;
+	unsigned last = 0;
 
 	prepare(target);
 	for (int i = 0; i < 2; i++)
@@ -102,9 +103,14 @@ static void swap_fd(const char *target)
 	race.fd[2] = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (pthread_create(&thread, NULL, flip_fd, NULL) != 0)
 		say_errno("thread");
-	for (int i = 0; i < ROUNDS; i++)
+	for (int i = 0, seen = 0; i < ROUNDS || (seen < CHANGES && i < MOST); i++) {
+		unsigned now = atomic_load(&race.changes) % 2;
+
 		(void)syscall(SYS_mount_setattr, race.fd[2], "", AT_EMPTY_PATH, &attr,
 			      sizeof(attr));
+		seen += now != last;
+		last = now;
+	}
 	atomic_store(&race.over, true);
 	pthread_join(thread, NULL);
 	say(read_only(target) ? "HELD" : "WRITTEN", target);

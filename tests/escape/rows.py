@@ -135,7 +135,16 @@ def same(before, after):
 
 
 def differs(row, measured):
-    return [name for name in row.oracle.split(", ") if name != "-" and not same(measured.before[name], measured.after[name])]
+    """What of the host is not as it was: {oracle: (before, after)}, of a dict only what differs."""
+    found = {}
+    for name in row.oracle.split(", "):
+        if name != "-" and not same(measured.before[name], measured.after[name]):
+            before, after = measured.before[name], measured.after[name]
+            if isinstance(before, dict):
+                keys = [k for k in before.keys() | after.keys() if before.get(k) != after.get(k)]
+                before, after = ({k: d.get(k) for k in keys} for d in (before, after))
+            found[name] = (before, after)
+    return found
 
 
 # ── the table ──────────────────────────────────────────────────────────────────────────────────────
