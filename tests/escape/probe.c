@@ -19,7 +19,7 @@ enum { SECONDS = 10 };
 
 static const struct probe *const tables[] = { probes_proc,  probes_sys,	   probes_device,
 					      probes_call,  probes_kernel, probes_lock,
-					      probes_mount, probes_race };
+					      probes_mount, probes_race,   probes_watch };
 static const struct probe *current;
 
 void say(const char *word, const char *detail)

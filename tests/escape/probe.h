@@ -27,7 +27,7 @@ struct probe {
 
 /* Each ends in an entry without an id. */
 extern const struct probe probes_proc[], probes_sys[], probes_mount[], probes_lock[],
-	probes_device[], probes_call[], probes_kernel[], probes_race[];
+	probes_device[], probes_call[], probes_kernel[], probes_race[], probes_watch[];
 
 /* End the process. A word is an errno's name if and only if the kernel refused. */
 _Noreturn void say(const char *word, const char *detail);

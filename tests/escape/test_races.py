@@ -4,6 +4,9 @@
 import os
 import subprocess
 
+import pytest
+
+import matrix
 import support
 
 ROUNDS = 6
@@ -33,3 +36,28 @@ def test_target_swapped_while_another_starts(_instance, tmp_path):
         assert [line.split()[4] for line in support.read("/proc/self/mountinfo").splitlines()] == before
         assert started, "no container started: the race was not run"
         engine.sweep()
+
+
+def seen_of_the_runtime(engine):
+    """What a privileged container's root sees of processes that docker exec sends in: SEEN or NONE, and the execs' codes."""
+    with support.host_folder() as folder:
+        os.mkdir(f"{folder}/escape")
+        support.run("cp", support.program("escape-probe"), f"{folder}/escape/escape-probe")
+        c = engine.start("--privileged", "-v", f"{folder}/escape:/escape:ro", "-v", f"{folder}:/rw", cmd=[matrix.PROBE, "R27"])
+        support.wait_until(lambda: os.path.exists(f"{folder}/watching"))
+        codes = [c.exec(options, "true", check=False).rc for options in (["-i"], ["--privileged"], ["-u", "1000"], ["-i"])]
+        support.write(f"{folder}/stop", "")
+        support.wait_until(lambda: not c.running)
+        found = matrix.parse(engine.docker("logs", c.id).out)["R27"]
+        engine.sweep()
+        return [word for _, word, _ in found], codes, found
+
+
+def test_processes_that_come_in(_reference, _instance):
+    """The container's root looks at each new process of the container while others are sent in by docker exec: nothing
+    of the runtime is seen, neither its program nor what it has open (CVE-2016-9962)."""
+    shown = seen_of_the_runtime(_reference)
+    words, codes, found = seen_of_the_runtime(_instance)
+    assert words == ["NONE"] and codes == [0, 0, 0, 0], found
+    if shown[0] != ["SEEN"]:
+        pytest.skip("VACUOUS: plain crun shows nothing on this machine either")
