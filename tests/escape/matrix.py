@@ -227,7 +227,7 @@ def measure(engine, change):
         names = rows.oracles()
         measured.before = stage.host(names)
         try:
-            with ThreadPoolExecutor(2) as pool:
+            with ThreadPoolExecutor(4) as pool:
                 jobs = {name: pool.submit(run_cell, stage, name, change) for name in [*CELLS, *PROFILES]}
                 measured.cells = {name: job.result() for name, job in jobs.items()}
             for container in engine.api("GET", "/containers/json?all=1"):
