@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A thin front of meson; every target works on a fresh Debian 12 as root.
-.PHONY: all deps demo check check-long install bench fuzz format lint clean
+.PHONY: all deps demo check check-long escape install bench fuzz format lint clean
 
 BUILD := build
 
@@ -27,6 +27,10 @@ check-long: deps
 	[ -f build-asan/build.ninja ] || CC=clang meson setup build-asan -Db_sanitize=address,undefined -Db_lundef=false
 	ninja -C build-asan
 	tools/run-tests check-long
+
+escape: deps
+	$(MAKE) all
+	GABION_BUILD=$(CURDIR)/$(BUILD) /usr/bin/python3 -m pytest -q -p no:cacheprovider --table tests/escape
 
 install: all
 	meson install -C $(BUILD)
