@@ -117,6 +117,25 @@ static size_t count_protected(void)
 	return n;
 }
 
+/* Where the folder is missing that is made: it, in the one that will hold it. */
+static int add_made(const struct hostpath *h, struct hostmount_exception *list,
+		    struct hostmount_policy *ret, struct err *err)
+{
+	const char *path =
+		arena_must(arena_printf(h->arena, "%s/%s", hostmount_made_in, hostmount_made));
+	struct hostmount_exception *e = &list[ret->nexceptions];
+	int r = place_of_path(h, path, &e->place, err);
+
+	if (r <= 0)
+		return r; /* it is there */
+	r = place_of_path(h, hostmount_made_in, &e->place, err);
+	if (r == 0) {
+		e->missing = hostmount_made;
+		ret->nexceptions++;
+	}
+	return r;
+}
+
 static int add_exceptions(const struct hostpath *h, struct hostmount_policy *ret, struct err *err)
 {
 	struct hostmount_exception *list;
@@ -126,7 +145,7 @@ static int add_exceptions(const struct hostpath *h, struct hostmount_policy *ret
 
 	while (hostmount_exceptions[n].path)
 		n++;
-	list = arena_must(arena_array(h->arena, n + 1, sizeof(*list)));
+	list = arena_must(arena_array(h->arena, n + 2, sizeof(*list)));
 	ret->exceptions = list;
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		r = place_of_path(h, hostmount_exceptions[i].path, &list[ret->nexceptions].place,
@@ -134,6 +153,8 @@ static int add_exceptions(const struct hostpath *h, struct hostmount_policy *ret
 		if (r == 0)
 			list[ret->nexceptions++].writable = hostmount_exceptions[i].writable;
 	}
+	if (r >= 0)
+		r = add_made(h, list, ret, err);
 	if (r >= 0 && h->has_asker && h->asker != 0) {
 		(void)snprintf(run_user, sizeof(run_user), "/run/user/%u", h->asker);
 		r = place_of_path(h, run_user, &list[ret->nexceptions].place, err);

@@ -122,6 +122,15 @@ static int missing(void *data)
 	CHECK_PATH(h, "free/yet/to/stay", MAKE, OPEN);
 	CHECK_PATH(h, "free/yet/to/come", MAKE, RESTRICTED);
 	h->restricted = NULL;
+	/* but for one folder, which clusters in containers bind on every host */
+	TEST_CHECK(mount("tmpfs", "/lib", "tmpfs", 0, "mode=755") == 0);
+	CHECK_PATH(h, "/lib/modules/x", MAKE, RESTRICTED);
+	CHECK_PATH(h, "/lib/firmware", MAKE, RESTRICTED);
+	CHECK_PATH(h, "/lib", MAKE, RESTRICTED);
+	TEST_CHECK(access("/lib/modules", F_OK) < 0 && access("/lib/firmware", F_OK) < 0);
+	CHECK_PATH(h, "/lib/modules", MAKE, READ_ONLY);
+	CHECK_PATH(h, "/lib/modules", 0, READ_ONLY);
+	TEST_CHECK(access("/lib/modules", F_OK) == 0);
 	/* what cannot be made whole is not made in part */
 	memset(a, 'x', 310);
 	memcpy(a, "free/part/", 10);

@@ -61,6 +61,9 @@ const struct hostmount_exception_name hostmount_exceptions[] = {
 	{ NULL, false },
 };
 
+const char hostmount_made_in[] = "/lib";
+const char hostmount_made[] = "modules";
+
 static bool same_node(const struct hostmount_node *a, const struct hostmount_node *b)
 {
 	return a->dev == b->dev && a->ino == b->ino;
@@ -98,6 +101,24 @@ void hostmount_deny(struct verdict *ret, const char *rule, const char *asked)
 	(void)snprintf(ret->message, sizeof(ret->message), DENIED, asked);
 }
 
+/* Is it what was yet to be made when the policy was read, or has it been made since? */
+static bool is_made(const struct hostmount_exception *e, const struct hostmount_request *req)
+{
+	const struct hostmount_place *p = &req->place;
+	const char *slash = p->path ? strrchr(p->path, '/') : NULL;
+
+	if (req->missing)
+		return strcmp(req->missing, e->missing) == 0 && same(p, &e->place);
+	return p->nchain > 1 && e->place.nchain > 0 &&
+	       same_node(&p->chain[1], &e->place.chain[0]) && slash &&
+	       strcmp(slash + 1, e->missing) == 0;
+}
+
+static bool excepts(const struct hostmount_exception *e, const struct hostmount_request *req)
+{
+	return e->missing ? is_made(e, req) : within(&req->place, &e->place);
+}
+
 /* The exception that lifts a rule for this request: it must lie inside of what the rule protects,
  * so that a more special rule inside the exception still holds. */
 static const struct hostmount_exception *lifted_by(const struct hostmount_policy *policy,
@@ -107,7 +128,7 @@ static const struct hostmount_exception *lifted_by(const struct hostmount_policy
 	for (size_t i = 0; i < policy->nexceptions; i++) {
 		const struct hostmount_exception *e = &policy->exceptions[i];
 
-		if (within(&req->place, &e->place) && within(&e->place, &rule->place))
+		if (excepts(e, req) && within(&e->place, &rule->place))
 			return e;
 	}
 	return NULL;
@@ -191,7 +212,7 @@ void hostmount_decide(const struct hostmount_policy *policy, const struct hostmo
 			continue;
 		e = lifted_by(policy, req, &policy->rules[i]);
 		/* Nothing is made in what may only be read. */
-		if (!e || (req->missing && !e->writable)) {
+		if (!e || (req->missing && !e->writable && !e->missing)) {
 			deny(ret, &policy->rules[i], "hostmount-protected", req);
 			return;
 		}

@@ -48,6 +48,8 @@ struct hostmount_rule {
 struct hostmount_exception {
 	struct hostmount_place place;
 	bool writable; /* else it is mounted read-only, also when not asked to be */
+	/* NULL: it is place. Else it is not there yet, and may be made in place by this name. */
+	const char *missing;
 };
 
 struct hostmount_request {
@@ -82,6 +84,12 @@ struct hostmount_exception_name {
 	bool writable;
 };
 extern const struct hostmount_exception_name hostmount_exceptions[];
+
+/* The one exception that is made where it is missing: a folder for NAME in FOLDER. An engine alone
+ * makes it, too, and nobody takes an empty one for something else; what builds clusters (kind)
+ * binds it on every host. */
+extern const char hostmount_made_in[];
+extern const char hostmount_made[];
 
 void hostmount_decide(const struct hostmount_policy *policy, const struct hostmount_request *req,
 		      struct verdict *ret);

@@ -61,7 +61,8 @@ static void add_rule(struct world *w, enum hostmount_kind kind, struct hostmount
 static void add_exception(struct world *w, const char *path, bool writable)
 {
 	w->exceptions[w->policy.nexceptions++] =
-		(struct hostmount_exception){ place(&w->arena, path), writable };
+		(struct hostmount_exception){ .place = place(&w->arena, path),
+					      .writable = writable };
 }
 
 static void share(struct world *w, const char *path)
@@ -271,6 +272,44 @@ static void test_above_and_beside(void **state)
 		denied(&w, above[i], "hostmount-above");
 	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++)
 		open_to_all(&w, beside[i]);
+	arena_done(&w.arena);
+}
+
+/* A folder of modules that is missing may be made, read-only; nothing else beside it or in it. */
+static void test_made(void **state)
+{
+	static const char *const others[] = { "modules/x", "modules.d", "module", "x" };
+	struct hostmount_request req = { .asked = "/lib/modules", .missing = hostmount_made };
+	struct verdict v;
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	w.policy.nexceptions = 0; /* what is not there has no place */
+	req.place = place(&w.arena, hostmount_made_in);
+	hostmount_decide(&w.policy, &req, &v);
+	assert_int_equal(v.kind, VERDICT_DENY);
+	w.exceptions[w.policy.nexceptions++] =
+		(struct hostmount_exception){ .place = req.place, .missing = hostmount_made };
+	hostmount_decide(&w.policy, &req, &v);
+	assert_int_equal(v.kind, VERDICT_ALLOW);
+	assert_true(v.read_only);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		req.missing = others[i];
+		hostmount_decide(&w.policy, &req, &v);
+		assert_int_equal(v.kind, VERDICT_DENY);
+	}
+	req.missing = NULL; /* the folder that it would be in */
+	hostmount_decide(&w.policy, &req, &v);
+	assert_int_equal(v.kind, VERDICT_DENY);
+	req.place = place(&w.arena, "/lib/modules"); /* made meanwhile */
+	hostmount_decide(&w.policy, &req, &v);
+	assert_int_equal(v.kind, VERDICT_ALLOW);
+	assert_true(v.read_only);
+	req.missing = hostmount_made;
+	req.place = place(&w.arena, "/etc");
+	hostmount_decide(&w.policy, &req, &v);
+	assert_int_equal(v.kind, VERDICT_DENY);
 	arena_done(&w.arena);
 }
 
@@ -614,6 +653,7 @@ int main(void)
 		cmocka_unit_test(test_walk_protected),
 		cmocka_unit_test(test_walk_exceptions),
 		cmocka_unit_test(test_above_and_beside),
+		cmocka_unit_test(test_made),
 		cmocka_unit_test(test_asked),
 		cmocka_unit_test(test_single),
 		cmocka_unit_test(test_bound_elsewhere),

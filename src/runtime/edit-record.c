@@ -216,6 +216,18 @@ void record_forget(struct runtime *rt)
 }
 
 /* The record that one of the words of the command line names, if any: its lower runtime. */
+static void read_range(const struct json *doc, uint32_t *ret_base, uint32_t *ret_size)
+{
+	uint64_t base;
+	uint64_t size;
+
+	if (json_get_u64(doc, "base", &base) == 0 && json_get_u64(doc, "size", &size) == 0 &&
+	    base <= UINT32_MAX && size <= UINT32_MAX - base) {
+		*ret_base = (uint32_t)base;
+		*ret_size = (uint32_t)size;
+	}
+}
+
 bool record_lower(struct runtime *rt, char *ret)
 {
 	for (int i = 1; i < rt->args.argc; i++) {
@@ -232,6 +244,7 @@ bool record_lower(struct runtime *rt, char *ret)
 		lower = json_get_str(doc, "lowerRuntime");
 		if (lower && lower[0] == '/' && access_ok(lower)) {
 			(void)snprintf(ret, PATH_MAX, "%s", lower);
+			read_range(doc, &rt->base, &rt->size);
 			return true;
 		}
 	}

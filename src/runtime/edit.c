@@ -15,6 +15,7 @@ const struct edit edits[] = {
 	{ "namespaces", edit_namespaces, NULL },
 	{ "devices", edit_devices, NULL },
 	{ "sysctls", edit_sysctls, NULL },
+	{ "init", edit_init, NULL },
 	{ "seccomp", edit_seccomp, NULL },
 	/* with effects on this process, or undone with it */
 	{ "limits", edit_limits, NULL },

@@ -36,6 +36,7 @@ int edit_namespaces(struct runtime *rt, struct err *err);
 int edit_devices(struct runtime *rt, struct err *err);
 int edit_cgroup(struct runtime *rt, struct err *err);
 int edit_sysctls(struct runtime *rt, struct err *err);
+int edit_init(struct runtime *rt, struct err *err);
 int edit_userns(struct runtime *rt, struct err *err);
 void undo_userns(struct runtime *rt);
 int edit_binds(struct runtime *rt, struct err *err);

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 /* In the order of edit.c; those after them make things. */
 static int (*const pure[])(struct runtime *rt, struct err *err) = {
 	edit_platform,	 edit_annotations, edit_hooks,	 edit_process,
-	edit_namespaces, edit_devices,	   edit_sysctls,
+	edit_namespaces, edit_devices,	   edit_sysctls, edit_init,
 };
 
 static void must(bool ok)

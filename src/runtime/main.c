@@ -154,6 +154,8 @@ static int run(struct runtime *rt, int argc, char **argv, struct err *err)
 		return r;
 	if (rt->args.makes_process && !plain)
 		r = stdio_own(err);
+	if (r == 0 && rt->args.makes_process && !rt->args.makes_container)
+		stdio_give(rt);
 	if (r == 0 && rt->args.makes_container)
 		r = plain ? leave_plain(rt, err) : isolate(rt, err);
 	if (r < 0)

@@ -3,11 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "linux/mnt.h"
+#include "runtime/runtime.h"
+
+#define PROCESS_MAX (1u << 20) /* bytes of a process's part of a spec */
 
 static int replace(int fd, dev_t rdev, struct err *err)
 {
@@ -45,4 +49,39 @@ int stdio_own(struct err *err)
 			return r;
 	}
 	return 0;
+}
+
+/* The file that `exec --process FILE` names. Engines use no other way to say what is to run; NULL:
+ * somebody else asks, whose streams stay as they are. */
+static const char *process_file(const struct args *a)
+{
+	static const char *const names[] = { "--process", "-p" };
+
+	for (int i = 1; i + 1 < a->argc; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(names); k++)
+			if (strcmp(a->argv[i], names[k]) == 0)
+				return a->argv[i + 1];
+	return NULL;
+}
+
+void stdio_give(struct runtime *rt)
+{
+	const char *path = process_file(&rt->args);
+	struct json *doc;
+	uint64_t uid = 0;
+	uint64_t gid = 0;
+
+	if (!path || runtime_read_json(rt, path, PROCESS_MAX, &doc, NULL) < 0 ||
+	    json_get_u64(json_get(doc, "user"), "uid", &uid) < 0 ||
+	    json_get_u64(json_get(doc, "user"), "gid", &gid) < 0 || uid >= rt->size ||
+	    gid >= rt->size)
+		return;
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		struct stat st;
+
+		if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+			continue;
+		if (fchown(fd, rt->base + (uid_t)uid, rt->base + (gid_t)gid) < 0)
+			return; /* the descriptors themselves work all the same */
+	}
 }

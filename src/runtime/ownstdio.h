@@ -12,3 +12,11 @@
 /* For every command that starts a process: create, run, restore, exec. Costs three fstat(2) where
  * there is nothing to replace. */
 int stdio_own(struct err *err);
+
+struct runtime;
+
+/* For exec in a container whose ids record_lower() has read: pipes are given to the user of the
+ * process, so that it can open them again by /dev/stdin and /dev/stdout. (For a container's first
+ * process crun does that itself, before it enters the user namespace; for others it tries it from
+ * inside, where the kernel says no, and goes on.) */
+void stdio_give(struct runtime *rt);

@@ -171,6 +171,24 @@ def test_default_devices_work(same):
     assert same(go)[:4] == ["4", "4", "4", "full"]
 
 
+def test_standard_streams_by_name(same):
+    """Pipes can be opened again by their names: `docker exec -i … cp /dev/stdin FILE`, logs that are links to
+    /dev/stdout."""
+    script = "cat /dev/stdin; echo out >/dev/stdout; echo err >/dev/stderr; echo by number >/proc/self/fd/1; stat -L -c %u:%g /dev/stdin"
+
+    def go(engine):
+        c = engine.start()
+        first = engine.run("-i", cmd=script, input=b"in\n")
+        found = [(first.out, first.err)]
+        for user in ("0", "1000", "1000:1001"):
+            done = c.exec(["-u", user], "sh", "-c", script, input=b"in\n")
+            found.append((done.out, done.err))
+        return found
+
+    found = same(go)
+    assert found[1] == ("in\nout\nby number\n0:0", "err") and found[3][0].endswith("1000:1001")
+
+
 def test_owners_of_default_devices(same):
     names = "/dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty"
     assert "/dev/null 0:0 666 1:3" in same(lambda e: e.run(cmd=f"stat -c '%n %u:%g %a %t:%T' {names}").lines)
