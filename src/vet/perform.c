@@ -33,6 +33,7 @@ struct job {
 	const char *source;
 	const char *target;
 	bool follow;
+	bool read_only;
 };
 
 void perform_init(const char *folder)
@@ -152,6 +153,28 @@ static int do_bind(const struct job *j)
 int perform_bind(const struct task *t, const char *source, const char *target)
 {
 	struct job j = { .run = do_bind, .t = t, .source = source, .target = target };
+
+	return run(&j);
+}
+
+static int do_remount(const struct job *j)
+{
+	const struct mnt_attr attr = {
+		.userns = -EBADF,
+		.set = j->read_only ? (uint64_t)MOUNT_ATTR_RDONLY : 0,
+		.clear = j->read_only ? 0
+				      : (uint64_t)MOUNT_ATTR_RDONLY, /* EPERM where it is locked */
+	};
+	CLEANUP_FD int target = task_resolve(j->t, j->target, 0);
+
+	if (target < 0)
+		return target;
+	return setns(j->t->mnt_ns, CLONE_NEWNS) < 0 ? -errno : mnt_prepare(target, &attr);
+}
+
+int perform_remount(const struct task *t, const char *target, bool read_only)
+{
+	struct job j = { .run = do_remount, .t = t, .target = target, .read_only = read_only };
 
 	return run(&j);
 }

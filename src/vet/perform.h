@@ -23,5 +23,9 @@ int perform_mount(const struct task *t, const struct view *v, enum view_tree tre
 /* Binds a procfs or sysfs with all that is mounted in it. */
 int perform_bind(const struct task *t, const char *source, const char *target);
 
+/* Makes a sysfs read-only or writable where it is mounted, which the kernel lets nobody do to the
+ * file system itself in a user namespace. */
+int perform_remount(const struct task *t, const char *target, bool read_only);
+
 /* Unmounts a procfs or sysfs with all that is mounted in it. */
 int perform_umount(const struct task *t, const char *target, bool follow);
