@@ -73,8 +73,9 @@ static bool may_be_tree(pid_t tid, const char *path)
 	       (st.f_type == PROC_SUPER_MAGIC || st.f_type == SYSFS_MAGIC);
 }
 
-/* Whether path names the root of a mount of a procfs or sysfs, for the thread. 1, 0, or -errno. */
-static int names_tree(const struct task *t, const char *path, bool follow)
+/* Whether path names the root of a mount of one of these file systems (PROC_SUPER_MAGIC,
+ * SYSFS_MAGIC or the same twice), for the thread. 1, 0, or -errno. */
+static int names_one(const struct task *t, const char *path, bool follow, long a, long b)
 {
 	CLEANUP_FD int fd = task_resolve(t, path, follow ? 0 : O_NOFOLLOW);
 	struct statx sx;
@@ -85,8 +86,13 @@ static int names_tree(const struct task *t, const char *path, bool follow)
 	if (fstatfs(fd, &st) < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &sx) < 0)
 		return -errno;
 	/* STATX_ATTR_MOUNT_ROOT (Linux 5.8), and the file system's own root: inode 1 of both. */
-	return (st.f_type == PROC_SUPER_MAGIC || st.f_type == SYSFS_MAGIC) &&
-	       (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT) && S_ISDIR(sx.stx_mode);
+	return (st.f_type == a || st.f_type == b) && (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT) &&
+	       S_ISDIR(sx.stx_mode);
+}
+
+static int names_tree(const struct task *t, const char *path, bool follow)
+{
+	return names_one(t, path, follow, PROC_SUPER_MAGIC, SYSFS_MAGIC);
 }
 
 static int load_view(const struct decide_asked *q, struct arena *a, struct view *ret)
@@ -167,6 +173,25 @@ static int bind_tree(const struct decide_asked *q)
 	return r;
 }
 
+/* procfs the kernel remounts itself: its super block belongs to the container. */
+static int remount(const struct decide_asked *q, unsigned long flags)
+{
+	char target[PATH_MAX];
+	struct task t;
+	int r = task_read_str(q->tid, q->args[1], target, sizeof(target));
+
+	if (r < 0 || !may_be_tree(q->tid, target))
+		return DECIDE_CONTINUE;
+	r = open_task(q, &t);
+	if (r < 0)
+		return r;
+	r = task_rules(&t, t.mnt_ns) && names_one(&t, target, true, SYSFS_MAGIC, SYSFS_MAGIC) == 1
+		    ? perform_remount(&t, target, flags & MS_RDONLY)
+		    : DECIDE_CONTINUE;
+	task_close(&t);
+	return r;
+}
+
 static int on_mount(const struct decide_asked *q)
 {
 	unsigned long flags = q->args[3];
@@ -175,6 +200,8 @@ static int on_mount(const struct decide_asked *q)
 
 	if ((flags & MS_MGC_MSK) == MS_MGC_VAL)
 		flags &= ~MS_MGC_MSK;
+	if ((flags & (MS_REMOUNT | MS_BIND)) == MS_REMOUNT)
+		return remount(q, flags);
 	if ((flags & (NOT_NEW | MS_REC)) == MS_BIND)
 		return bind_tree(q);
 	if ((flags & NOT_NEW) || task_read_str(q->tid, q->args[2], type, sizeof(type)) < 0 ||

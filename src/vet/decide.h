@@ -2,8 +2,9 @@
 /*
  * What becomes of one call. The kernel keeps what has to be kept (view/view.h); gabion-vet makes
  * work what the kernel refuses because of that: new mounts of procfs and sysfs, binds and unmounts
- * of them as a whole. So everything else continues: a thread that changes an argument after it was
- * looked at gets another call of its own, judged by the kernel with the thread's own rights.
+ * of them as a whole, a read-only sysfs. So everything else continues: a thread that changes an
+ * argument after it was looked at gets another call of its own, judged by the kernel with the
+ * thread's own rights.
  */
 #pragma once
 

@@ -106,6 +106,15 @@ def test_binds_of_the_whole(root):
     sh(root, "umount /c/proc /c/sys")
 
 
+def test_remount(instance, root):
+    """As the entry points of node images do it; and what was read-only before stays so."""
+    sh(root, "mount -o remount,ro /sys")
+    assert "Read-only" in sh(root, "echo 1 >/sys/class/net/eth0/tx_queue_len", check=False).err
+    sh(root, "mount -o remount,rw /sys")
+    sh(root, "echo 1000 >/sys/class/net/eth0/tx_queue_len; mount -o remount,hidepid=2 /proc")
+    assert sh(instance.start(*ADMIN), "mount -o remount,rw /sys", check=False).rc != 0
+
+
 def test_options(root):
     sh(root, "mount -t proc -o hidepid=2 p /mnt")
     assert "hidepid=" in sh(root, "grep ' /mnt proc' /proc/mounts || grep ' /mnt ' /proc/mounts").out
