@@ -11,78 +11,10 @@
 
 #include "oci/spec.h"
 #include "runtime/edit.h"
+#include "runtime/profile.h"
 #include "runtime/runtime.h"
 
-#define NOTIFY "SCMP_ACT_NOTIFY"
-#define ALLOW "SCMP_ACT_ALLOW"
-
 static const char *const vetted[] = { "mount", "umount", "umount2", "fsopen" };
-
-/* Without a profile there is no list of them either; without a list a foreign one is killed. */
-static const char *const arches[] = {
-#if defined(__x86_64__)
-	"SCMP_ARCH_X86_64",
-	"SCMP_ARCH_X86",
-	"SCMP_ARCH_X32",
-#elif defined(__aarch64__)
-	"SCMP_ARCH_AARCH64",
-	"SCMP_ARCH_ARM",
-#endif
-};
-
-static bool is_permissive(const char *action)
-{
-	return action && (strcmp(action, ALLOW) == 0 || strcmp(action, "SCMP_ACT_LOG") == 0);
-}
-
-static struct json *new_rule(struct runtime *rt, const char *name, const char *action)
-{
-	struct json *rule = json_new(&rt->arena, JSON_OBJECT);
-	struct json *names = json_new(&rt->arena, JSON_ARRAY);
-
-	if (!rule || !names || json_append(&rt->arena, names, json_new_str(&rt->arena, name)) < 0 ||
-	    json_set(&rt->arena, rule, "names", names) < 0 ||
-	    json_set(&rt->arena, rule, "action", json_new_str(&rt->arena, action)) < 0)
-		return NULL;
-	return rule;
-}
-
-/* Takes the name out of a rule: true when it was in there. */
-static bool take_name(struct json *rule, const char *name)
-{
-	struct json *names = json_get(rule, "names");
-	size_t kept = 0;
-	size_t was;
-
-	if (!json_is(names, JSON_ARRAY))
-		return false;
-	was = names->n;
-	for (size_t i = 0; i < was; i++) {
-		const char *s = json_str(names->items[i]);
-
-		if (!s || strcmp(s, name) != 0)
-			names->items[kept++] = names->items[i];
-	}
-	names->n = kept;
-	return kept < was;
-}
-
-/* The rule once more, for this name only. */
-static int copy_rule(struct runtime *rt, struct json *rules, const struct json *rule,
-		     const char *name, const char *action, bool conditions)
-{
-	static const char *const parts[] = { "args", "errnoRet" };
-	struct json *copy = new_rule(rt, name, action);
-	int r = copy ? 0 : -ENOMEM;
-
-	for (size_t i = conditions ? 0 : 1; r == 0 && i < ARRAY_SIZE(parts); i++) {
-		struct json *part = json_get(rule, parts[i]);
-
-		if (part && !(i == 1 && strcmp(action, NOTIFY) == 0))
-			r = json_set(&rt->arena, copy, parts[i], part);
-	}
-	return r == 0 ? json_append(&rt->arena, rules, copy) : r;
-}
 
 /*
  * What the profile says about one call, in words that end in a question where they allowed it. A
@@ -92,7 +24,7 @@ static int copy_rule(struct runtime *rt, struct json *rules, const struct json *
 static int ask(struct runtime *rt, struct json *profile, const char *name)
 {
 	struct json *rules = json_need(&rt->arena, profile, "syscalls", JSON_ARRAY);
-	bool open = is_permissive(json_get_str(profile, "defaultAction"));
+	bool open = profile_permits(json_get_str(profile, "defaultAction"));
 	bool refused = false;
 	size_t n = rules ? rules->n : 0;
 	int r = rules ? 0 : -ENOMEM;
@@ -105,54 +37,24 @@ static int ask(struct runtime *rt, struct json *profile, const char *name)
 		for (size_t k = 0; json_is(names, JSON_ARRAY) && k < names->n; k++) {
 			const char *s = json_str(names->items[k]);
 
-			refused |= s && strcmp(s, name) == 0 && !is_permissive(action);
+			refused |= s && strcmp(s, name) == 0 && !profile_permits(action);
 		}
 	}
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct json *rule = rules->items[i];
 		const char *action = json_get_str(rule, "action");
 
-		if (!take_name(rule, name))
+		if (!profile_take_name(rule, name))
 			continue;
-		if (!is_permissive(action))
-			r = copy_rule(rt, rules, rule, name, action, !open);
+		if (!profile_permits(action))
+			r = profile_copy_rule(rt, rules, rule, name, action, !open);
 		else if (!open && !refused)
-			r = copy_rule(rt, rules, rule, name, NOTIFY, true);
+			r = profile_copy_rule(rt, rules, rule, name, PROFILE_NOTIFY, true);
 		else if (!open)
-			r = copy_rule(rt, rules, rule, name, action, true);
+			r = profile_copy_rule(rt, rules, rule, name, action, true);
 	}
 	if (r == 0 && open && !refused)
-		r = json_append(&rt->arena, rules, new_rule(rt, name, NOTIFY));
-	return r;
-}
-
-/* Rules that have lost all their names. */
-static void drop_empty(struct json *profile)
-{
-	struct json *rules = json_get(profile, "syscalls");
-
-	for (size_t i = rules ? rules->n : 0; i-- > 0;) {
-		const struct json *names = json_get(rules->items[i], "names");
-
-		if (json_is(names, JSON_ARRAY) && names->n == 0)
-			json_remove(rules, i);
-	}
-}
-
-static int new_profile(struct runtime *rt, struct json **ret)
-{
-	struct json *profile =
-		json_need(&rt->arena, json_need(&rt->arena, rt->spec, "linux", JSON_OBJECT),
-			  "seccomp", JSON_OBJECT);
-	struct json *list =
-		profile ? json_need(&rt->arena, profile, "architectures", JSON_ARRAY) : NULL;
-	int r = list ? json_set(&rt->arena, profile, "defaultAction",
-				json_new_str(&rt->arena, ALLOW))
-		     : -ENOMEM;
-
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(arches); i++)
-		r = json_append(&rt->arena, list, json_new_str(&rt->arena, arches[i]));
-	*ret = profile;
+		r = json_append(&rt->arena, rules, profile_rule(rt, name, PROFILE_NOTIFY));
 	return r;
 }
 
@@ -173,21 +75,20 @@ static int wait_killable(struct runtime *rt, struct json *profile)
 
 int edit_seccomp(struct runtime *rt, struct err *err)
 {
-	struct json *profile = json_at(rt->spec, "linux.seccomp");
+	struct json *profile;
 	char socket[PATH_MAX];
 	struct stat st;
-	int r = 0;
+	int r;
 
 	(void)snprintf(socket, sizeof(socket), "%s/vet.sock", rt->inst.run);
 	/* Outside of an instance there is nobody to ask, and the kernel alone decides. */
 	if (!oci_process_has_cap(rt->spec, "CAP_SYS_ADMIN") || stat(socket, &st) < 0)
 		return 0;
-	if (!json_is(profile, JSON_OBJECT))
-		r = new_profile(rt, &profile);
+	r = profile_need(rt, &profile);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(vetted); i++)
 		r = ask(rt, profile, vetted[i]);
 	if (r == 0) {
-		drop_empty(profile);
+		profile_drop_empty(profile);
 		r = json_set(&rt->arena, profile, "listenerPath", json_new_str(&rt->arena, socket));
 	}
 	if (r == 0)

@@ -16,6 +16,7 @@ const struct edit edits[] = {
 	{ "devices", edit_devices, NULL },
 	{ "sysctls", edit_sysctls, NULL },
 	{ "init", edit_init, NULL },
+	{ "forbidden", edit_forbidden, NULL },
 	{ "seccomp", edit_seccomp, NULL },
 	/* with effects on this process, or undone with it */
 	{ "limits", edit_limits, NULL },

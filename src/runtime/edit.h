@@ -42,6 +42,7 @@ void undo_userns(struct runtime *rt);
 int edit_binds(struct runtime *rt, struct err *err);
 int edit_stage(struct runtime *rt, struct err *err);
 void undo_stage(struct runtime *rt);
+int edit_forbidden(struct runtime *rt, struct err *err);
 int edit_seccomp(struct runtime *rt, struct err *err);
 int edit_proc(struct runtime *rt, struct err *err);
 void undo_proc(struct runtime *rt);

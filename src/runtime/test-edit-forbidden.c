@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls that reach beyond any namespace are refused, whatever the profile; what it says otherwise
+ * stays. */
+#include <string.h>
+
+#include "runtime/test-runtime.h"
+
+#define FAMILY(n)                                                      \
+	"\"args\":[{\"index\":0,\"value\":4294967295,\"valueTwo\":" #n \
+	",\"op\":\"SCMP_CMP_MASKED_EQ\"}]"
+#define REFUSED(n) \
+	"{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":97," FAMILY(n) "}"
+#define KEY "{\"names\":[\"request_key\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":38}"
+#define SECCOMP(profile) "{\"linux\":{\"seccomp\":" profile "}}"
+
+/* --privileged has no profile. */
+static void test_none(void **state)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(1u << 20);
+	struct runtime rt;
+
+	(void)state;
+	test_runtime(&rt, "{}");
+	assert_int_equal(edit_forbidden(&rt, NULL), 0);
+	json_emit(json_at(rt.spec, "linux.seccomp"), &b);
+	assert_non_null(strstr(b.p, "\"defaultAction\":\"SCMP_ACT_ALLOW\""));
+	assert_non_null(strstr(b.p, "\"architectures\":[\"SCMP_ARCH_"));
+	assert_non_null(strstr(b.p, "\"syscalls\":[" KEY "," REFUSED(38) "," REFUSED(40) "]"));
+	runtime_done(&rt);
+}
+
+static void test_list_of_refused(void **state)
+{
+	(void)state;
+	test_edit(edit_forbidden, SECCOMP("{\"defaultAction\":\"SCMP_ACT_ALLOW\"}"),
+		  SECCOMP("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[" KEY
+			  "," REFUSED(38) "," REFUSED(40) "]}"));
+	/* It has said something: that is left as it is. */
+	test_edit(edit_forbidden,
+		  SECCOMP("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":["
+			  "\"socket\","
+			  "\"request_key\"],\"action\":\"SCMP_ACT_KILL\"}]}"),
+		  SECCOMP("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":["
+			  "\"socket\","
+			  "\"request_key\"],\"action\":\"SCMP_ACT_KILL\"}]}"));
+}
+
+static void test_list_of_allowed(void **state)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(1u << 20);
+	struct runtime rt;
+
+	(void)state;
+	/* Refused as it is, or allowed under a condition of its own. */
+	test_edit(edit_forbidden, SECCOMP("{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[]}"),
+		  SECCOMP("{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[]}"));
+	test_edit(edit_forbidden,
+		  SECCOMP("{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{\"names\":["
+			  "\"socket\"],\"action\":"
+			  "\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":40,\"op\":\"SCMP_"
+			  "CMP_NE\"}]}]}"),
+		  SECCOMP("{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{\"names\":["
+			  "\"socket\"],\"action\":"
+			  "\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":40,\"op\":\"SCMP_"
+			  "CMP_NE\"}]}]}"));
+	/* Docker 20.10's: every family but those. */
+	test_runtime(&rt, SECCOMP("{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{\"names\":["
+				  "\"read\",\"socket\"],"
+				  "\"action\":\"SCMP_ACT_ALLOW\"}]}"));
+	assert_int_equal(edit_forbidden(&rt, NULL), 0);
+	json_emit(json_at(rt.spec, "linux.seccomp.syscalls"), &b);
+	assert_non_null(strstr(
+		b.p,
+		"[{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ALLOW\"},{\"names\":[\"socket\"]"));
+	assert_non_null(strstr(b.p, "\"valueTwo\":2,"));
+	assert_non_null(strstr(b.p, "\"valueTwo\":39,"));
+	assert_null(strstr(b.p, "\"valueTwo\":38,"));
+	assert_null(strstr(b.p, "\"valueTwo\":40,"));
+	runtime_done(&rt);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_none),
+		cmocka_unit_test(test_list_of_refused),
+		cmocka_unit_test(test_list_of_allowed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
