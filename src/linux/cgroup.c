@@ -16,6 +16,7 @@
 #include "base/util.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
+#define GROUPS_MAX 65536u
 
 static const char *const delegated[] = { "cgroup.procs", "tasks", "cgroup.threads",
 					 "cgroup.subtree_control", "memory.oom.group" };
@@ -35,10 +36,10 @@ static int give(const char *dir, uid_t uid, gid_t gid, struct err *err)
 	return 0;
 }
 
-/* A line of /proc/PID/cgroup: "ID:controllers:path". */
-static int give_line(struct slice line, uid_t uid, gid_t gid, struct err *err)
+/* Folder of a line of /proc/PID/cgroup, "ID:controllers:path". 0; 1: it says nothing of a group
+ * below the root; -ENAMETOOLONG. */
+static int folder_of(struct slice line, struct slice *ret_controllers, char ret[PATH_MAX])
 {
-	char dir[PATH_MAX];
 	struct slice id;
 	struct slice controllers;
 	struct statfs st;
@@ -47,35 +48,74 @@ static int give_line(struct slice line, uid_t uid, gid_t gid, struct err *err)
 
 	if (!slice_split(&line, ':', &id) || !slice_split(&line, ':', &controllers) || !line.p ||
 	    slice_eq_str(line, "/"))
-		return 0;
+		return 1;
+	*ret_controllers = controllers;
 	if (controllers.n == 0 && statfs(CGROUP_ROOT, &st) == 0 && st.f_type != CGROUP2_SUPER_MAGIC)
 		folder = "unified";
 	if (slice_starts(controllers, SLICE_LIT("name=")))
 		controllers = slice_from(controllers, strlen("name="));
-	n = snprintf(dir, sizeof(dir), CGROUP_ROOT "/%s%.*s%.*s", folder, SLICE_ARG(controllers),
+	n = snprintf(ret, PATH_MAX, CGROUP_ROOT "/%s%.*s%.*s", folder, SLICE_ARG(controllers),
 		     SLICE_ARG(line));
-	if (n < 0 || (size_t)n >= sizeof(dir))
-		return err_set(err, -ENAMETOOLONG, "cgroup %.*s: path too long", SLICE_ARG(line));
-	return give(dir, uid, gid, err);
+	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+static int read_groups(pid_t pid, struct buf *b)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	return file_read(path, b);
 }
 
 int cgroup_delegate(pid_t pid, uid_t uid, gid_t gid, struct err *err)
 {
-	CLEANUP_BUF struct buf b = BUF_INIT(65536);
+	CLEANUP_BUF struct buf b = BUF_INIT(GROUPS_MAX);
+	struct slice controllers;
 	struct slice text;
 	struct slice line;
-	char path[64];
-	int r;
+	char dir[PATH_MAX];
+	int r = read_groups(pid, &b);
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
-	r = file_read(path, &b);
 	if (r < 0)
-		return err_errno(err, r, "%s", path);
+		return err_errno(err, r, "cgroups of process %d", pid);
 	text = buf_slice(&b);
 	while (slice_split(&text, '\n', &line)) {
-		r = give_line(line, uid, gid, err);
+		r = folder_of(line, &controllers, dir);
+		if (r < 0)
+			return err_errno(err, r, "cgroup %.*s", SLICE_ARG(line));
+		if (r == 0)
+			r = give(dir, uid, gid, err);
 		if (r < 0)
 			return r;
 	}
 	return 0;
+}
+
+int cgroup_share_memory(pid_t pid)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(GROUPS_MAX);
+	struct slice controllers;
+	struct slice text;
+	struct slice line;
+	char dir[PATH_MAX];
+	char best[PATH_MAX] = "";
+	int r = read_groups(pid, &b);
+
+	text = buf_slice(&b);
+	while (r >= 0 && slice_split(&text, '\n', &line)) {
+		bool counts;
+
+		r = folder_of(line, &controllers, dir);
+		/* Version 1's, where there is one, else version 2's. */
+		counts = r == 0 &&
+			 (slice_eq_str(controllers, "memory") || (controllers.n == 0 && !best[0]));
+		if (counts)
+			(void)snprintf(best, sizeof(best), "%s", dir);
+	}
+	if (r < 0 || !best[0])
+		return MIN(r, 0);
+	if (strlen(best) + sizeof("/cgroup.procs") > sizeof(best))
+		return -ENAMETOOLONG;
+	memcpy(best + strlen(best), "/cgroup.procs", sizeof("/cgroup.procs"));
+	return file_write_once(best, SLICE_LIT("0"));
 }

@@ -14,3 +14,7 @@
  * left alone.
  */
 int cgroup_delegate(pid_t pid, uid_t uid, gid_t gid, struct err *err);
+
+/* Moves the calling process into the process's cgroup of the memory controller, so that what it
+ * makes in the kernel is charged there. 0, also where there is no such controller, or -errno. */
+int cgroup_share_memory(pid_t pid);

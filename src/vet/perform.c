@@ -19,6 +19,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "linux/cgroup.h"
 #include "linux/mnt.h"
 
 #define PATIENCE_MS 5000
@@ -106,6 +107,10 @@ static int do_mount(const struct job *j)
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
+	/* A container that mounts without end uses up its own memory. */
+	r = cgroup_share_memory(j->t->tid);
+	if (r < 0)
+		return r;
 	dir = make_room();
 	if (dir < 0)
 		return dir;

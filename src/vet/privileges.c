@@ -106,6 +106,7 @@ int privileges_drop(struct err *err)
 {
 	static const uint8_t keep[] = {
 		CAP_CHOWN, /* the folder that masks folders belongs to the container's root */
+		CAP_DAC_OVERRIDE,    /* cgroup.procs of a container that owns its cgroup */
 		CAP_DAC_READ_SEARCH, /* emulated nodes */
 		CAP_SETGID,	     /* to resolve a path as the thread that asks … */
 		CAP_SETUID,	     CAP_SETPCAP, CAP_SYS_ADMIN, /* namespaces, mounts */
