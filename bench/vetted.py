@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows about vetted system calls: the same program in the same container, once as a process of the container and once
+as one that entered its namespaces and has no seccomp filter. bench/README.md says what each row is."""
+
+import statistics
+
+import gate
+
+CALLS = 400  # of which the median is one measurement
+
+
+def measure(bench, table, args):
+    program = bench.compile("calls")
+    with gate.Gate(bench, args.build) as engine:
+        engine.image(1)
+        name = engine.docker("gate", "run", "-d", "--privileged", "--name", "vetted", "-w", "/tmp", "--tmpfs", "/tmp",
+                             "-v", f"{program}:/calls:ro", "bench", "/bin/busybox", "sleep", "3600")
+        pid = engine.docker("direct", "inspect", "--format", "{{.State.Pid}}", name)
+
+        def vetted(kind):
+            return int(engine.docker("direct", "exec", name, "/calls", kind, str(CALLS)))
+
+        def free(kind):
+            return int(engine.run("nsenter", "-t", pid, "-U", "-m", "-S", "0", "-G", "0", "--wd=/tmp", "/calls", kind, str(CALLS)))
+
+        ours, theirs = bench.pairs(args.rounds, lambda: vetted("mount"), lambda: free("mount"))
+        table.add("vetted mount and umount, µs added", statistics.median(a - b for a, b in zip(ours, theirs)) / 1e3, 25, "µs",
+                  statistics.median(ours) / 1e6, statistics.median(theirs) / 1e6)
+        for kind in ("getppid", "open"):
+            table.ratio(f"{kind}, in a container with a filter for vetting, over none", bench.pairs(
+                args.rounds, lambda k=kind: vetted(k), lambda k=kind: free(k)), 1.15)
