@@ -63,8 +63,8 @@ static bool may_be_tree(pid_t tid, const char *path)
 	CLEANUP_FD int fd = -EBADF;
 	struct statfs st;
 
-	/* Relative to a directory it is looked at with the thread's namespaces only. */
-	if (path[0] != '/')
+	/* What depends on the thread is looked at as the thread only. */
+	if (path[0] != '/' || task_is_own(path))
 		return true;
 	(void)snprintf(name, sizeof(name), "/proc/%d/root", tid);
 	root = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -119,19 +119,18 @@ int task_open(pid_t tid, struct task *ret)
 		{ "ns/pid", offsetof(struct task, pid_ns), O_RDONLY },
 		{ "ns/net", offsetof(struct task, net_ns), O_RDONLY },
 	};
-	CLEANUP_FD int proc = -EBADF;
 	char path[64];
 	int r;
 
 	*ret = TASK_INIT;
 	ret->tid = tid;
 	(void)snprintf(path, sizeof(path), "/proc/%d", tid);
-	proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (proc < 0)
+	ret->proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (ret->proc < 0)
 		return -errno;
-	r = read_status(proc, ret);
+	r = read_status(ret->proc, ret);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++) {
-		int fd = open_part(proc, parts[i].name, parts[i].flags);
+		int fd = open_part(ret->proc, parts[i].name, parts[i].flags);
 
 		if (fd < 0)
 			r = fd;
@@ -145,7 +144,8 @@ int task_open(pid_t tid, struct task *ret)
 
 void task_close(struct task *t)
 {
-	int *const fds[] = { &t->root, &t->cwd, &t->user_ns, &t->mnt_ns, &t->pid_ns, &t->net_ns };
+	int *const fds[] = { &t->proc,	 &t->root,   &t->cwd,	&t->user_ns,
+			     &t->mnt_ns, &t->pid_ns, &t->net_ns };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		*fds[i] = fd_close(*fds[i]);
@@ -207,13 +207,62 @@ static int become(const struct task *t)
 	return syscall(SYS_capset, &head, caps) < 0 ? -errno : 0;
 }
 
-static void resolve(const struct task *t, const char *path, int flags, int to)
+/* Where links of the kernel lead that depend on who follows them, and what they are in the folder
+ * of the thread. */
+static const struct {
+	const char *prefix;
+	const char *part;
+} own[] = {
+	{ "/proc/self/fd/", "fd/" },
+	{ "/proc/thread-self/fd/", "fd/" },
+	{ "/dev/fd/", "fd/" },
+	{ "/proc/self/root", "root" },
+	{ "/proc/self/cwd", "cwd" },
+	{ "/proc/thread-self/root", "root" },
+	{ "/proc/thread-self/cwd", "cwd" },
+};
+
+/* The part of the thread's folder that the path begins with, in ret[64]; and the rest of the path.
+ * False when it begins with none. */
+static bool split_own(const char *path, char ret[64], const char **rest)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		size_t n = strlen(own[i].prefix);
+		size_t digits = 0;
+
+		if (strncmp(path, own[i].prefix, n) != 0)
+			continue;
+		if (own[i].part[strlen(own[i].part) - 1] == '/')
+			digits = strspn(path + n, "0123456789");
+		*rest = path + n + digits;
+		if (((*rest)[0] != '/' && (*rest)[0] != '\0') || digits > 10)
+			return false;
+		(void)snprintf(ret, 64, "%s%.*s", own[i].part, (int)digits, path + n);
+		return true;
+	}
+	return false;
+}
+
+bool task_is_own(const char *path)
+{
+	char part[64];
+	const char *rest;
+
+	return split_own(path, part, &rest);
+}
+
+/* base: what the path begins with, for this thread alone; -EBADF: nothing. */
+static void resolve(const struct task *t, int base, const char *path, int flags, int to)
 {
 	int r = become(t);
 	int fd = -EBADF;
 
 	if (r == 0) {
-		fd = open(path, flags | O_PATH | O_CLOEXEC);
+		while (base >= 0 && *path == '/')
+			path++;
+		fd = base < 0 ? open(path, flags | O_PATH | O_CLOEXEC)
+		     : *path  ? openat(base, path, flags | O_PATH | O_CLOEXEC)
+			      : fcntl(base, F_DUPFD_CLOEXEC, 0);
 		r = fd < 0 ? -errno : 0;
 	}
 	_exit(sock_send_fds(to, &r, sizeof(r), &fd, fd >= 0 ? 1 : 0) < 0);
@@ -221,18 +270,26 @@ static void resolve(const struct task *t, const char *path, int flags, int to)
 
 int task_resolve(const struct task *t, const char *path, int flags)
 {
+	CLEANUP_FD int base = -EBADF;
+	const char *rest = path;
 	size_t nfds = 0;
 	int fd = -EBADF;
 	ssize_t n = -1;
+	char part[64];
 	int pair[2];
 	pid_t pid;
 	int r = 0;
 
+	if (split_own(path, part, &rest)) {
+		base = open_part(t->proc, part, O_PATH);
+		if (base < 0)
+			return base;
+	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	pid = fork();
 	if (pid == 0)
-		resolve(t, path, flags, pair[1]);
+		resolve(t, base, rest, flags, pair[1]);
 	if (pid < 0)
 		r = -errno;
 	(void)fd_close(pair[1]);

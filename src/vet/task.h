@@ -16,6 +16,7 @@
 /* Descriptors of what it sees, and its credentials. */
 struct task {
 	pid_t tid;
+	int proc;			     /* its folder in /proc, O_PATH */
 	int root, cwd;			     /* O_PATH */
 	int user_ns, mnt_ns, pid_ns, net_ns; /* pid_ns: the one it is in */
 	uid_t fsuid;
@@ -26,7 +27,8 @@ struct task {
 };
 
 #define TASK_INIT                          \
-	((struct task){ .root = -EBADF,    \
+	((struct task){ .proc = -EBADF,    \
+			.root = -EBADF,    \
 			.cwd = -EBADF,     \
 			.user_ns = -EBADF, \
 			.mnt_ns = -EBADF,  \
@@ -44,6 +46,10 @@ bool task_rules(const struct task *t, int ns);
 /* The string at this address of its memory, NUL-terminated in ret[size]. -EFAULT: it cannot be
  * read; -ENAMETOOLONG: it is longer. */
 int task_read_str(pid_t tid, uint64_t addr, char *ret, size_t size);
+
+/* Whether the path begins with what is another thing for every thread: /proc/self/fd/7, /dev/fd/7,
+ * /proc/thread-self/root. */
+bool task_is_own(const char *path);
 
 /* What the path means to the thread: opened with its root, current directory, ids and capabilities,
  * by a process of its own. flags as open(2), O_PATH always. Returns a descriptor or the error that

@@ -93,6 +93,15 @@ def test_in_namespaces_of_its_own(root):
     assert sh(root, "unshare -Urmn mount -t sysfs s /mnt", check=False).rc == 0
 
 
+def test_places_that_depend_on_who_asks(root):
+    """systemd mounts on /proc/self/fd/N."""
+    for place in ("/proc/self/cwd", "/proc/self/root/mnt", "/proc/thread-self/cwd", "/dev/fd/7", "/proc/self/fd/7"):
+        done = sh(root, f"mkdir -p /mnt/m; cd /mnt/m; exec 7</mnt/m; mount -t proc p {place} && cat /mnt/m/1/comm /mnt/1/comm 2>/dev/null; "
+                        "cd /; umount /mnt/m /mnt 2>/dev/null; true")
+        assert done.out == "sleep", (place, done)
+    assert sh(root, "mount -t proc p /proc/self/fd/99", check=False).rc != 0
+
+
 def test_new_proc_over_the_old(root):
     sh(root, "umount /proc && mount -t proc p /proc")
     assert sh(root, "cat /proc/1/comm").out == "sleep"
