@@ -193,6 +193,7 @@ static void each_mask(void (*call)(const char *target))
 
 	if (read_text("/proc/self/mountinfo", text, sizeof(text)) < 0)
 		say_errno("mountinfo");
+	errno = 0;
 	for (char *line; (line = strsep(&rest, "\n"));) {
 		char *word = line;
 
@@ -207,7 +208,7 @@ static void each_mask(void (*call)(const char *target))
 		last = line;
 		call(line);
 	}
-	say(masks ? strerrorname_np(errno) : "NONE", last);
+	say(masks && errno != 0 ? strerrorname_np(errno) : "NONE", last);
 }
 
 static void unmount_mask(const char *target)
