@@ -180,6 +180,14 @@ def processes():
     return [int(p) for p in os.listdir("/proc") if p.isdigit()]
 
 
+def is_alive(pid):
+    """Not gone, and no zombie."""
+    try:
+        return read(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def processes_of(folder):
     """Processes that have to do with a folder: by arguments, working folder, or mount table."""
     found = {}
@@ -573,8 +581,7 @@ class GabionInstance(Engine):
         pids = [self.pid(service) for service in services]
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") and read(f"/proc/{pid}/stat").rsplit(")", 1)[1].split()[0] not in "ZX"
-                                   for pid in pids), 20, f"the end of {services}")
+        wait_until(lambda: not any(is_alive(pid) for pid in pids), 20, f"the end of {services}")
 
     def take_over(self):
         """`gabion up` once more, after gabiond was killed."""
