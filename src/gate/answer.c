@@ -77,6 +77,11 @@ static void send_body(struct conn *c, unsigned status, const struct buf *body)
 	end(c, last, &b);
 }
 
+void answer_nonsense(struct conn *c)
+{
+	answer_text(c, &(struct answer){ .status = 502 }, "the engine's answer makes no sense");
+}
+
 void answer_json(struct conn *c, unsigned status, const struct json *doc)
 {
 	CLEANUP_BUF struct buf body = BUF_INIT(GATE_BODY_MAX);

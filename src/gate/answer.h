@@ -18,6 +18,9 @@ struct answer {
  * client shall print. Then the next request, or the end where the request's body is unread. */
 void answer_text(struct conn *c, const struct answer *a, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+/* 502: what the engine answered is not what it answers to that. */
+void answer_nonsense(struct conn *c);
+
 /* A document of the gate's own (own.h, explain.h). */
 struct json;
 void answer_json(struct conn *c, unsigned status, const struct json *doc);

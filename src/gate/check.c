@@ -29,8 +29,7 @@ static void engine_get(struct conn *c, const char *prefix, struct slice name,
 	CLEANUP_BUF struct buf target = BUF_INIT(65536);
 	struct exchange_head h = { .method = SLICE_LIT("GET"), .target = &target, .minor = 1 };
 
-	if (c->req->match.version.text.p)
-		buf_printf(&target, "/v%.*s", SLICE_ARG(c->req->match.version.text));
+	request_print_version(c->req, &target);
 	buf_printf(&target, "/%s/", prefix);
 	http_path_emit(name, &target);
 	buf_add_str(&target, "/json");
@@ -40,7 +39,6 @@ static void engine_get(struct conn *c, const char *prefix, struct slice name,
 /* The answer's object, or NULL after the client has been told. */
 static struct json *answer_object(struct conn *c, struct arena *tree)
 {
-	struct json_limits limits = JSON_LIMITS;
 	struct json *v;
 
 	if (c->x.status == 404 && !c->req->path_subject && !c->req->exec_id) {
@@ -53,12 +51,9 @@ static struct json *answer_object(struct conn *c, struct arena *tree)
 		exchange_release(c); /* the engine's own words */
 		return NULL;
 	}
-	if (json_parse(tree, buf_slice(&c->x.body), &limits, &v, NULL, NULL) < 0 ||
-	    !json_is(v, JSON_OBJECT)) {
-		answer_text(c, &(struct answer){ .status = 502 },
-			    "the engine's answer makes no sense");
-		return NULL;
-	}
+	v = exchange_json(c, tree, JSON_OBJECT);
+	if (!v)
+		answer_nonsense(c);
 	return v;
 }
 
@@ -225,8 +220,7 @@ static void on_subject(struct conn *c)
 	s->running = json_get_bool(json_get(v, "State"), "Running", false);
 	s->user = arena_strdup(&c->arena, user ? user : "");
 	if (!s->user || !take_id(s, json_get_str(v, "Id"))) {
-		answer_text(c, &(struct answer){ .status = 502 },
-			    "the engine's answer makes no sense");
+		answer_nonsense(c);
 		return;
 	}
 	if (c->req->match.route->kind == ROUTE_ARCHIVE && !s->running)
@@ -288,8 +282,7 @@ static void on_exec(struct conn *c)
 	if (!v)
 		return;
 	if (!take_id(s, json_get_str(v, "ContainerID"))) {
-		answer_text(c, &(struct answer){ .status = 502 },
-			    "the engine's answer makes no sense");
+		answer_nonsense(c);
 		return;
 	}
 	c->req->exec_id = NULL;

@@ -109,19 +109,15 @@ static void on_anothers(struct conn *c)
 void create_answered(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
-	struct json_limits limits = JSON_LIMITS;
-	struct json *v = NULL;
 	const char *id;
 
 	if (c->x.status != 201) {
 		exchange_release(c);
 		return;
 	}
-	(void)json_parse(&tree, buf_slice(&c->x.body), &limits, &v, NULL, NULL);
-	id = json_get_str(v, "Id");
+	id = json_get_str(exchange_json(c, &tree, JSON_OBJECT), "Id");
 	if (!id || strlen(id) != CONTROL_ID_LEN || !control_id_ok(id)) {
-		answer_text(c, &(struct answer){ .status = 502 },
-			    "the engine's answer makes no sense");
+		answer_nonsense(c);
 		return;
 	}
 	c->req->created = arena_strdup(&c->arena, id);

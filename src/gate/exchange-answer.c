@@ -308,6 +308,17 @@ void exchange_engine_ended(struct conn *c)
 	}
 }
 
+struct json *exchange_json(const struct conn *c, struct arena *tree, enum json_kind kind)
+{
+	struct json_limits limits = JSON_LIMITS;
+	struct json *v;
+
+	return json_parse(tree, buf_slice(&c->x.body), &limits, &v, NULL, NULL) == 0 &&
+			       json_is(v, kind)
+		       ? v
+		       : NULL;
+}
+
 void exchange_keep(struct conn *c, struct exchange_kept *k)
 {
 	struct exchange *x = &c->x;

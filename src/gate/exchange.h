@@ -28,6 +28,9 @@ void exchange_relay(struct conn *c, const struct exchange_head *h);
  */
 void exchange_ask(struct conn *c, const struct exchange_head *h, void (*done)(struct conn *c));
 
+/* The body of a collected answer, in the arena; NULL: it is no JSON of that kind. */
+struct json *exchange_json(const struct conn *c, struct arena *tree, enum json_kind kind);
+
 /* Gives the collected answer to the client, as the engine wrote it. */
 void exchange_release(struct conn *c);
 

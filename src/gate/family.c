@@ -142,12 +142,15 @@ static int fix_filters(struct conn *c)
 	struct request *r = c->req;
 	struct slice names[EDIT_OTHERS_MAX];
 	struct slice ids[EDIT_OTHERS_MAX];
-	struct edit_how with = { .own = true, .n = r->nsubjects, .names = names, .ids = ids };
+	struct edit_how with = { .own = true,
+				 .n = MIN(r->nsubjects, (size_t)EDIT_OTHERS_MAX),
+				 .names = names,
+				 .ids = ids };
 	struct slice *filters = (struct slice *)http_target_param(&r->target, "filters", NULL);
 	struct edit ignored;
 	char *kept;
 
-	for (size_t i = 0; i < r->nsubjects && i < EDIT_OTHERS_MAX; i++) {
+	for (size_t i = 0; i < with.n; i++) {
 		names[i] = r->subjects[i].name;
 		ids[i] = slice_str(r->subjects[i].id);
 	}
@@ -253,13 +256,11 @@ static enum sift_verdict changed_to(const struct json *v, struct buf *changed)
 }
 
 /* "Containers": who is connected, by id; "ep-…" where that is not known. */
-static enum sift_verdict judge_network(void *data, struct slice object, struct buf *changed)
+static enum sift_verdict keep_own_connected(const struct conn *c, struct arena *a, struct json *v,
+					    struct buf *changed)
 {
-	CLEANUP_ARENA struct arena a = ARENA_INIT(TREE_MAX);
-	const struct family_sift *f = data;
-	struct json *v = parse(&a, object);
 	struct json *all = json_get(v, "Containers");
-	struct json *own = json_new(&a, JSON_OBJECT);
+	struct json *own = json_new(a, JSON_OBJECT);
 
 	if (!v || !own)
 		return SIFT_BAD;
@@ -269,14 +270,22 @@ static enum sift_verdict judge_network(void *data, struct slice object, struct b
 		struct json_member *m = &all->members[i];
 
 		if (m->key.n != CONTROL_ID_LEN || !control_id_ok(m->key.p) ||
-		    !family_own(f->conn, m->key.p))
+		    !family_own(c, m->key.p))
 			continue;
-		if (json_add(&a, own, m->key, m->value) < 0)
+		if (json_add(a, own, m->key, m->value) < 0)
 			return SIFT_BAD;
 	}
-	if (json_set(&a, v, "Containers", own) < 0)
+	if (json_set(a, v, "Containers", own) < 0)
 		return SIFT_BAD;
 	return changed_to(v, changed);
+}
+
+static enum sift_verdict judge_network(void *data, struct slice object, struct buf *changed)
+{
+	CLEANUP_ARENA struct arena a = ARENA_INIT(TREE_MAX);
+	const struct family_sift *f = data;
+
+	return keep_own_connected(f->conn, &a, parse(&a, object), changed);
 }
 
 static enum sift_verdict judge_networks(void *data, struct slice object, struct buf *changed)
@@ -290,7 +299,7 @@ static enum sift_verdict judge_networks(void *data, struct slice object, struct 
 		return SIFT_BAD;
 	if (!maker_predefined(name->text) && !maker_own(v, f->conn->req->whose))
 		return SIFT_DROP;
-	return judge_network(data, object, changed);
+	return keep_own_connected(f->conn, &a, v, changed);
 }
 
 static void keep_own_volumes(const struct conn *c, struct json *list)

@@ -35,8 +35,7 @@ static void emit_path(const struct request *r, const char *id, struct buf *b)
 	struct slice path = r->match.path;
 	struct slice name = r->match.name;
 
-	if (r->match.version.text.p)
-		buf_printf(b, "/v%.*s", SLICE_ARG(r->match.version.text));
+	request_print_version(r, b);
 	if (!id || !name.p) {
 		http_path_emit(path, b);
 		return;

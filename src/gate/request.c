@@ -18,6 +18,12 @@
 
 static const struct slice continue_line = { "HTTP/1.1 100 Continue\r\n\r\n", 25 };
 
+void request_print_version(const struct request *r, struct buf *b)
+{
+	if (r->match.version.text.p)
+		buf_printf(b, "/v%.*s", SLICE_ARG(r->match.version.text));
+}
+
 bool request_keeps_alive(const struct request *r)
 {
 	return r->head.keep_alive;

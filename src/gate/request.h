@@ -108,6 +108,9 @@ void request_pump_body(struct conn *c);
 bool request_wants_body(const struct request *r);
 void request_timed_out(struct conn *c);
 
+/* "/v1.43", as the client asked for; nothing where it did not. */
+void request_print_version(const struct request *r, struct buf *b);
+
 /* For answers. */
 bool request_keeps_alive(const struct request *r);
 bool request_is_head(const struct request *r);

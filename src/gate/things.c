@@ -11,35 +11,17 @@
 
 #define TREE_MAX (64u * 1024u * 1024u)
 
-static struct subject *current(struct conn *c)
+struct subject *things_current(struct conn *c)
 {
 	return &c->req->subjects[c->req->at];
 }
 
-static void go_on(struct conn *c)
+void things_go_on(struct conn *c)
 {
 	void (*next)(struct conn * c) = c->req->next;
 
 	c->req->at++;
 	next(c);
-}
-
-static void begin_target(const struct conn *c, struct buf *target)
-{
-	if (c->req->match.version.text.p)
-		buf_printf(target, "/v%.*s", SLICE_ARG(c->req->match.version.text));
-}
-
-static struct json *parse(struct conn *c, struct arena *tree)
-{
-	struct json_limits limits = JSON_LIMITS;
-	struct json *v;
-
-	if (json_parse(tree, buf_slice(&c->x.body), &limits, &v, NULL, NULL) == 0 &&
-	    json_is(v, JSON_OBJECT))
-		return v;
-	answer_text(c, &(struct answer){ .status = 502 }, "the engine's answer makes no sense");
-	return NULL;
 }
 
 /* As the engine says it. A 404 would tell a creation that the image is missing. */
@@ -54,13 +36,13 @@ static void no_such_network(struct conn *c, const char *foreign)
 		a.subject = foreign;
 		a.quiet = true;
 	}
-	answer_text(c, &a, "network %.*s not found", SLICE_ARG(current(c)->name));
+	answer_text(c, &a, "network %.*s not found", SLICE_ARG(things_current(c)->name));
 }
 
 static void on_network(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
-	struct subject *s = current(c);
+	struct subject *s = things_current(c);
 	const struct json *name;
 	struct json *v;
 	const char *id;
@@ -72,14 +54,11 @@ static void on_network(struct conn *c)
 			exchange_release(c);
 		return;
 	}
-	v = parse(c, &tree);
-	if (!v)
-		return;
+	v = exchange_json(c, &tree, JSON_OBJECT);
 	name = json_get(v, "Name");
 	id = json_get_str(v, "Id");
 	if (!name || !id || strlen(id) != CONTROL_ID_LEN || !control_id_ok(id)) {
-		answer_text(c, &(struct answer){ .status = 502 },
-			    "the engine's answer makes no sense");
+		answer_nonsense(c);
 	} else if (slice_eq_str(name->text, "host") && c->req->match.route->kind == ROUTE_CREATE) {
 		answer_text(c,
 			    &(struct answer){ .status = 403,
@@ -89,12 +68,12 @@ static void on_network(struct conn *c)
 	} else if (name->text.n > 0 && maker_predefined(name->text)) {
 		s->everybodys = arena_printf(&c->arena, "%.*s", SLICE_ARG(name->text));
 		if (s->everybodys)
-			go_on(c);
+			things_go_on(c);
 		else
 			conn_kill(c);
 	} else if (maker_own(v, c->req->whose)) {
 		memcpy(s->id, id, CONTROL_ID_LEN + 1);
-		go_on(c);
+		things_go_on(c);
 	} else {
 		no_such_network(c, id);
 	}
@@ -110,7 +89,7 @@ static void ask_network(struct conn *c, const struct subject *s)
 		no_such_network(c, NULL);
 		return;
 	}
-	begin_target(c, &target);
+	request_print_version(c->req, &target);
 	buf_add_str(&target, "/networks/");
 	http_path_emit(s->name, &target);
 	exchange_ask(c, &h, on_network);

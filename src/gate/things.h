@@ -10,5 +10,9 @@
 
 struct subject;
 
+/* The subject in question; and on to what is next, after it has been judged. For volumes.c, too. */
+struct subject *things_current(struct conn *c);
+void things_go_on(struct conn *c);
+
 /* next() runs when it is one's own, or will be; else the client has been told. */
 void things_resolve(struct conn *c, const struct subject *s, void (*next)(struct conn *c));

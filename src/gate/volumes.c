@@ -6,28 +6,16 @@
 #include "gate/explain.h"
 #include "gate/family.h"
 #include "gate/request.h"
+#include "gate/things.h"
 
 #define TREE_MAX (64u * 1024u * 1024u)
 #define VOLUME_BODY_MAX (2u << 20)
 
 static const char not_made[] = "the volume was not made over this container's socket";
 
-static struct subject *current(struct conn *c)
-{
-	return &c->req->subjects[c->req->at];
-}
-
 static enum route_class class_of(const struct conn *c)
 {
 	return c->req->match.route->class;
-}
-
-static void go_on(struct conn *c)
-{
-	void (*next)(struct conn * c) = c->req->next;
-
-	c->req->at++;
-	next(c);
 }
 
 /* The path names it: what is foreign is not there. */
@@ -42,8 +30,7 @@ static void ask(struct conn *c, const char *prefix, struct slice name, const cha
 	CLEANUP_BUF struct buf target = BUF_INIT(65536);
 	struct exchange_head h = { .method = SLICE_LIT("GET"), .target = &target, .minor = 1 };
 
-	if (c->req->match.version.text.p)
-		buf_printf(&target, "/v%.*s", SLICE_ARG(c->req->match.version.text));
+	request_print_version(c->req, &target);
 	buf_printf(&target, "%s%.*s%s", prefix, SLICE_ARG(name), query);
 	if (buf_ok(&target))
 		exchange_ask(c, &h, done);
@@ -70,7 +57,7 @@ static void no_such_volume(struct conn *c, bool foreign)
 		a.reason = not_made;
 		a.quiet = true;
 	}
-	answer_text(c, &a, "get %.*s: no such volume", SLICE_ARG(current(c)->name));
+	answer_text(c, &a, "get %.*s: no such volume", SLICE_ARG(things_current(c)->name));
 }
 
 /* What makes or mounts a volume of that name cannot be told that there is none. */
@@ -85,26 +72,10 @@ void volumes_refuse(struct conn *c)
 		no_such_volume(c, true);
 		return;
 	}
-	if (current(c)->lent)
+	if (things_current(c)->lent)
 		a.hint = "start a container of your own that has it, and copy its volumes again";
 	answer_text(c, &a, "enhanced container isolation: volume %.*s is not this container's own",
-		    SLICE_ARG(current(c)->name));
-}
-
-static struct json *parse(struct conn *c, struct arena *tree, enum json_kind kind)
-{
-	struct json_limits limits = JSON_LIMITS;
-	struct json *v;
-
-	if (json_parse(tree, buf_slice(&c->x.body), &limits, &v, NULL, NULL) == 0 &&
-	    json_is(v, kind))
-		return v;
-	return NULL;
-}
-
-static void makes_no_sense(struct conn *c)
-{
-	answer_text(c, &(struct answer){ .status = 502 }, "the engine's answer makes no sense");
+		    SLICE_ARG(things_current(c)->name));
 }
 
 /* --- whose it is --- */
@@ -141,14 +112,14 @@ static void in_use(struct conn *c, const struct json *list)
 			buf_printf(&ids, "%s%s", ids.n ? ", " : "",
 				   json_get_str(list->items[i], "Id"));
 	answer_text(c, &(struct answer){ .status = 409 }, "remove %.*s: volume is in use - [%.*s]",
-		    SLICE_ARG(current(c)->name), SLICE_ARG(buf_slice(&ids)));
+		    SLICE_ARG(things_current(c)->name), SLICE_ARG(buf_slice(&ids)));
 }
 
 /* Containers that have it. */
 static void on_users(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
-	const struct subject *s = current(c);
+	const struct subject *s = things_current(c);
 	const struct json *list;
 	size_t own;
 
@@ -156,9 +127,9 @@ static void on_users(struct conn *c)
 		exchange_release(c);
 		return;
 	}
-	list = parse(c, &tree, JSON_ARRAY);
+	list = exchange_json(c, &tree, JSON_ARRAY);
 	if (!list) {
-		makes_no_sense(c);
+		answer_nonsense(c);
 		return;
 	}
 	own = count_own(c, list);
@@ -167,7 +138,7 @@ static void on_users(struct conn *c)
 	else if (class_of(c) == ROUTE_CLASS_VOLUME_REMOVE && list->n > 0)
 		in_use(c, list);
 	else
-		go_on(c);
+		things_go_on(c);
 }
 
 /* running: one of its own that runs holds it, and came by it rightly. */
@@ -176,26 +147,26 @@ static void ask_users(struct conn *c, bool running)
 	ask(c,
 	    running ? "/containers/json?filters=%7B%22volume%22%3A%7B%22"
 		    : "/containers/json?all=1&filters=%7B%22volume%22%3A%7B%22",
-	    current(c)->name, "%22%3Atrue%7D%7D", on_users);
+	    things_current(c)->name, "%22%3Atrue%7D%7D", on_users);
 }
 
 static void is_missing(struct conn *c)
 {
-	if (current(c)->lent) {
+	if (things_current(c)->lent) {
 		answer_text(c, &(struct answer){ .status = 400 }, "get %.*s: no such volume",
-			    SLICE_ARG(current(c)->name));
+			    SLICE_ARG(things_current(c)->name));
 	} else if (in_path(c)) {
 		no_such_volume(c, false);
 	} else {
-		current(c)->missing = true;
-		go_on(c);
+		things_current(c)->missing = true;
+		things_go_on(c);
 	}
 }
 
 static void on_volume(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
-	struct subject *s = current(c);
+	struct subject *s = things_current(c);
 	const struct json *v;
 
 	if (c->x.status == 404) {
@@ -206,9 +177,9 @@ static void on_volume(struct conn *c)
 		exchange_release(c); /* the engine's own words */
 		return;
 	}
-	v = parse(c, &tree, JSON_OBJECT);
+	v = exchange_json(c, &tree, JSON_OBJECT);
 	if (!v) {
-		makes_no_sense(c);
+		answer_nonsense(c);
 		return;
 	}
 	s->labelled = maker_own(v, c->req->whose);
@@ -217,7 +188,7 @@ static void on_volume(struct conn *c)
 	else if (s->labelled && class_of(c) == ROUTE_CLASS_VOLUME_REMOVE)
 		ask_users(c, false);
 	else if (s->labelled)
-		go_on(c);
+		things_go_on(c);
 	else if (s->lent || is_nameless(s->name, v))
 		ask_users(c, s->lent);
 	else
@@ -254,7 +225,7 @@ static bool is_made(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
 
-	return maker_own(parse(c, &tree, JSON_OBJECT), c->req->whose);
+	return maker_own(exchange_json(c, &tree, JSON_OBJECT), c->req->whose);
 }
 
 static void on_made(struct conn *c)
@@ -264,7 +235,7 @@ static void on_made(struct conn *c)
 	} else if (!is_made(c)) {
 		volumes_refuse(c);
 	} else {
-		current(c)->missing = false;
+		things_current(c)->missing = false;
 		c->req->at = c->req->nsubjects;
 		c->req->next(c);
 	}
@@ -289,8 +260,7 @@ bool volumes_make(struct conn *c, void (*next)(struct conn *c))
 	r->at = i;
 	r->next = next;
 	buf_add_slice(&body, r->subjects[i].make);
-	if (r->match.version.text.p)
-		buf_printf(&target, "/v%.*s", SLICE_ARG(r->match.version.text));
+	request_print_version(r, &target);
 	buf_add_str(&target, "/volumes/create");
 	exchange_ask(c, &h, on_made);
 	return true;
@@ -312,10 +282,10 @@ static void confirm(struct conn *c);
 static void on_held(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
-	const struct json *v = c->x.status == 200 ? parse(c, &tree, JSON_OBJECT) : NULL;
+	const struct json *v = c->x.status == 200 ? exchange_json(c, &tree, JSON_OBJECT) : NULL;
 
 	/* Nobody can make one of that name by chance. */
-	if (!v || (!maker_own(v, c->req->whose) && !is_nameless(current(c)->name, v))) {
+	if (!v || (!maker_own(v, c->req->whose) && !is_nameless(things_current(c)->name, v))) {
 		c->req->forbidden(c);
 		return;
 	}
@@ -330,7 +300,7 @@ static void confirm(struct conn *c)
 	while (r->at < r->nsubjects && r->subjects[r->at].kind != SUBJECT_VOLUME)
 		r->at++;
 	if (r->at < r->nsubjects) {
-		ask(c, "/volumes/", current(c)->name, "", on_held);
+		ask(c, "/volumes/", things_current(c)->name, "", on_held);
 		return;
 	}
 	exchange_put_back(c, &r->kept);

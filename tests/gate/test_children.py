@@ -275,7 +275,7 @@ def hosts_network(family):
 def test_networks_of_others(family, hosts_network):
     def says(name, *command):
         done = family.does(*(word.replace("%s", name) for word in command), check=False)
-        assert done.rc != 0 and "not found" in done.err.lower() or "No such network" in done.err, done
+        assert done.rc != 0 and ("not found" in done.err.lower() or "No such network" in done.err), done
         return done.rc, done.err.replace(name, "NAME")
 
     for command in (("network", "inspect", "%s"), ("network", "rm", "%s"), ("network", "connect", "%s", "child"),
