@@ -36,6 +36,19 @@ struct json *profile_rule(struct runtime *rt, const char *name, const char *acti
 	return rule;
 }
 
+bool profile_has_name(const struct json *rule, const char *name)
+{
+	const struct json *names = json_get(rule, "names");
+
+	for (size_t i = 0; json_is(names, JSON_ARRAY) && i < names->n; i++) {
+		const char *s = json_str(names->items[i]);
+
+		if (s && strcmp(s, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Takes the name out of a rule: true when it was in there. */
 bool profile_take_name(struct json *rule, const char *name)
 {

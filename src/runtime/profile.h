@@ -22,6 +22,9 @@ bool profile_permits(const char *action);
 /* A new rule for one name; NULL: out of memory. */
 struct json *profile_rule(struct runtime *rt, const char *name, const char *action);
 
+/* Whether the rule is about this call. */
+bool profile_has_name(const struct json *rule, const char *name);
+
 /* Takes the name out of a rule: true when it was in there. */
 bool profile_take_name(struct json *rule, const char *name);
 
