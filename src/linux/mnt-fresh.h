@@ -17,7 +17,7 @@ struct mnt_fresh {
 	int fd;		     /* set: the detached mount */
 };
 
-/* Makes each of them (at most SOCK_FDS_MAX) in these namespaces, through a process that exists for
- * that long in pid_ns and that nothing in there can trace or kill. The caller keeps its own. On
- * failure none is left. */
+/* Makes each of them in these namespaces, through a process that exists for that long in pid_ns and
+ * that nothing in there can trace or kill. The caller, which must have one thread, keeps its own
+ * namespaces and is not dumpable afterwards (PR_SET_DUMPABLE). On failure none is left. */
 int mnt_fresh(int pid_ns, int net_ns, struct mnt_fresh *mounts, size_t n, struct err *err);
