@@ -100,9 +100,13 @@ class Vfs:
         self.process.wait()
         self.process.stderr.close()
 
+    def expect_views(self):
+        """The folder where a runtime leaves them."""
+        os.makedirs(self.views, exist_ok=True)
+
     def put(self, name, base=200000, start=None, **more):
         """Writes run/views/NAME.json and returns the container's folder."""
-        os.makedirs(self.views, exist_ok=True)
+        self.expect_views()
         view = {"id": name, "base": base, "size": 65536, "pid": os.getpid(), "start": start or boottime(), "hostname": name,
                 "cgroup": {}, "masked": [], "readonly": [], **more}
         path = f"{self.views}/{name}.json"
