@@ -2,6 +2,7 @@
 #include "linux/mnt-fresh.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,13 +38,17 @@ static int configure(int fs, const char *option, size_t n)
 	return 0;
 }
 
-static int make(struct mnt_fresh *m)
+/* pid_ns: whose processes procfs shows (Linux 6.17); -EBADF: the caller's. */
+static int make(struct mnt_fresh *m, int pid_ns)
 {
 	CLEANUP_FD int fs = fsopen(m->type, FSOPEN_CLOEXEC);
 	const char *p = m->options;
 
 	if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "source", m->type, 0) < 0)
 		return -errno;
+	if (pid_ns >= 0 && strcmp(m->type, "proc") == 0 &&
+	    fsconfig(fs, FSCONFIG_SET_FD, "pidns", NULL, pid_ns) < 0)
+		return errno == EINVAL ? -EOPNOTSUPP : -errno;
 	while (p && *p) {
 		size_t n = strcspn(p, ",");
 		int r = configure(fs, p, n);
@@ -95,7 +100,7 @@ static int make_all(void *data)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < w->n; i++)
-		r = make(&w->mounts[i]);
+		r = make(&w->mounts[i], -EBADF);
 	w->result = r;
 	return 0;
 }
@@ -115,7 +120,7 @@ static int enter(void *data)
 	return 0;
 }
 
-int mnt_fresh(int pid_ns, int net_ns, struct mnt_fresh *mounts, size_t n, struct err *err)
+int mnt_fresh_apart(int pid_ns, int net_ns, struct mnt_fresh *mounts, size_t n)
 {
 	/* who is killed there, with the last process of the namespace, says nothing */
 	struct work w = {
@@ -123,15 +128,44 @@ int mnt_fresh(int pid_ns, int net_ns, struct mnt_fresh *mounts, size_t n, struct
 	};
 	int r;
 
-	for (size_t i = 0; i < n; i++)
-		mounts[i].fd = -EBADF;
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	r = run_apart(enter, &w);
-	if (r == 0)
-		r = w.result;
-	for (size_t i = 0; r < 0 && i < n; i++)
+	return r == 0 ? w.result : r;
+}
+
+int mnt_fresh_here(int pid_ns, int net_ns, struct mnt_fresh *mounts, size_t n)
+{
+	CLEANUP_FD int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int r = 0;
+
+	if (own < 0 || setns(net_ns, CLONE_NEWNET) < 0)
+		return -errno;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = make(&mounts[i], pid_ns);
+	if (setns(own, CLONE_NEWNET) < 0)
+		_exit(1); /* in the wrong namespace nothing must run */
+	return r;
+}
+
+static void close_all(struct mnt_fresh *mounts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
 		mounts[i].fd = fd_close(mounts[i].fd);
-	return r < 0 ? err_errno(err, r, "cannot mount %s in the container's namespaces",
-				 mounts->type)
-		     : 0;
+}
+
+int mnt_fresh(int pid_ns, int net_ns, struct mnt_fresh *mounts, size_t n, struct err *err)
+{
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		mounts[i].fd = -EBADF;
+	r = mnt_fresh_here(pid_ns, net_ns, mounts, n);
+	if (r == -EOPNOTSUPP) {
+		close_all(mounts, n);
+		r = mnt_fresh_apart(pid_ns, net_ns, mounts, n);
+	}
+	if (r == 0)
+		return 0;
+	close_all(mounts, n);
+	return err_errno(err, r, "cannot mount %s in the container's namespaces", mounts->type);
 }

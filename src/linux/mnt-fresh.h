@@ -17,7 +17,15 @@ struct mnt_fresh {
 	int fd;		     /* set: the detached mount */
 };
 
-/* Makes each of them in these namespaces, through a process that exists for that long in pid_ns and
- * that nothing in there can trace or kill. The caller, which must have one thread, keeps its own
- * namespaces and is not dumpable afterwards (PR_SET_DUMPABLE). On failure none is left. */
+/* Makes each of them in these namespaces. The caller, which must have one thread, keeps its own,
+ * and may not be dumpable afterwards (PR_SET_DUMPABLE). On failure none is left. */
 int mnt_fresh(int pid_ns, int net_ns, struct mnt_fresh *mounts, size_t n, struct err *err);
+
+/*
+ * How it does that. 0 or -errno; what was made stays with the caller.
+ * here: since Linux 6.17 procfs takes the namespace as an option; -EOPNOTSUPP before.
+ * apart: through a process that exists for that long in pid_ns and that nothing in there can trace
+ * or kill. It takes longer, above all while others start and end processes.
+ */
+int mnt_fresh_here(int pid_ns, int net_ns, struct mnt_fresh *mounts, size_t n);
+int mnt_fresh_apart(int pid_ns, int net_ns, struct mnt_fresh *mounts, size_t n);
