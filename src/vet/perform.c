@@ -98,6 +98,7 @@ static int do_mount(const struct job *j)
 	CLEANUP_FD int dir = -EBADF;
 	struct err err = ERR_INIT;
 	struct view_place place;
+	int roots[VIEW_TREES]; /* closed with this process */
 	struct stat st;
 	int r;
 
@@ -122,7 +123,9 @@ static int do_mount(const struct job *j)
 				     .pid_ns = j->t->pid_ns,
 				     .net_ns = j->t->net_ns,
 				     .mnt_ns = j->t->mnt_ns };
-	r = view_show(&place, j->v, j->tree, target, &err);
+	r = view_fresh(&place, j->v, roots, &err);
+	if (r == 0)
+		r = view_show(&place, j->v, j->tree, roots[j->tree], target, &err);
 	if (r < 0)
 		log_warning("mount of %s on %s: %s", view_tree_type(j->tree), j->target, err.text);
 	return r;
@@ -138,6 +141,8 @@ int perform_mount(const struct task *t, const struct view *v, enum view_tree tre
 	 * (mount_too_revealing() in Linux' fs/namespace.c). */
 	view.attr[tree] = attr | (v->attr[tree] & MOUNT_ATTR_RDONLY);
 	view.options[tree] = options;
+	for (enum view_tree other = 0; other < VIEW_TREES; other++)
+		view.tree[other] = other == tree;
 	return run(&j);
 }
 

@@ -44,6 +44,7 @@ static const struct sandbox_rule rules[] = {
 	{ .call = "fstat" },
 	{ .call = "fstatfs" },
 	{ .call = "futex" },
+	{ .call = "getdents64" },
 	{ .call = "getpid" },
 	{ .call = "getrandom" },
 	{ .call = "getsockopt" },

@@ -51,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		r = session_handle(session(), &q, &out);
 		must(r <= 0 && r > -4096);
 		must(buf_ok(&out));
-		if (q.head->opcode == FUSE_READDIR && r == 0)
+		if ((q.head->opcode == FUSE_READDIR || q.head->opcode == FUSE_READDIRPLUS) &&
+		    r == 0)
 			must(out.n <= ((const struct fuse_read_in *)q.arg)->size);
 	}
 	buf_done(&out);

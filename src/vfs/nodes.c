@@ -92,7 +92,9 @@ const char *nodes_known(struct slice path, struct slice value)
 	return NULL;
 }
 
-/* FNV-1a, folded; 0 and 1 mean the container's folder and nothing. */
+#define ALL_NUMBER 2u
+
+/* FNV-1a, folded. 0 is nothing, 1 the container's folder, 2 its folder "all". */
 static uint16_t number_of(struct slice path)
 {
 	uint32_t h = 0x811c9dc5u;
@@ -100,7 +102,7 @@ static uint16_t number_of(struct slice path)
 	for (size_t i = 0; i < path.n; i++)
 		h = (h ^ (unsigned char)path.p[i]) * 0x01000193u;
 	h = (h ^ h >> 16) & 0xffff;
-	return (uint16_t)(path.n == 0 ? 1 : MAX(h, 2u));
+	return (uint16_t)(path.n == 0 ? 1 : MAX(h, ALL_NUMBER + 1));
 }
 
 /* Adds what is not there yet. */
@@ -122,10 +124,13 @@ static size_t add(struct tree *t, size_t parent, struct slice path, struct slice
 
 void tree_make(struct tree *t)
 {
-	*t = (struct tree){ .n = 1 };
+	*t = (struct tree){ .n = 2 };
 	t->v[TREE_TOP] = (struct tree_node){ .number = number_of(SLICE_LIT("")),
 					     .path = SLICE_LIT(""),
 					     .name = SLICE_LIT("") };
+	t->v[TREE_ALL] = (struct tree_node){ .number = ALL_NUMBER,
+					     .path = SLICE_LIT(""),
+					     .name = SLICE_LIT("all") };
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
 		struct slice rest = slice_str(nodes[i].path);
 		struct slice name;
@@ -148,10 +153,36 @@ int tree_find(const struct tree *t, uint16_t number)
 	return -1;
 }
 
+bool tree_name(const struct tree *t, size_t folder, size_t i, struct buf *ret)
+{
+	const struct tree_node *n = &t->v[i];
+
+	if (i == TREE_TOP || i == TREE_ALL || (folder == TREE_ALL ? !n->row : n->parent != folder))
+		return false;
+	if (folder != TREE_ALL)
+		buf_add_slice(ret, n->name);
+	for (size_t k = 0; folder == TREE_ALL && k < n->path.n; k++)
+		buf_add(ret, n->path.p[k] == '/' ? ":" : &n->path.p[k], 1);
+	return true;
+}
+
+static bool is_path(struct slice name, struct slice path)
+{
+	if (name.n != path.n)
+		return false;
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] != (path.p[i] == '/' ? ':' : path.p[i]))
+			return false;
+	return true;
+}
+
 int tree_child(const struct tree *t, size_t folder, struct slice name)
 {
-	for (size_t i = 1; i < t->n; i++)
-		if (t->v[i].parent == folder && slice_eq(t->v[i].name, name))
+	if (folder == TREE_TOP && slice_eq(name, t->v[TREE_ALL].name))
+		return TREE_ALL;
+	for (size_t i = TREE_ALL + 1; i < t->n; i++)
+		if (folder == TREE_ALL ? t->v[i].row && is_path(name, t->v[i].path)
+				       : t->v[i].parent == folder && slice_eq(t->v[i].name, name))
 			return (int)i;
 	return -1;
 }

@@ -43,6 +43,9 @@ struct node {
 #define NODES_MAX 64u
 #define TREE_MAX 128u
 #define TREE_TOP 0u /* index of the folder of a container */
+/* Index of its folder "all", which is not listed: every node once more, with colons for the slashes
+ * of its path. Who needs them all has them with one request. */
+#define TREE_ALL 1u
 
 struct tree_node {
 	uint16_t number;
@@ -71,3 +74,5 @@ void tree_make(struct tree *t);
 /* Index of a number or of a name in a folder; -1 without one. */
 int tree_find(const struct tree *t, uint16_t number);
 int tree_child(const struct tree *t, size_t folder, struct slice name);
+/* Appends the name that the entry has in a listing of the folder; false when it is not listed. */
+bool tree_name(const struct tree *t, size_t folder, size_t i, struct buf *ret);

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/util.h"
 #include "vfs/views.h"
 
@@ -83,7 +85,8 @@ static uint64_t size_of(struct session *s, const struct about *a)
 	return n;
 }
 
-static void fill_attr(struct session *s, const struct about *a, struct fuse_attr *ret,
+/* exactly: also what has to be rendered for it; else the kernel asks when it needs that. */
+static void fill_attr(struct session *s, const struct about *a, bool exactly, struct fuse_attr *ret,
 		      uint64_t *ret_seconds)
 {
 	struct timespec now;
@@ -106,18 +109,25 @@ static void fill_attr(struct session *s, const struct about *a, struct fuse_attr
 		return;
 	}
 	ret->mode = S_IFREG | a->node->row->mode;
-	ret->size = size_of(s, a);
+	ret->size = exactly ? size_of(s, a) : PAGE;
 	if (a->node->row->large)
-		*ret_seconds = LARGE_SECONDS;
+		*ret_seconds = exactly ? LARGE_SECONDS : 0;
 }
 
 static int answer_attr(struct session *s, const struct about *a, struct buf *out)
 {
 	struct fuse_attr_out o = { 0 };
 
-	fill_attr(s, a, &o.attr, &o.attr_valid);
+	fill_attr(s, a, true, &o.attr, &o.attr_valid);
 	buf_add(out, &o, sizeof(o));
 	return 0;
+}
+
+static void fill_entry(struct session *s, const struct about *a, struct fuse_entry_out *ret)
+{
+	fill_attr(s, a, false, &ret->attr, &ret->attr_valid);
+	ret->nodeid = ret->attr.ino;
+	ret->entry_valid = FOREVER_SECONDS;
 }
 
 /* --- requests --- */
@@ -125,7 +135,8 @@ static int answer_attr(struct session *s, const struct about *a, struct buf *out
 static int on_init(struct session *s, const struct wire *q, struct about *a, struct buf *out)
 {
 	const struct fuse_init_in *in = q->arg;
-	const uint32_t flags = FUSE_BIG_WRITES | FUSE_PARALLEL_DIROPS | FUSE_NO_OPENDIR_SUPPORT;
+	const uint32_t flags = FUSE_BIG_WRITES | FUSE_PARALLEL_DIROPS | FUSE_NO_OPENDIR_SUPPORT |
+			       FUSE_DO_READDIRPLUS;
 	struct fuse_init_out o = {
 		.major = FUSE_KERNEL_VERSION,
 		.minor = FUSE_KERNEL_MINOR_VERSION,
@@ -160,11 +171,11 @@ static int on_lookup(struct session *s, const struct wire *q, struct about *a, s
 		return -ENOENT;
 	child.index = (size_t)i;
 	child.node = &s->tree.v[i];
-	fill_attr(s, &child, &o.attr, &o.attr_valid);
-	o.nodeid = o.attr.ino;
-	o.entry_valid = a->box ? FOREVER_SECONDS : 0;
-	if (!a->box)
+	fill_entry(s, &child, &o);
+	if (!a->box) {
+		o.entry_valid = 0;
 		boxes_put(&s->boxes, child.box);
+	}
 	buf_add(out, &o, sizeof(o));
 	return 0;
 }
@@ -311,45 +322,72 @@ static int on_statfs(struct session *s, const struct wire *q, struct about *a, s
 	return 0;
 }
 
-/* Returns whether there was room. */
-static bool add_entry(struct buf *out, size_t room, uint64_t inode, uint64_t next, uint32_t type,
-		      struct slice name)
+/* child: whom the entry is about, as a lookup would say, or NULL for a plain one. Returns whether
+ * there was room. */
+static bool add_entry(struct session *s, struct buf *out, size_t room, const struct fuse_dirent *d,
+		      struct slice name, const struct about *child)
 {
-	struct fuse_dirent d = { .ino = inode, .off = next, .namelen = (uint32_t)name.n };
+	struct fuse_entry_out entry = { 0 };
+	size_t n = FUSE_DIRENT_SIZE(d) + (child ? sizeof(entry) : 0);
 	static const char zero[8];
 
-	if (out->n + FUSE_DIRENT_SIZE(&d) > room)
+	if (out->n + n > room)
 		return false;
-	d.type = type >> 12;
-	buf_add(out, &d, FUSE_NAME_OFFSET);
+	if (child && child->box)
+		fill_entry(s, child, &entry);
+	if (child)
+		buf_add(out, &entry, sizeof(entry));
+	buf_add(out, d, FUSE_NAME_OFFSET);
 	buf_add_slice(out, name);
-	buf_add(out, zero, FUSE_DIRENT_SIZE(&d) - FUSE_NAME_OFFSET - name.n);
+	buf_add(out, zero, FUSE_DIRENT_SIZE(d) - FUSE_NAME_OFFSET - name.n);
 	return true;
 }
 
-/* Containers are not listed: who has to know them does. */
-static int on_readdir(struct session *s, const struct wire *q, struct about *a, struct buf *out)
+/* Containers are not listed: who has to know them does. plus: each entry with what a lookup says.
+ */
+static int list(struct session *s, const struct wire *q, const struct about *a, bool plus,
+		struct buf *out)
 {
 	const struct fuse_read_in *in = q->arg;
 	static const char *const dots[] = { ".", ".." };
+	const struct about none = { .box = NULL };
+	CLEANUP_BUF struct buf name = BUF_INIT(NAME_MAX);
+	struct fuse_dirent d = { .ino = inode_of(a), .type = S_IFDIR >> 12 };
 	uint64_t at = in->offset;
 
 	if (a->box && a->node->row)
 		return -ENOTDIR;
-	for (; at < 2; at++)
-		if (!add_entry(out, in->size, inode_of(a), at + 1, S_IFDIR, slice_str(dots[at])))
+	for (; at < 2; at++) {
+		d.off = at + 1;
+		d.namelen = (uint32_t)strlen(dots[at]);
+		if (!add_entry(s, out, in->size, &d, slice_str(dots[at]), plus ? &none : NULL))
 			return 0;
+	}
 	for (; a->box && at - 2 < s->tree.n; at++) {
 		const struct tree_node *n = &s->tree.v[at - 2];
-		struct about child = { .box = a->box, .node = n };
+		struct about child = { .box = a->box, .node = n, .index = at - 2 };
 
-		if (at - 2 == TREE_TOP || n->parent != a->index)
+		buf_reset(&name);
+		if (!tree_name(&s->tree, a->index, at - 2, &name))
 			continue;
-		if (!add_entry(out, in->size, inode_of(&child), at + 1, n->row ? S_IFREG : S_IFDIR,
-			       n->name))
+		d.ino = inode_of(&child);
+		d.off = at + 1;
+		d.type = (n->row ? S_IFREG : S_IFDIR) >> 12;
+		d.namelen = (uint32_t)name.n;
+		if (!add_entry(s, out, in->size, &d, buf_slice(&name), plus ? &child : NULL))
 			return 0;
 	}
 	return 0;
+}
+
+static int on_readdir(struct session *s, const struct wire *q, struct about *a, struct buf *out)
+{
+	return list(s, q, a, false, out);
+}
+
+static int on_readdirplus(struct session *s, const struct wire *q, struct about *a, struct buf *out)
+{
+	return list(s, q, a, true, out);
 }
 
 /* With default_permissions the kernel does not ask. */
@@ -367,12 +405,19 @@ static const struct {
 	int (*handle)(struct session *s, const struct wire *q, struct about *a, struct buf *out);
 	bool nobody; /* is not about a node, or the node does not matter */
 } handlers[] = {
-	{ FUSE_LOOKUP, on_lookup, false },   { FUSE_GETATTR, on_getattr, false },
-	{ FUSE_SETATTR, on_setattr, false }, { FUSE_OPEN, on_open, false },
-	{ FUSE_READ, on_read, false },	     { FUSE_WRITE, on_write, false },
-	{ FUSE_STATFS, on_statfs, true },    { FUSE_RELEASE, on_release, true },
-	{ FUSE_INIT, on_init, true },	     { FUSE_READDIR, on_readdir, false },
-	{ FUSE_ACCESS, on_access, true },    { FUSE_DESTROY, on_access, true },
+	{ FUSE_LOOKUP, on_lookup, false },
+	{ FUSE_GETATTR, on_getattr, false },
+	{ FUSE_SETATTR, on_setattr, false },
+	{ FUSE_OPEN, on_open, false },
+	{ FUSE_READ, on_read, false },
+	{ FUSE_WRITE, on_write, false },
+	{ FUSE_STATFS, on_statfs, true },
+	{ FUSE_RELEASE, on_release, true },
+	{ FUSE_INIT, on_init, true },
+	{ FUSE_READDIR, on_readdir, false },
+	{ FUSE_ACCESS, on_access, true },
+	{ FUSE_DESTROY, on_access, true },
+	{ FUSE_READDIRPLUS, on_readdirplus, false },
 };
 
 int session_handle(struct session *s, const struct wire *q, struct buf *out)

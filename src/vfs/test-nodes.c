@@ -39,6 +39,7 @@ static void test_table(void **state)
 /* Numbers are all different, lead back to their node, and are what they were in every version. */
 static void test_tree(void **state)
 {
+	struct buf flat = BUF_INIT(64);
 	static struct tree t;
 
 	(void)state;
@@ -58,7 +59,15 @@ static void test_tree(void **state)
 			assert_true(at > 0);
 		}
 		assert_ptr_equal(t.v[at].row, &nodes[i]);
+		buf_reset(&flat);
+		assert_true(tree_name(&t, TREE_ALL, (size_t)at, &flat));
+		assert_int_equal(flat.n, strlen(nodes[i].path));
+		assert_int_equal(tree_child(&t, TREE_ALL, buf_slice(&flat)), at);
 	}
+	assert_int_equal(tree_child(&t, TREE_ALL, SLICE_LIT("proc:sys:kernel")), -1);
+	assert_int_equal(tree_child(&t, TREE_ALL, SLICE_LIT("proc/meminfo")), -1);
+	assert_false(tree_name(&t, TREE_TOP, TREE_ALL, &flat));
+	buf_done(&flat);
 	assert_int_equal(tree_child(&t, TREE_TOP, SLICE_LIT("")), -1);
 	assert_int_equal(t.v[tree_child(&t, TREE_TOP, SLICE_LIT("proc"))].number, 50143);
 }

@@ -28,6 +28,7 @@ static const struct {
 	{ FUSE_RELEASE, sizeof(struct fuse_release_in), NOTHING },
 	{ FUSE_INIT, offsetof(struct fuse_init_in, flags2), NOTHING },
 	{ FUSE_READDIR, sizeof(struct fuse_read_in), NOTHING },
+	{ FUSE_READDIRPLUS, sizeof(struct fuse_read_in), NOTHING },
 	{ FUSE_ACCESS, sizeof(struct fuse_access_in), NOTHING },
 	{ FUSE_DESTROY, 0, NOTHING },
 };

@@ -28,27 +28,42 @@ struct child {
 };
 
 struct plain {
+	bool there;
 	int fd;	     /* O_PATH of what the lower runtime mounted */
 	uint64_t id; /* its mount id */
 	const char *point;
-	struct arena *arena;
+	int target; /* O_PATH of the folder, when it is free */
 	struct child children[CHILDREN_MAX];
 	size_t n;
 };
 
+struct swap {
+	const struct view_place *place;
+	const struct view *view;
+	struct arena arena;
+	struct plain plain[VIEW_TREES];
+};
+
 static int note_child(const struct mountinfo_entry *m, void *data)
 {
-	struct plain *plain = data;
-	size_t n = strlen(plain->point);
+	struct swap *swap = data;
 
-	if (m->parent != plain->id || strncmp(m->point, plain->point, n) != 0 || m->point[n] != '/')
-		return 0;
-	if (plain->n == CHILDREN_MAX)
-		return -E2BIG;
-	plain->children[plain->n].part = arena_strdup(plain->arena, m->point + n + 1);
-	if (!plain->children[plain->n].part)
-		return -ENOMEM;
-	plain->children[plain->n++].fd = -EBADF;
+	for (enum view_tree tree = 0; tree < VIEW_TREES; tree++) {
+		struct plain *plain = &swap->plain[tree];
+		size_t n;
+
+		if (!plain->there || m->parent != plain->id)
+			continue;
+		n = strlen(plain->point);
+		if (strncmp(m->point, plain->point, n) != 0 || m->point[n] != '/')
+			continue;
+		if (plain->n == CHILDREN_MAX)
+			return -E2BIG;
+		plain->children[plain->n].part = arena_strdup(&swap->arena, m->point + n + 1);
+		if (!plain->children[plain->n].part)
+			return -ENOMEM;
+		plain->children[plain->n++].fd = -EBADF;
+	}
 	return 0;
 }
 
@@ -62,10 +77,8 @@ static bool is_type(int fd, enum view_tree tree)
 	return fstatfs(fd, &st) == 0 && (unsigned long)st.f_type == magic[tree];
 }
 
-/* In the container's mount namespace. */
-static int find_plain(struct plain *plain, enum view_tree tree, int mountinfo, struct err *err)
+static int open_plain(struct plain *plain, enum view_tree tree, struct err *err)
 {
-	CLEANUP_BUF struct buf text = BUF_INIT(MOUNTINFO_MAX);
 	struct at_ident ident;
 	int r;
 
@@ -76,12 +89,18 @@ static int find_plain(struct plain *plain, enum view_tree tree, int mountinfo, s
 	if (r < 0)
 		return err_errno(err, r, "%s", plain->point);
 	plain->id = ident.mnt_id;
-	if (lseek(mountinfo, 0, SEEK_SET) < 0)
-		return err_errno(err, -errno, "mountinfo");
-	r = file_read_fd(mountinfo, &text);
+	return 0;
+}
+
+/* What is mounted in the plain file systems. */
+static int find_children(struct swap *swap, int mountinfo, struct err *err)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(MOUNTINFO_MAX);
+	int r = file_read_fd(mountinfo, &text);
+
 	if (r == 0)
-		r = mountinfo_each(buf_slice(&text), note_child, plain, err);
-	return r < 0 ? err_errno(err, r, "mounts in %s", plain->point) : 0;
+		r = mountinfo_each(buf_slice(&text), note_child, swap, err);
+	return r < 0 ? err_errno(err, r, "mounts in the container's /proc and /sys") : 0;
 }
 
 /* A place for a mount in the folder: a file for a file, a folder for a folder. */
@@ -125,7 +144,8 @@ static int take_plain(struct plain *plain, int hold, struct err *err)
 	}
 	if (umount2(plain->point, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
 		return err_errno(err, -errno, "unmounting %s", plain->point);
-	return 0;
+	plain->target = open(plain->point, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return plain->target < 0 ? err_errno(err, -errno, "%s", plain->point) : 0;
 }
 
 static int put_back(struct plain *plain, struct err *err)
@@ -145,52 +165,87 @@ static int put_back(struct plain *plain, struct err *err)
 	return 0;
 }
 
-static void plain_done(struct plain *plain)
+static int enter(const struct swap *swap, struct err *err)
 {
-	(void)fd_close(plain->fd);
-	for (size_t i = 0; i < plain->n; i++)
-		(void)fd_close(plain->children[i].fd);
+	return setns(swap->place->mnt_ns, CLONE_NEWNS) < 0
+		       ? err_errno(err, -errno, "the container's mount namespace")
+		       : 0;
 }
 
-static int replace(const struct view_place *p, const struct view *v, enum view_tree tree,
-		   struct plain *plain, int mountinfo, const char *hold_path, struct err *err)
+static void leave(const struct swap *swap)
+{
+	if (setns(swap->place->own_ns, CLONE_NEWNS) < 0)
+		_exit(1); /* in the wrong namespace nothing must run */
+}
+
+static int take_all(struct swap *swap, int mountinfo, const char *hold_path, struct err *err)
 {
 	CLEANUP_FD int hold = -EBADF;
-	CLEANUP_FD int target = -EBADF;
-	int r;
+	int r = enter(swap, err);
 
-	if (setns(p->mnt_ns, CLONE_NEWNS) < 0)
-		return err_errno(err, -errno, "the container's mount namespace");
-	r = find_plain(plain, tree, mountinfo, err);
-	if (r == 0) {
-		hold = open(hold_path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		r = hold < 0 ? err_errno(err, -errno, "%s in the container's mount namespace",
-					 hold_path)
-			     : take_plain(plain, hold, err);
-	}
-	if (r == 0) {
-		target = open(plain->point, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		r = target < 0 ? err_errno(err, -errno, "%s", plain->point) : 0;
-	}
-	if (setns(p->own_ns, CLONE_NEWNS) < 0)
-		_exit(1);
+	if (r < 0)
+		return r;
+	hold = open(hold_path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (hold < 0)
+		r = err_errno(err, -errno, "%s in the container's mount namespace", hold_path);
+	for (enum view_tree tree = 0; r == 0 && tree < VIEW_TREES; tree++)
+		if (swap->plain[tree].there)
+			r = open_plain(&swap->plain[tree], tree, err);
 	if (r == 0)
-		r = view_show(p, v, tree, target, err);
-	if (r == 0 && plain->n > 0) {
-		if (setns(p->mnt_ns, CLONE_NEWNS) < 0)
-			return err_errno(err, -errno, "the container's mount namespace");
-		r = put_back(plain, err);
-		if (setns(p->own_ns, CLONE_NEWNS) < 0)
-			_exit(1);
+		r = find_children(swap, mountinfo, err);
+	for (enum view_tree tree = 0; r == 0 && tree < VIEW_TREES; tree++)
+		if (swap->plain[tree].there)
+			r = take_plain(&swap->plain[tree], hold, err);
+	leave(swap);
+	return r;
+}
+
+static int show_all(struct swap *swap, struct err *err)
+{
+	int roots[VIEW_TREES];
+	int r = view_fresh(swap->place, swap->view, roots, err);
+
+	if (r < 0)
+		return r;
+	for (enum view_tree tree = 0; tree < VIEW_TREES; tree++) {
+		if (r == 0 && swap->plain[tree].there)
+			r = view_show(swap->place, swap->view, tree, roots[tree],
+				      swap->plain[tree].target, err);
+		(void)fd_close(roots[tree]);
 	}
 	return r;
+}
+
+static int put_back_all(struct swap *swap, struct err *err)
+{
+	int r = enter(swap, err);
+
+	if (r < 0)
+		return r;
+	for (enum view_tree tree = 0; r == 0 && tree < VIEW_TREES; tree++)
+		r = put_back(&swap->plain[tree], err);
+	leave(swap);
+	return r;
+}
+
+static void swap_done(struct swap *swap)
+{
+	for (enum view_tree tree = 0; tree < VIEW_TREES; tree++) {
+		struct plain *plain = &swap->plain[tree];
+
+		(void)fd_close(plain->fd);
+		(void)fd_close(plain->target);
+		for (size_t i = 0; i < plain->n; i++)
+			(void)fd_close(plain->children[i].fd);
+	}
+	arena_done(&swap->arena);
 }
 
 int view_replace(const struct view_place *p, const struct view *v, pid_t pid, const char *root,
 		 struct err *err)
 {
-	CLEANUP_ARENA struct arena arena = ARENA_INIT(ARENA_MAX);
 	CLEANUP_FD int mountinfo = -EBADF;
+	struct swap swap = { .place = p, .view = v, .arena = ARENA_INIT(ARENA_MAX) };
 	char path[64];
 	char hold[PATH_MAX];
 	int r;
@@ -202,14 +257,22 @@ int view_replace(const struct view_place *p, const struct view *v, pid_t pid, co
 	r = at_path_of(p->dir, hold, sizeof(hold));
 	if (r < 0)
 		return err_errno(err, r, "folder for mounts");
-	for (enum view_tree tree = 0; r == 0 && tree < VIEW_TREES; tree++) {
-		struct plain plain = { .fd = -EBADF, .arena = &arena };
+	for (enum view_tree tree = 0; tree < VIEW_TREES; tree++) {
+		struct plain *plain = &swap.plain[tree];
 
-		if (!v->tree[tree])
-			continue;
-		plain.point = arena_printf(&arena, "%s/%s", root, view_tree_name(tree));
-		r = plain.point ? replace(p, v, tree, &plain, mountinfo, hold, err) : -ENOMEM;
-		plain_done(&plain);
+		plain->there = v->tree[tree];
+		plain->fd = -EBADF;
+		plain->target = -EBADF;
+		plain->point = arena_printf(&swap.arena, "%s/%s", root, view_tree_name(tree));
+		if (!plain->point)
+			r = err_errno(err, -ENOMEM, "the container's /proc and /sys");
 	}
+	if (r == 0)
+		r = take_all(&swap, mountinfo, hold, err);
+	if (r == 0)
+		r = show_all(&swap, err);
+	if (r == 0 && swap.plain[VIEW_PROC].n + swap.plain[VIEW_SYS].n > 0)
+		r = put_back_all(&swap, err);
+	swap_done(&swap);
 	return r;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -129,27 +131,58 @@ static int cover_read_only(const struct view *v, enum view_tree tree, int root, 
 	return r;
 }
 
+/*
+ * The folder with all nodes. Listing it tells the kernel about them, and then gabion-vfs is not
+ * asked for each (FUSE_READDIRPLUS).
+ */
+static int open_nodes(const char *nodes)
+{
+	CLEANUP_FD int all = -EBADF;
+	char path[PATH_MAX];
+	char entries[8192];
+	int n = snprintf(path, sizeof(path), "%s/all", nodes);
+
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return -ENAMETOOLONG;
+	all = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (all < 0 || getdents64(all, entries, sizeof(entries)) < 0)
+		return -errno;
+	return TAKE_FD(all);
+}
+
+/* As the folder has them: with colons for slashes. */
+static int open_node(int all, const char *path)
+{
+	char name[NAME_MAX + 1];
+	size_t n = 0;
+	int fd;
+
+	for (; path[n] && n < NAME_MAX; n++)
+		name[n] = path[n] == '/' ? ':' : path[n];
+	name[n] = '\0';
+	fd = openat(all, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static int cover_emulated(const struct view *v, enum view_tree tree, int root, struct err *err)
 {
-	CLEANUP_FD int nodes = -EBADF;
+	CLEANUP_FD int all = v->nodes ? open_nodes(v->nodes) : -EBADF;
 	const char *part;
 	int r = 0;
 
 	if (!v->nodes)
 		return 0;
-	nodes = open(v->nodes, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (nodes < 0)
-		return err_errno(err, -errno, "emulated nodes %s (is gabion-vfs running?)",
-				 v->nodes);
+	if (all < 0)
+		return err_errno(err, all, "emulated nodes %s (is gabion-vfs running?)", v->nodes);
 	for (const char *const *p = view_emulated; r == 0 && *p; p++) {
 		CLEANUP_FD int node = -EBADF;
 		char path[256];
 
 		if (!part_of(*p, tree, &part))
 			continue;
-		node = openat(nodes, *p, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		node = open_node(all, *p);
 		if (node < 0)
-			return err_errno(err, -errno, "emulated node %s/%s", v->nodes, *p);
+			return err_errno(err, node, "emulated node %s/%s", v->nodes, *p);
 		(void)snprintf(path, sizeof(path), "/%s", *p);
 		r = say(err,
 			emulate_part(root, part, node,
@@ -195,30 +228,44 @@ static int make_folder(int dir, const char *name, struct err *err)
 	return fd < 0 ? err_errno(err, -errno, "folder for a tree of mounts") : fd;
 }
 
-/* The tree, attached on TREE. Returns a descriptor of its root. */
-static int make_tree(const struct view_place *p, const struct view *v, enum view_tree tree,
-		     struct err *err)
+int view_fresh(const struct view_place *p, const struct view *v, int ret[VIEW_TREES],
+	       struct err *err)
 {
-	struct mnt_fresh fresh = { .type = view_tree_type(tree),
-				   .options = v->options[tree],
-				   .attr = v->attr[tree],
-				   .fd = -EBADF };
+	struct mnt_fresh fresh[VIEW_TREES];
+	size_t n = 0;
+	int r;
+
+	for (enum view_tree tree = 0; tree < VIEW_TREES; tree++) {
+		ret[tree] = -EBADF;
+		if (v->tree[tree])
+			fresh[n++] = (struct mnt_fresh){ .type = view_tree_type(tree),
+							 .options = v->options[tree],
+							 .attr = v->attr[tree],
+							 .fd = -EBADF };
+	}
+	r = mnt_fresh(p->pid_ns, p->net_ns, fresh, n, err);
+	n = 0;
+	for (enum view_tree tree = 0; r == 0 && tree < VIEW_TREES; tree++)
+		if (v->tree[tree])
+			ret[tree] = fresh[n++].fd;
+	return r;
+}
+
+/* Attached on TREE, and covered. */
+static int make_tree(const struct view_place *p, const struct view *v, enum view_tree tree,
+		     int root, struct err *err)
+{
 	CLEANUP_FD int folder = make_folder(p->dir, TREE, err);
-	CLEANUP_FD int root = -EBADF;
-	int r = folder < 0 ? folder : mnt_fresh(p->pid_ns, p->net_ns, &fresh, 1, err);
+	int r = folder < 0 ? folder : mnt_attach(root, folder);
 
 	if (r < 0)
-		return r;
-	root = fresh.fd;
-	r = mnt_attach(root, folder);
-	if (r < 0)
-		return err_errno(err, r, "attaching %s", fresh.type);
+		return err_errno(err, r, "attaching %s", view_tree_type(tree));
 	r = cover_read_only(v, tree, root, err);
 	if (r == 0)
 		r = cover_emulated(v, tree, root, err);
 	if (r == 0)
 		r = cover_masked(v, tree, root, err);
-	return r < 0 ? r : TAKE_FD(root);
+	return r;
 }
 
 /* STUB, bound on itself: a shared mount, and a copy that hears of what is mounted on it. */
@@ -269,12 +316,12 @@ static void take_away(const struct view_place *p, int stub)
 	}
 }
 
-int view_show(const struct view_place *p, const struct view *v, enum view_tree tree, int target,
-	      struct err *err)
+int view_show(const struct view_place *p, const struct view *v, enum view_tree tree, int root,
+	      int target, struct err *err)
 {
 	CLEANUP_FD int heard = -EBADF;
-	CLEANUP_FD int root = make_tree(p, v, tree, err);
-	CLEANUP_FD int stub = root < 0 ? root : make_stub(p, &heard, err);
+	int built = make_tree(p, v, tree, root, err);
+	CLEANUP_FD int stub = built < 0 ? built : make_stub(p, &heard, err);
 	int r = stub < 0 ? stub : 0;
 
 	if (r == 0) {

@@ -60,11 +60,16 @@ struct view_place {
 	int mnt_ns; /* where the tree is to be seen */
 };
 
-/* Makes a tree and attaches it, in mnt_ns, on what target (O_PATH, in mnt_ns) refers to. The
- * caller, which must have one thread, has its root as root and current directory afterwards. On
- * failure `target` may have an empty folder on it. */
-int view_show(const struct view_place *p, const struct view *v, enum view_tree tree, int target,
-	      struct err *err);
+/* The file systems that the view has, detached; -EBADF for one that it has not. The caller owns
+ * them, and is as after mnt_fresh(). */
+int view_fresh(const struct view_place *p, const struct view *v, int ret[VIEW_TREES],
+	       struct err *err);
+
+/* Makes a tree on root, which view_fresh() made, and attaches it, in mnt_ns, on what target
+ * (O_PATH, in mnt_ns) refers to. The caller, which must have one thread, has its root as root and
+ * current directory afterwards. On failure `target` may have an empty folder on it. */
+int view_show(const struct view_place *p, const struct view *v, enum view_tree tree, int root,
+	      int target, struct err *err);
 
 /*
  * In the first place: takes the plain /proc and /sys that the lower runtime mounted below root (a

@@ -71,7 +71,7 @@ def test_gabiond_killed(box):
         box.instance.up()
     assert box.instance.pid("nodes") != served
     assert box.sh(f"cat {box.folder}/proc/sys/kernel/panic") == "5\n"
-    assert glob.glob(f"{box.instance.dir}/run/views/*.values")
+    assert glob.glob(f"{box.instance.dir}/run/values/*")
 
 
 def test_all_that_had_it_killed(box):

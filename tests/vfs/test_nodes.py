@@ -61,6 +61,18 @@ def test_only_the_table(files):
         assert not os.path.exists(f"{files.root}/bad")
 
 
+def test_all_in_one_folder(files):
+    """What a runtime binds from, with one request for all; it is not listed beside them."""
+    box = files.put("box")
+    nodes = {path[len(box) + 1:].replace("/", ":"): os.stat(path).st_ino for path in walk(box)}
+    assert {e.name: e.inode() for e in os.scandir(f"{box}/all")} == nodes
+    assert {name: os.stat(f"{box}/all/{name}").st_ino for name in nodes} == nodes
+    assert read(f"{box}/all/proc:meminfo").startswith("MemTotal:")
+    assert os.stat(f"{box}/all/proc:cpuinfo").st_size >= len(read(f"{box}/proc/cpuinfo"))
+    for name in ("all/proc", "all/all", "all/proc:sys", "proc/all", "all/proc:"):
+        assert not os.path.exists(f"{box}/{name}")
+
+
 def test_every_node_can_be_read(files, cgroup):
     """In one piece, byte by byte, and by the programs that people use."""
     box = files.put("box", cgroup=cgroup.view())
