@@ -3,10 +3,26 @@
 as one that entered its namespaces and has no seccomp filter. bench/README.md says what each row is."""
 
 import statistics
+import time
 
 import gate
 
 CALLS = 400  # of which the median is one measurement
+CONTAINERS = 20  # among which memory is divided
+
+
+def memory(engine):
+    """KiB that our programs of an instance have for themselves: private pages, and their part of shared ones."""
+    total = 0
+    for pid in engine.run("pgrep", "-f", f"gabion.*{engine.dir}").split():
+        try:
+            with open(f"/proc/{pid}/comm", encoding="ascii") as f:
+                ours = f.read().startswith("gabion")
+            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+                total += next(int(line.split()[1]) for line in f if line.startswith("Pss:")) if ours else 0
+        except (FileNotFoundError, ProcessLookupError, StopIteration):
+            pass
+    return total
 
 
 def measure(bench, table, args):
@@ -26,6 +42,13 @@ def measure(bench, table, args):
         ours, theirs = bench.pairs(args.rounds, lambda: vetted("mount"), lambda: free("mount"))
         table.add("vetted mount and umount, µs added", statistics.median(a - b for a, b in zip(ours, theirs)) / 1e3, 25, "µs",
                   statistics.median(ours) / 1e6, statistics.median(theirs) / 1e6)
+        before = memory(engine)
+        for i in range(CONTAINERS):
+            engine.docker("gate", "run", "-d", "--privileged", "--name", f"one{i}", "bench", "/bin/busybox", "sh", "-c",
+                          "mkdir -p /mnt; while :; do mount -t proc p /mnt && umount /mnt; cat /proc/meminfo; sleep 5; done")
+        time.sleep(3)
+        table.add("memory of ours per running container, KiB", (memory(engine) - before) / CONTAINERS, 256.0, "KiB")
+        engine.docker("direct", "rm", "-f", *(f"one{i}" for i in range(CONTAINERS)))
         for kind in ("getppid", "open"):
             table.ratio(f"{kind}, in a container with a filter for vetting, over none", bench.pairs(
                 args.rounds, lambda k=kind: vetted(k), lambda k=kind: free(k)), 1.15)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System calls that reach beyond any namespace, and that Docker's own profile of today refuses.
- * Older engines' and --privileged let them through:
+ * System calls that reach beyond any namespace. Docker's own profile of today refuses most of them;
+ * older engines' and --privileged let them through:
  *   request_key       makes the kernel start /sbin/request-key as root of the host (request_key(2))
+ *   syslog            the kernel's log is the host's (syslog(2)), for all where dmesg_restrict is 0
  *   socket(AF_VSOCK)  knows no network namespaces: it reaches the hypervisor and its guests
  * (vsock(7)) socket(AF_ALG)    the kernel's cryptography, of use to nobody but those who attack it
  * What a profile refuses it goes on refusing. Rules about socket() that look at more than its first
@@ -20,6 +21,11 @@
 
 #define FAMILIES 64 /* AF_MAX is 46 in Linux 6.18 */
 #define FORBIDDEN (1ull << AF_ALG | 1ull << AF_VSOCK)
+
+static const struct {
+	const char *name;
+	unsigned error;
+} calls[] = { { "request_key", ENOSYS }, { "syslog", EPERM } };
 
 /* As many families as differ in no bit of the mask. */
 struct families {
@@ -68,10 +74,11 @@ static bool is_named(const struct json *rules, const char *name)
 static int refuse(struct runtime *rt, struct json *rules)
 {
 	bool sockets = is_named(rules, "socket");
-	int r = is_named(rules, "request_key")
-			? 0
-			: add_refusal(rt, rules, "request_key", ENOSYS, NULL);
+	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(calls); i++)
+		if (!is_named(rules, calls[i].name))
+			r = add_refusal(rt, rules, calls[i].name, calls[i].error, NULL);
 	for (unsigned i = 0; r == 0 && !sockets && i < FAMILIES; i++) {
 		const struct families one = { FAMILY_BITS, i };
 
@@ -137,10 +144,10 @@ static struct families block_at(uint64_t set, unsigned first)
 }
 
 /*
- * Where all is refused that is not allowed: the families stay that the rules permit, without those.
- * A filter sees 64 bits of the argument, the kernel 32 (int): "not equal 40" lets 2^32 + 40
- * through. So the permitted ones are named, in few rules, as each costs time when the filter is
- * compiled.
+ * Where all is refused that is not allowed: the calls are not, and the families stay that the rules
+ * permit, without those. A filter sees 64 bits of the argument, the kernel 32 (int): "not equal 40"
+ * lets 2^32 + 40 through. So the permitted ones are named, in few rules, as each costs time when
+ * the filter is compiled.
  */
 static int narrow(struct runtime *rt, struct json *rules)
 {
@@ -148,6 +155,10 @@ static int narrow(struct runtime *rt, struct json *rules)
 	size_t n = rules->n;
 	uint64_t set;
 
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(calls); k++)
+			if (profile_permits(json_get_str(rules->items[i], "action")))
+				(void)profile_take_name(rules->items[i], calls[k].name);
 	for (size_t i = 0; i < n; i++) {
 		struct json *rule = rules->items[i];
 

@@ -26,7 +26,9 @@
 		4294967295, 41) "," BLOCK(4294967294, 42) "," BLOCK(4294967292,                  \
 								    44) "," BLOCK(4294967280, 48)
 #define LIST(rules) "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[" rules "]}"
-#define KEY "{\"names\":[\"request_key\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":38}"
+#define CALLS                                                                          \
+	"{\"names\":[\"request_key\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":38}," \
+	"{\"names\":[\"syslog\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":1}"
 #define SECCOMP(profile) "{\"linux\":{\"seccomp\":" profile "}}"
 
 /* --privileged has no profile. */
@@ -41,7 +43,7 @@ static void test_none(void **state)
 	json_emit(json_at(rt.spec, "linux.seccomp"), &b);
 	assert_non_null(strstr(b.p, "\"defaultAction\":\"SCMP_ACT_ALLOW\""));
 	assert_non_null(strstr(b.p, "\"architectures\":[\"SCMP_ARCH_"));
-	assert_non_null(strstr(b.p, "\"syscalls\":[" KEY "," REFUSED(38) "," REFUSED(40) "]"));
+	assert_non_null(strstr(b.p, "\"syscalls\":[" CALLS "," REFUSED(38) "," REFUSED(40) "]"));
 	runtime_done(&rt);
 }
 
@@ -49,15 +51,15 @@ static void test_list_of_refused(void **state)
 {
 	(void)state;
 	test_edit(edit_forbidden, SECCOMP("{\"defaultAction\":\"SCMP_ACT_ALLOW\"}"),
-		  SECCOMP("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[" KEY
+		  SECCOMP("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[" CALLS
 			  "," REFUSED(38) "," REFUSED(40) "]}"));
 	/* It has said something: that is left as it is. */
 	test_edit(edit_forbidden,
 		  SECCOMP("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":["
-			  "\"socket\","
+			  "\"socket\",\"syslog\","
 			  "\"request_key\"],\"action\":\"SCMP_ACT_KILL\"}]}"),
 		  SECCOMP("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":["
-			  "\"socket\","
+			  "\"socket\",\"syslog\","
 			  "\"request_key\"],\"action\":\"SCMP_ACT_KILL\"}]}"));
 }
 
@@ -80,6 +82,10 @@ static void test_list_of_allowed(void **state)
 		  SECCOMP(LIST(ALLOWED(CONDITION("LT", 38)) "," ALLOWED(
 			  CONDITION("EQ", 39)) "," ALLOWED(CONDITION("GT", 40)))),
 		  SECCOMP(LIST(OTHERS)));
+	test_edit(edit_forbidden,
+		  SECCOMP(LIST("{\"names\":[\"syslog\",\"read\",\"request_key\"],"
+			       "\"action\":\"SCMP_ACT_ALLOW\"}")),
+		  SECCOMP(LIST("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ALLOW\"}")));
 	/* One family is permitted, and one that must not be. */
 	test_edit(edit_forbidden, SECCOMP(LIST(ALLOWED(CONDITION("EQ", 2)))),
 		  SECCOMP(LIST(BLOCK(4294967295, 2))));

@@ -147,7 +147,7 @@ static int new_mount(const struct decide_asked *q, enum view_tree tree, unsigned
 	else
 		r = load_view(q, &a, &view);
 	if (r == 0)
-		r = perform_mount(&t, &view, tree, attr_of(flags), options, target);
+		r = perform_mount(q->outcome, &t, &view, tree, attr_of(flags), options, target);
 	task_close(&t);
 	return r;
 }
@@ -167,7 +167,7 @@ static int bind_tree(const struct decide_asked *q)
 	if (r < 0)
 		return r;
 	r = task_rules(&t, t.mnt_ns) && names_tree(&t, source, true) == 1
-		    ? perform_bind(&t, source, target)
+		    ? perform_bind(q->outcome, &t, source, target)
 		    : DECIDE_CONTINUE;
 	task_close(&t);
 	return r;
@@ -186,7 +186,7 @@ static int remount(const struct decide_asked *q, unsigned long flags)
 	if (r < 0)
 		return r;
 	r = task_rules(&t, t.mnt_ns) && names_one(&t, target, true, SYSFS_MAGIC, SYSFS_MAGIC) == 1
-		    ? perform_remount(&t, target, flags & MS_RDONLY)
+		    ? perform_remount(q->outcome, &t, target, flags & MS_RDONLY)
 		    : DECIDE_CONTINUE;
 	task_close(&t);
 	return r;
@@ -227,7 +227,7 @@ static int on_umount(const struct decide_asked *q, unsigned long flags)
 	if (r < 0)
 		return r;
 	r = task_rules(&t, t.mnt_ns) && names_tree(&t, target, follow) == 1
-		    ? perform_umount(&t, target, follow)
+		    ? perform_umount(q->outcome, &t, target, follow)
 		    : DECIDE_CONTINUE;
 	task_close(&t);
 	return r;

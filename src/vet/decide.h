@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct outcome;
+
 /* What to answer: the error number (0: success), or that the call continues. */
 enum { DECIDE_CONTINUE = 1 };
 
@@ -21,7 +23,8 @@ struct decide_asked {
 	pid_t tid;
 	uint32_t arch;
 	int nr;
-	const uint64_t *args; /* six */
+	const uint64_t *args;	 /* six */
+	struct outcome *outcome; /* set by what is done, where something is done */
 	/* Whether the thread still waits in that call; what was read of it is its own then. */
 	bool (*valid)(void *data);
 	void *data;

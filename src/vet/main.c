@@ -34,8 +34,10 @@
 #include "vet/privileges.h"
 #include "vet/receive.h"
 #include "vet/session.h"
+#include "vet/slots.h"
 
 #define SOCKET_NAME SESSION_PREFIX "socket" /* with gabion-hold */
+#define SLOTS_NAME SESSION_PREFIX "slots"
 #define EXIT_FAILED 1
 #define EXIT_USAGE 2
 
@@ -46,6 +48,7 @@ struct vet {
 	const char *work;
 	int listening;
 	struct hold hold;
+	struct slots slots;
 	struct sessions sessions;
 };
 
@@ -62,6 +65,7 @@ static void reach_holder(struct vet *v)
 	if (v->hold.fd >= 0 || hold_connect(&v->hold, v->holder) < 0)
 		return;
 	keep_one(SOCKET_NAME, v->listening, v);
+	keep_one(SLOTS_NAME, v->slots.fd, v);
 	sessions_each(&v->sessions, keep_one, v);
 }
 
@@ -91,12 +95,25 @@ static void ended(const char *name, void *data)
 	hold_drop(&v->hold, name);
 }
 
+static void found_slots(const char *name, int take_fd, void *data)
+{
+	int *fd = data;
+
+	if (strcmp(name, SLOTS_NAME) == 0) {
+		(void)fd_close(*fd);
+		*fd = take_fd;
+	} else {
+		(void)fd_close(take_fd);
+	}
+}
+
 /* What an earlier gabion-vet left. */
 static void found(const char *name, int take_fd, void *data)
 {
 	struct vet *v = data;
 
-	if (strncmp(name, SESSION_PREFIX, strlen(SESSION_PREFIX)) != 0) {
+	if (strncmp(name, SESSION_PREFIX, strlen(SESSION_PREFIX)) != 0 ||
+	    strcmp(name, SLOTS_NAME) == 0) {
 		(void)fd_close(take_fd);
 	} else if (strcmp(name, SOCKET_NAME) == 0) {
 		(void)fd_close(v->listening);
@@ -146,11 +163,22 @@ static void accept_one(struct vet *v)
 		log_warning("a runtime's connection: %s", strerror(-r));
 }
 
-/* The socket: the one that there was, or a new one. */
+/* The socket and the slots: those that there were, or new ones. */
 static int open_socket(struct vet *v, struct err *err)
 {
-	if (hold_connect(&v->hold, v->holder) == 0 && hold_list(&v->hold, found, v) < 0)
+	int old = -EBADF;
+	bool there = hold_connect(&v->hold, v->holder) == 0;
+	bool answers = there && hold_list(&v->hold, found_slots, &old) >= 0;
+	int r = slots_open(&v->slots, old, err);
+
+	if (r < 0)
+		return r;
+	v->sessions.slots = &v->slots;
+	if (answers)
+		answers = hold_list(&v->hold, found, v) >= 0;
+	if (there && !answers)
 		log_warning("gabion-hold does not answer");
+	keep(v, SLOTS_NAME, v->slots.fd);
 	if (v->listening < 0) {
 		v->listening = sock_listen(v->socket, SOCK_STREAM, 0600, (gid_t)-1);
 		if (v->listening < 0)
@@ -209,7 +237,7 @@ static int own_mounts(struct err *err)
 
 int main(int argc, char **argv)
 {
-	struct vet v = { .listening = -EBADF, .hold = HOLD_INIT };
+	struct vet v = { .listening = -EBADF, .hold = HOLD_INIT, .slots = SLOTS_INIT };
 	struct err err = ERR_INIT;
 	int r;
 
@@ -241,8 +269,10 @@ int main(int argc, char **argv)
 		r = open_socket(&v, &err);
 	if (r == 0)
 		r = privileges_drop(&err);
-	if (r == 0)
+	if (r == 0) {
+		sessions_resume(&v.sessions);
 		r = run(&v, &err);
+	}
 	(void)fprintf(stderr, "gabion-vet: %s\n", err.text);
 	return EXIT_FAILED;
 }

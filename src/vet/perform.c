@@ -28,6 +28,7 @@ static const char *work;
 
 struct job {
 	int (*run)(const struct job *j);
+	struct outcome *outcome;
 	const struct task *t;
 	const struct view *v;
 	enum view_tree tree;
@@ -40,6 +41,20 @@ struct job {
 void perform_init(const char *folder)
 {
 	work = folder;
+}
+
+void outcome_set(struct outcome *o, int result)
+{
+	o->result = result;
+	__atomic_store_n(&o->done, 1, __ATOMIC_RELEASE);
+}
+
+bool outcome_get(const struct outcome *o, int *ret)
+{
+	if (!__atomic_load_n(&o->done, __ATOMIC_ACQUIRE))
+		return false;
+	*ret = o->result;
+	return true;
 }
 
 /* Runs the job in a process and returns what it returned. */
@@ -56,6 +71,7 @@ static int run(const struct job *j)
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		r = j->run(j);
+		outcome_set(j->outcome, r);
 		_exit(write(ends[1], &r, sizeof(r)) != (ssize_t)sizeof(r));
 	}
 	if (pid < 0)
@@ -131,11 +147,13 @@ static int do_mount(const struct job *j)
 	return r;
 }
 
-int perform_mount(const struct task *t, const struct view *v, enum view_tree tree, uint64_t attr,
-		  const char *options, const char *target)
+int perform_mount(struct outcome *o, const struct task *t, const struct view *v,
+		  enum view_tree tree, uint64_t attr, const char *options, const char *target)
 {
 	struct view view = *v;
-	struct job j = { .run = do_mount, .t = t, .v = &view, .tree = tree, .target = target };
+	struct job j = {
+		.run = do_mount, .outcome = o, .t = t, .v = &view, .tree = tree, .target = target
+	};
 
 	/* What the container has read-only it does not get otherwise by mounting it again
 	 * (mount_too_revealing() in Linux' fs/namespace.c). */
@@ -160,9 +178,9 @@ static int do_bind(const struct job *j)
 	return mnt < 0 ? mnt : mnt_attach(mnt, target);
 }
 
-int perform_bind(const struct task *t, const char *source, const char *target)
+int perform_bind(struct outcome *o, const struct task *t, const char *source, const char *target)
 {
-	struct job j = { .run = do_bind, .t = t, .source = source, .target = target };
+	struct job j = { .run = do_bind, .outcome = o, .t = t, .source = source, .target = target };
 
 	return run(&j);
 }
@@ -182,9 +200,11 @@ static int do_remount(const struct job *j)
 	return setns(j->t->mnt_ns, CLONE_NEWNS) < 0 ? -errno : mnt_prepare(target, &attr);
 }
 
-int perform_remount(const struct task *t, const char *target, bool read_only)
+int perform_remount(struct outcome *o, const struct task *t, const char *target, bool read_only)
 {
-	struct job j = { .run = do_remount, .t = t, .target = target, .read_only = read_only };
+	struct job j = {
+		.run = do_remount, .outcome = o, .t = t, .target = target, .read_only = read_only
+	};
 
 	return run(&j);
 }
@@ -238,9 +258,11 @@ static int do_umount(const struct job *j)
 	return 0;
 }
 
-int perform_umount(const struct task *t, const char *target, bool follow)
+int perform_umount(struct outcome *o, const struct task *t, const char *target, bool follow)
 {
-	struct job j = { .run = do_umount, .t = t, .target = target, .follow = follow };
+	struct job j = {
+		.run = do_umount, .outcome = o, .t = t, .target = target, .follow = follow
+	};
 
 	return run(&j);
 }

@@ -12,20 +12,31 @@
 #include "vet/task.h"
 #include "view/view.h"
 
+/* What became of a call, in memory that a process of ours and its successors share. */
+struct outcome {
+	uint32_t done; /* set after `result` */
+	int32_t result;
+};
+
+void outcome_set(struct outcome *o, int result);
+bool outcome_get(const struct outcome *o, int *ret);
+
+/* All of them set the outcome when the call has been made, and return it: 0 or -errno. */
+
 /* A folder that exists for mounts, in the caller's mount namespace. Before the first call. */
 void perform_init(const char *folder);
 
 /* Mounts a new procfs or sysfs on target, with what the container's own has over it. attr:
- * MOUNT_ATTR_*; options: procfs's own, or NULL. 0 or -errno, as mount(2). */
-int perform_mount(const struct task *t, const struct view *v, enum view_tree tree, uint64_t attr,
-		  const char *options, const char *target);
+ * MOUNT_ATTR_*; options: procfs's own, or NULL. */
+int perform_mount(struct outcome *o, const struct task *t, const struct view *v,
+		  enum view_tree tree, uint64_t attr, const char *options, const char *target);
 
 /* Binds a procfs or sysfs with all that is mounted in it. */
-int perform_bind(const struct task *t, const char *source, const char *target);
+int perform_bind(struct outcome *o, const struct task *t, const char *source, const char *target);
 
 /* Makes a sysfs read-only or writable where it is mounted, which the kernel lets nobody do to the
  * file system itself in a user namespace. */
-int perform_remount(const struct task *t, const char *target, bool read_only);
+int perform_remount(struct outcome *o, const struct task *t, const char *target, bool read_only);
 
 /* Unmounts a procfs or sysfs with all that is mounted in it. */
-int perform_umount(const struct task *t, const char *target, bool follow);
+int perform_umount(struct outcome *o, const struct task *t, const char *target, bool follow);

@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "vet/decide.h"
+#include "vet/slots.h"
 
 /* Linux 6.6; newer than the headers. */
 #define NOTIF_SET_FLAGS _IOW('!', 4, uint64_t)
@@ -26,12 +27,12 @@
 #define STACK (96u * 1024u) /* deepest: two paths and the thread's credentials */
 #define RETRY_MS 20	    /* where there is no memory for a thread */
 #define HOLDER_MS 500	    /* between looks for a holder that has gone */
-#define ANSWER_MAX 4096u    /* bytes of a notification, in whatever kernel */
 
 struct session {
 	struct sessions *all;
 	struct session *prev, *next;
 	int fd;
+	struct slot *slot; /* a connection has none */
 	char name[CONTROL_HOLD_NAME];
 	const char *container; /* in name; NULL: a runtime's connection */
 };
@@ -42,18 +43,22 @@ int sessions_init(struct sessions *s)
 	return s->epoll_fd < 0 ? -errno : 0;
 }
 
-static int arm(struct session *s, int op)
+static int arm(struct session *s)
 {
 	struct epoll_event e = { .events = EPOLLIN | EPOLLONESHOT, .data.ptr = s };
 
-	return epoll_ctl(s->all->epoll_fd, op, s->fd, &e) < 0 ? -errno : 0;
+	if (epoll_ctl(s->all->epoll_fd, EPOLL_CTL_MOD, s->fd, &e) == 0)
+		return 0;
+	if (errno != ENOENT || epoll_ctl(s->all->epoll_fd, EPOLL_CTL_ADD, s->fd, &e) < 0)
+		return -errno;
+	return 0;
 }
 
 static int add(struct sessions *all, const char *name, int take_fd)
 {
 	CLEANUP_FD int fd = take_fd;
 	CLEANUP_FREE struct session *s = calloc(1, sizeof(*s));
-	int r;
+	int r = 0;
 
 	if (!s || strlen(name) >= sizeof(s->name))
 		return s ? -EINVAL : -ENOMEM;
@@ -61,7 +66,12 @@ static int add(struct sessions *all, const char *name, int take_fd)
 	s->container = strrchr(s->name, '/') ? strrchr(s->name, '/') + 1 : NULL;
 	s->all = all;
 	s->fd = fd;
-	r = arm(s, EPOLL_CTL_ADD);
+	if (s->container)
+		s->slot = slots_of(all->slots, s->name);
+	if (s->container && !s->slot)
+		return -ENFILE;
+	if (!s->slot || !slot_is_full(s->slot))
+		r = arm(s); /* else its thread does, sessions_resume() */
 	if (r < 0)
 		return r;
 	(void)TAKE_FD(fd);
@@ -96,39 +106,63 @@ static bool is_valid(void *data)
 	return ioctl(p->s->fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->id) == 0;
 }
 
-/* One call. 0, or -errno when the listener is to be left alone. */
-static int serve_one(struct session *s)
+static int decide_slot(const struct session *s)
 {
-	union {
-		struct seccomp_notif notif;
-		char room[ANSWER_MAX];
-	} in = { .room = { 0 } };
-	struct seccomp_notif_resp out = { 0 };
-	struct pending p = { .s = s };
-	struct decide_asked q;
+	const struct seccomp_notif *in = &s->slot->notif;
+	struct pending p = { .s = s, .id = in->id };
 	uint64_t args[6];
+	struct decide_asked q = { .container = s->container,
+				  .views = s->all->views,
+				  .tid = (pid_t)in->pid,
+				  .arch = in->data.arch,
+				  .nr = in->data.nr,
+				  .args = args,
+				  .outcome = &s->slot->outcome,
+				  .valid = is_valid,
+				  .data = &p };
+
+	for (size_t i = 0; i < ARRAY_SIZE(args); i++)
+		args[i] = in->data.args[i];
+	return q.tid > 0 ? decide(&q) : -EPERM;
+}
+
+/* Answers the call in the slot. */
+static void answer(const struct session *s)
+{
+	struct seccomp_notif_resp out = { .id = s->slot->notif.id };
 	int r;
 
-	if (ioctl(s->fd, SECCOMP_IOCTL_NOTIF_RECV, &in.notif) < 0)
-		return errno == ENOENT || errno == EINTR ? 0 : -errno;
-	p.id = in.notif.id;
-	for (size_t i = 0; i < ARRAY_SIZE(args); i++)
-		args[i] = in.notif.data.args[i];
-	q = (struct decide_asked){ .container = s->container,
-				   .views = s->all->views,
-				   .tid = (pid_t)in.notif.pid,
-				   .arch = in.notif.data.arch,
-				   .nr = in.notif.data.nr,
-				   .args = args,
-				   .valid = is_valid,
-				   .data = &p };
-	r = q.tid > 0 ? decide(&q) : -EPERM;
-	out.id = in.notif.id;
+	if (!outcome_get(&s->slot->outcome, &r))
+		r = decide_slot(s);
 	if (r == DECIDE_CONTINUE)
 		out.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	else
 		out.error = r;
 	(void)ioctl(s->fd, SECCOMP_IOCTL_NOTIF_SEND, &out); /* ENOENT: it is gone */
+	slot_empty(s->slot);
+}
+
+/* What the last gabion-vet did not finish. */
+static void answer_left(const struct session *s)
+{
+	const struct pending p = { .s = s, .id = s->slot->notif.id };
+
+	if (is_valid((void *)&p))
+		answer(s);
+	else
+		slot_empty(s->slot);
+}
+
+/* One call. 0, or -errno when the listener is to be left alone. */
+static int serve_one(const struct session *s)
+{
+	if (ioctl(s->fd, SECCOMP_IOCTL_NOTIF_RECV, &s->slot->notif) < 0) {
+		int r = errno == ENOENT || errno == EINTR ? 0 : -errno;
+
+		slot_empty(s->slot);
+		return r;
+	}
+	answer(s);
 	return 0;
 }
 
@@ -137,10 +171,12 @@ static void *serve(void *data)
 	struct session *s = data;
 	struct pollfd p = { .fd = s->fd, .events = POLLIN };
 
+	if (slot_is_full(s->slot))
+		answer_left(s);
 	while (poll(&p, 1, IDLE_MS) == 1 && (p.revents & POLLIN))
 		if (serve_one(s) < 0)
 			break;
-	(void)arm(s, EPOLL_CTL_MOD); /* its end is reported to the main thread */
+	(void)arm(s); /* its end is reported to the main thread */
 	return NULL;
 }
 
@@ -161,8 +197,19 @@ static int start(struct session *s)
 	return -r;
 }
 
+void sessions_resume(struct sessions *all)
+{
+	for (struct session *s = all->first; s; s = s->next)
+		if (s->slot && slot_is_full(s->slot) && start(s) < 0) {
+			answer_left(s); /* without a thread everybody waits for it */
+			(void)arm(s);
+		}
+}
+
 static void session_end(struct session *s)
 {
+	if (s->slot)
+		slot_free(s->slot);
 	(void)epoll_ctl(s->all->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
 	(void)fd_close(s->fd);
 	if (s->next)
@@ -192,7 +239,7 @@ static void happened(struct session *s, uint32_t events)
 		session_end(s);
 	} else if (start(s) < 0) {
 		(void)poll(NULL, 0, RETRY_MS);
-		(void)arm(s, EPOLL_CTL_MOD);
+		(void)arm(s);
 	}
 }
 

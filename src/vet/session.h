@@ -10,10 +10,12 @@
 #include "control/hold.h"
 
 struct session;
+struct slots;
 
 struct sessions {
 	int epoll_fd;	   /* listeners that wait for a call, and connections, one shot each */
 	const char *views; /* folder of records (view/record.h) */
+	struct slots *slots;
 	struct session *first;
 	/* A runtime has sent something; the descriptor is closed afterwards. */
 	void (*arrived)(int fd, void *data);
@@ -27,6 +29,10 @@ int sessions_init(struct sessions *s);
 
 /* A listener that the holder keeps under this name: "vet/RANDOM/ID". Takes the descriptor. */
 int session_add(struct sessions *s, const char *name, int take_fd);
+
+/* Answers the calls that an earlier gabion-vet took from listeners that were added since, and did
+ * not finish. */
+void sessions_resume(struct sessions *s);
 
 /* A runtime's connection: it comes at the beginning of a creation, what it sends at the end. */
 int session_expect(struct sessions *s, int take_fd);
