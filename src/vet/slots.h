@@ -19,8 +19,7 @@
 #include "control/hold.h"
 #include "vet/perform.h"
 
-#define SLOT_NOTIF_MAX 256 /* bytes of a notification, in whatever kernel; it is 80 in Linux 6.18 \
-			    */
+#define SLOT_NOTIF_MAX 256 /* bytes of a notification; it is 80 in Linux 6.18 */
 
 struct slot {
 	char name[CONTROL_HOLD_NAME]; /* of the listener; empty: free */
