@@ -2,6 +2,7 @@
 """/proc and /sys in containers that may mount: what is over them stays, and mounting works all the same."""
 
 import json
+import os
 
 import pytest
 
@@ -182,6 +183,38 @@ def test_agent_killed(instance):
     for box in boxes:
         assert sh(box, "cat /bad 2>/dev/null | wc -l").out == "0"
         run("kill", "-9", str(box.pid))
+
+
+def test_calls_in_the_hands_of_the_killed(instance):
+    """What it had taken and not answered is answered by the next one: the kernel gives it to nobody else."""
+    if getattr(instance, "kind", "") != "gabion":
+        pytest.skip("needs gabiond; GABION_E2E_ENGINE=bare has none")
+    box = instance.start("--privileged")
+    sh(box, "mkdir /a; for i in 1 2 3 4; do mkdir /a/$i; (while :; do mount -t proc p /a/$i && umount /a/$i && echo >>/turns$i || echo bad >>/bad; done)"
+            " >/dev/null 2>&1 & done")
+
+    def turns():
+        return [os.path.exists(f) and os.path.getsize(f) for f in (f"/proc/{box.pid}/root/turns{i}" for i in (1, 2, 3, 4))]
+
+    for _ in range(8):
+        old, pid = turns(), instance.pid("vetting")
+        instance.kill("vetting")
+        support.wait_until(lambda p=pid: instance.pid("vetting") not in (0, None, p), what="another gabion-vet")
+        support.wait_until(lambda o=old: all(now > was for now, was in zip(turns(), o)), 20, "all four going on")
+    assert not os.path.exists(f"/proc/{box.pid}/root/bad")
+
+
+def test_flood(instance):
+    """A container that calls without end, and one whose calls hang, keep nobody waiting."""
+    flood = instance.start("--privileged")
+    sh(flood, "for i in 1 2 3 4 5 6 7 8; do mkdir -p /m/$i; (while :; do mount -t proc p /m/$i; umount /m/$i; done) >/dev/null 2>&1 & done")
+    hangs = instance.start("--privileged")
+    hang = "exec 3<>/dev/fuse; mkdir /h; mount -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 f /h && for i in 1 2 3 4; do mount -t proc p /h/$i & done; sleep 1000"
+    if sh(hangs, "test -c /dev/fuse", check=False).rc == 0:
+        sh(hangs, f"({hang}) >/dev/null 2>&1 &")
+    other = instance.start("--privileged")
+    for _ in range(5):
+        sh(other, "timeout 5 mount -t proc p /mnt && timeout 5 umount /mnt")
 
 
 def test_listeners_go_with_their_containers(instance):
