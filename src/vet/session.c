@@ -156,6 +156,7 @@ static void answer_left(const struct session *s)
 /* One call. 0, or -errno when the listener is to be left alone. */
 static int serve_one(const struct session *s)
 {
+	slot_empty(s->slot); /* who was killed may have been doing that */
 	if (ioctl(s->fd, SECCOMP_IOCTL_NOTIF_RECV, &s->slot->notif) < 0) {
 		int r = errno == ENOENT || errno == EINTR ? 0 : -errno;
 

@@ -165,6 +165,38 @@ static void test_left(void **state)
 	left(-EXDEV, EXDEV);
 }
 
+static void ended(const char *name, void *data)
+{
+	(void)data;
+	assert_string_equal(name, NAME);
+}
+
+/* Killed while it emptied the slot: what is left of that call is not the next one's. */
+static void test_half_emptied(void **state)
+{
+	struct sessions all = { .views = "/nonexistent" };
+	struct slots slots;
+	struct slot *slot;
+	int listener = -1;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(slots_open(&slots, -EBADF, NULL), 0);
+	slot = slots_of(&slots, NAME);
+	outcome_set(&slot->outcome, -EXDEV);
+	pid = ask(&listener);
+	all.slots = &slots;
+	all.ended = ended;
+	assert_int_equal(sessions_init(&all), 0);
+	assert_int_equal(session_add(&all, NAME, listener), 0);
+	sessions_resume(&all);
+	while (waitpid(pid, &status, WNOHANG) == 0)
+		assert_int_equal(sessions_wait(&all, (const int[]){ -1, -1 }), 0);
+	assert_int_equal(status, 0);
+	(void)close(slots.fd);
+}
+
 /* Its thread has died meanwhile: nobody is answered, and the slot is free for the next call. */
 static void test_left_by_the_dead(void **state)
 {
@@ -194,11 +226,9 @@ static void test_left_by_the_dead(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kept),
-		cmocka_unit_test(test_foreign),
-		cmocka_unit_test(test_all),
-		cmocka_unit_test(test_left),
-		cmocka_unit_test(test_left_by_the_dead),
+		cmocka_unit_test(test_kept),	     cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_all),	     cmocka_unit_test(test_left),
+		cmocka_unit_test(test_half_emptied), cmocka_unit_test(test_left_by_the_dead),
 	};
 
 	vet_calls_init();
