@@ -213,6 +213,7 @@ static int on_mount(const struct decide_asked *q)
 static int on_umount(const struct decide_asked *q, unsigned long flags)
 {
 	bool follow = !(flags & UMOUNT_NOFOLLOW);
+	bool again = q->outcome->mark != 0; /* it was one when it was tried */
 	char target[PATH_MAX];
 	struct task t;
 	int r;
@@ -221,12 +222,12 @@ static int on_umount(const struct decide_asked *q, unsigned long flags)
 	if (flags & (MNT_DETACH | MNT_EXPIRE))
 		return DECIDE_CONTINUE;
 	if (task_read_str(q->tid, q->args[0], target, sizeof(target)) < 0 ||
-	    !may_be_tree(q->tid, target))
+	    (!again && !may_be_tree(q->tid, target)))
 		return DECIDE_CONTINUE;
 	r = open_task(q, &t);
 	if (r < 0)
 		return r;
-	r = task_rules(&t, t.mnt_ns) && names_tree(&t, target, follow) == 1
+	r = task_rules(&t, t.mnt_ns) && (again || names_tree(&t, target, follow) == 1)
 		    ? perform_umount(q->outcome, &t, target, follow)
 		    : DECIDE_CONTINUE;
 	task_close(&t);

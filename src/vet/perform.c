@@ -19,6 +19,8 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/util.h"
+#include "linux/at.h"
 #include "linux/cgroup.h"
 #include "linux/mnt.h"
 
@@ -55,6 +57,67 @@ bool outcome_get(const struct outcome *o, int *ret)
 		return false;
 	*ret = o->result;
 	return true;
+}
+
+/* Whether the call has been made already, in part or as a whole. */
+static int was_tried(const struct job *j, int target)
+{
+	struct at_ident ident;
+	int r = at_identify(target, &ident);
+
+	if (r < 0)
+		return r;
+	if (j->outcome->mark == 0)
+		j->outcome->mark = ident.mnt_id;
+	return ident.mnt_id != j->outcome->mark;
+}
+
+static bool is_tree(int fd)
+{
+	struct statfs st;
+
+	return fstatfs(fd, &st) == 0 && (st.f_type == PROC_SUPER_MAGIC || st.f_type == SYSFS_MAGIC);
+}
+
+/* The empty folder on which a tree came into the container (view/show.c): nothing in there could
+ * make one that looks like it, for it belongs to the host's root. */
+static bool is_stub(int fd)
+{
+	const unsigned long flags = ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC;
+	struct statvfs vfs;
+	struct statfs fs;
+	struct stat st;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC && fstatvfs(fd, &vfs) == 0 &&
+	       (vfs.f_flag & flags) == flags && fstat(fd, &st) == 0 && st.st_uid == 0 &&
+	       st.st_gid == 0 && S_ISDIR(st.st_mode);
+}
+
+/* In the thread's mount namespace: what is mounted there, by what its root is. */
+static int detach(int fd)
+{
+	return fchdir(fd) < 0 || umount2(".", MNT_DETACH) < 0 ? -errno : 0;
+}
+
+/* Where a mount that was tried before left the place for it (view/show.c) and nothing on it, takes
+ * that away. Returns 1 when the mount is there. */
+static int take_up(const struct job *j, int *target)
+{
+	CLEANUP_FD int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	int r = was_tried(j, *target);
+
+	if (r <= 0)
+		return r;
+	if (!is_stub(*target))
+		return 1;
+	if (own < 0 || setns(j->t->mnt_ns, CLONE_NEWNS) < 0)
+		return -errno;
+	r = detach(*target);
+	if (setns(own, CLONE_NEWNS) < 0)
+		return -errno;
+	(void)fd_close(*target);
+	*target = task_resolve(j->t, j->target, 0);
+	return r < 0 ? r : MIN(*target, 0);
 }
 
 /* Runs the job in a process and returns what it returned. */
@@ -124,6 +187,9 @@ static int do_mount(const struct job *j)
 		return -errno;
 	if (!S_ISDIR(st.st_mode))
 		return -ENOTDIR;
+	r = take_up(j, &target);
+	if (r != 0)
+		return MIN(r, 0);
 	/* A container that mounts without end uses up its own memory. */
 	r = cgroup_share_memory(j->t->tid);
 	if (r < 0)
@@ -170,8 +236,10 @@ static int do_bind(const struct job *j)
 	CLEANUP_FD int target = source < 0 ? source : task_resolve(j->t, j->target, 0);
 	CLEANUP_FD int mnt = -EBADF;
 
-	if (target < 0)
-		return target;
+	int r = target < 0 ? target : was_tried(j, target);
+
+	if (r != 0)
+		return MIN(r, 0);
 	if (setns(j->t->mnt_ns, CLONE_NEWNS) < 0)
 		return -errno;
 	mnt = mnt_clone(source, true);
@@ -209,52 +277,30 @@ int perform_remount(struct outcome *o, const struct task *t, const char *target,
 	return run(&j);
 }
 
-static bool is_tree(int fd)
-{
-	struct statfs st;
-
-	return fstatfs(fd, &st) == 0 && (st.f_type == PROC_SUPER_MAGIC || st.f_type == SYSFS_MAGIC);
-}
-
-/* The empty folder on which a tree came into the container (view/show.c): nothing in there could
- * make one that looks like it, for it belongs to the host's root. */
-static bool is_stub(int fd)
-{
-	const unsigned long flags = ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC;
-	struct statvfs vfs;
-	struct statfs fs;
-	struct stat st;
-
-	return fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC && fstatvfs(fd, &vfs) == 0 &&
-	       (vfs.f_flag & flags) == flags && fstat(fd, &st) == 0 && st.st_uid == 0 &&
-	       st.st_gid == 0 && S_ISDIR(st.st_mode);
-}
-
-/* In the thread's mount namespace: what is mounted there, by what its root is. */
-static int detach(int fd)
-{
-	return fchdir(fd) < 0 || umount2(".", MNT_DETACH) < 0 ? -errno : 0;
-}
-
 static int do_umount(const struct job *j)
 {
 	CLEANUP_FD int fd = task_resolve(j->t, j->target, j->follow ? 0 : O_NOFOLLOW);
 	CLEANUP_FD int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	CLEANUP_FD int stub = -EBADF;
 	int r;
 
 	if (fd < 0 || own < 0)
 		return fd < 0 ? fd : -errno;
-	if (!is_tree(fd))
-		return -EINVAL; /* it was one a moment ago */
-	if (setns(j->t->mnt_ns, CLONE_NEWNS) < 0)
-		return -errno;
-	r = detach(fd);
-	if (r < 0 || setns(own, CLONE_NEWNS) < 0)
+	r = was_tried(j, fd);
+	if (r < 0)
 		return r;
-	stub = task_resolve(j->t, j->target, j->follow ? 0 : O_NOFOLLOW);
-	if (stub >= 0 && is_stub(stub) && setns(j->t->mnt_ns, CLONE_NEWNS) == 0)
-		(void)detach(stub); /* EINVAL: that path is in it, and no mount */
+	if (r == 0 && !is_tree(fd))
+		return -EINVAL; /* it was one a moment ago */
+	if (r == 0) {
+		if (setns(j->t->mnt_ns, CLONE_NEWNS) < 0)
+			return -errno;
+		r = detach(fd);
+		if (r < 0 || setns(own, CLONE_NEWNS) < 0)
+			return r;
+		(void)fd_close(fd);
+		fd = task_resolve(j->t, j->target, j->follow ? 0 : O_NOFOLLOW);
+	}
+	if (fd >= 0 && is_stub(fd) && setns(j->t->mnt_ns, CLONE_NEWNS) == 0)
+		(void)detach(fd); /* EINVAL: that path is in it, and no mount */
 	return 0;
 }
 

@@ -12,10 +12,16 @@
 #include "vet/task.h"
 #include "view/view.h"
 
-/* What became of a call, in memory that a process of ours and its successors share. */
+/*
+ * What became of a call, in memory that a process of ours and its successors share. A successor
+ * does a call again of which it does not know whether it was made: `mark` tells, the id of the
+ * mount that its target was on when that was tried for the first time. It is another one
+ * afterwards.
+ */
 struct outcome {
 	uint32_t done; /* set after `result` */
 	int32_t result;
+	uint64_t mark; /* 0: nothing was tried */
 };
 
 void outcome_set(struct outcome *o, int result);

@@ -97,5 +97,6 @@ void slot_empty(struct slot *slot)
 {
 	memset(slot->room, 0, sizeof(slot->room));
 	slot->outcome.result = 0;
+	slot->outcome.mark = 0;
 	__atomic_store_n(&slot->outcome.done, 0, __ATOMIC_RELEASE);
 }
