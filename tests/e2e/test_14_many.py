@@ -20,7 +20,7 @@ FIFTY, FIVE_HUNDRED = 50, 500
 LOOP = """
 number() { [ "$(cat "$1")" = "$2" ]; }
 mkdir -p /mnt
-until [ -e /go ]; do sleep 1; done
+until [ -e /host/go ]; do sleep 1; done
 echo $1 >/proc/sys/kernel/panic || echo write >>/bad
 while :; do
     number /proc/sys/kernel/panic $1 || echo kept >>/bad
@@ -44,17 +44,16 @@ def kill_and_wait(instance, *services):
     wait_until(lambda: all(instance.pid(s) not in (0, None, old[s]) for s in services), 20, f"others than {old}")
 
 
-def test_fifty_while_daemons_die(instance):
+def test_fifty_while_daemons_die(instance, folder):
     """kill -9 of gabion-vet, of gabion-vfs, of both, and of gabiond with them: no call fails, no value is lost."""
     need_gabiond(instance)
-    boxes = [instance.start("--privileged", cmd=("sh", "-c", LOOP, "sh", str(i + 1))) for i in range(FIFTY)]
+    boxes = [instance.start("--privileged", "-v", f"{folder}:/host:ro", cmd=("sh", "-c", LOOP, "sh", str(i + 1))) for i in range(FIFTY)]
 
     def turns():
         return [len(read(f"/proc/{pid}/root/turns")) if os.path.exists(f"/proc/{pid}/root/turns") else 0 for pid in pids]
 
     pids = [box.pid for box in boxes]
-    for pid in pids:
-        support.write(f"/proc/{pid}/root/go", "")
+    support.write(f"{folder}/go", "")
     wait_until(lambda: min(turns()) > 0, 60, "all containers at work")
     for services in (("vetting",), ("nodes",), ("vetting", "nodes")):
         before = turns()
