@@ -22,11 +22,21 @@ const char *view_tree_type(enum view_tree tree)
 /* What Docker masks for containers that are not privileged (moby's oci/defaults.go), and what else
  * tells of the host. With --privileged, too: it gives rights in the container, not to the host. */
 const char *const view_masked[] = {
-	"proc/acpi",	    "proc/asound", "proc/interrupts", /* GHSA-6fw5-f8r9-fgfm */
-	"proc/kcore",	    "proc/keys",   "proc/latency_stats",
-	"proc/sched_debug", "proc/scsi",   "proc/timer_list",
-	"proc/timer_stats", "proc/vmcore", "sys/devices/virtual/powercap", /* GHSA-jq35-85cj-fj4p */
-	"sys/firmware",	    NULL,
+	"proc/acpi",
+	"proc/asound",
+	"proc/interrupts", /* GHSA-6fw5-f8r9-fgfm */
+	"proc/kcore",
+	"proc/keys",
+	"proc/latency_stats",
+	"proc/sched_debug",
+	"proc/scsi",
+	"proc/timer_list",
+	"proc/timer_stats",
+	"proc/vmcore",
+	"sys/devices/virtual/powercap", /* GHSA-jq35-85cj-fj4p */
+	"sys/firmware",
+	"sys/kernel/vmcoreinfo",
+	NULL,
 };
 
 /* Made by gabion-vfs (vfs/nodes.c). Not kernel/pid_max: since Linux 6.14 a pid namespace has its
