@@ -93,16 +93,18 @@ static int refuse(struct runtime *rt, struct json *rules)
 static bool families_of(const struct json *rule, uint64_t *ret)
 {
 	const struct json *args = json_get(rule, "args");
-	const struct json *arg = json_is(args, JSON_ARRAY) && args->n == 1 ? args->items[0] : NULL;
-	const char *op = json_get_str(arg, "op");
+	const struct json *arg;
+	const char *op;
 	uint64_t index = 0;
 	uint64_t value = 0;
 	uint64_t two = 0;
 
 	*ret = UINT64_MAX;
-	if (!args || (json_is(args, JSON_ARRAY) && args->n == 0))
+	if (!json_is(args, JSON_ARRAY) || args->n == 0)
 		return true;
-	if (!op || json_get_u64(arg, "index", &index) != 0 || index != 0 ||
+	arg = args->items[0];
+	op = json_get_str(arg, "op");
+	if (args->n > 1 || !op || json_get_u64(arg, "index", &index) != 0 || index != 0 ||
 	    json_get_u64(arg, "value", &value) != 0)
 		return false;
 	if (json_get_u64(arg, "valueTwo", &two) != 0)

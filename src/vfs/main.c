@@ -90,7 +90,7 @@ static int map_slots(struct vfs *v, int fd, struct err *err)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct stat st;
-	volatile unsigned char *p;
+	unsigned char *p;
 
 	if (fstat(fd, &st) < 0)
 		return err_errno(err, -errno, "--slots-fd");
@@ -103,9 +103,9 @@ static int map_slots(struct vfs *v, int fd, struct err *err)
 		return err_errno(err, -errno, "mapping the slots");
 	if (mlock(v->slots, sizeof(*v->slots)) < 0)
 		return err_errno(err, -errno, "locking the slots in memory");
-	p = (volatile unsigned char *)v->slots;
+	p = (unsigned char *)v->slots;
 	for (size_t i = 0; i < sizeof(*v->slots); i += 4096)
-		p[i] = p[i];
+		(void)__atomic_fetch_or(&p[i], 0, __ATOMIC_RELAXED); /* the page is there */
 	if (v->slots->magic == 0)
 		v->slots->magic = CONTROL_VFS_MAGIC;
 	return v->slots->magic == CONTROL_VFS_MAGIC

@@ -157,7 +157,7 @@ static int open_node(int all, const char *path)
 	size_t n = 0;
 	int fd;
 
-	for (; path[n] && n < NAME_MAX; n++)
+	for (; n < NAME_MAX && path[n]; n++)
 		name[n] = path[n] == '/' ? ':' : path[n];
 	name[n] = '\0';
 	fd = openat(all, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
