@@ -15,6 +15,7 @@
 #include "oci/spec.h"
 #include "runtime/edit.h"
 #include "runtime/hook.h"
+#include "runtime/lower.h"
 #include "runtime/runtime.h"
 #include "view/record.h"
 
@@ -61,6 +62,20 @@ static int take_paths(struct runtime *rt, struct json *record, const char *from,
 	return r;
 }
 
+/* Where the lower runtime would write them too late (runtime/sysctls.h). */
+static int take_sysctls(struct runtime *rt, struct json *record)
+{
+	struct json *linux_part = json_get(rt->spec, "linux");
+	struct json *sysctls = json_get(linux_part, "sysctl");
+	int r;
+
+	if (lower_is_crun(rt->lower) || !sysctls || !json_get(record, view_tree_name(VIEW_PROC)))
+		return 0;
+	r = json_set(&rt->arena, record, "sysctls", sysctls);
+	(void)json_del(linux_part, "sysctl");
+	return r;
+}
+
 static int take_trees(struct runtime *rt, struct json *record)
 {
 	int r = 0;
@@ -101,6 +116,8 @@ static int fill(struct runtime *rt, struct json *record)
 		r = take_paths(rt, record, "maskedPaths", "masked");
 	if (r == 0)
 		r = take_paths(rt, record, "readonlyPaths", "readonly");
+	if (r == 0)
+		r = take_sysctls(rt, record);
 	/* Where gabiond runs, it has made this folder, and gabion-vfs mounts on it. */
 	(void)snprintf(nodes, sizeof(nodes), "%s/vfs", rt->inst.run);
 	if (r == 0 && stat(nodes, &st) == 0)

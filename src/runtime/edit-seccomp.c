@@ -11,6 +11,7 @@
 
 #include "oci/spec.h"
 #include "runtime/edit.h"
+#include "runtime/lower.h"
 #include "runtime/profile.h"
 #include "runtime/runtime.h"
 
@@ -64,7 +65,7 @@ static int wait_killable(struct runtime *rt, struct json *profile)
 {
 	struct json *flags;
 
-	if (strncmp(strrchr(rt->lower, '/') + 1, "crun", 4) != 0)
+	if (!lower_is_crun(rt->lower))
 		return 0;
 	flags = json_need(&rt->arena, profile, "flags", JSON_ARRAY);
 	return flags ? json_append(&rt->arena, flags,

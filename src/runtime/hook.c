@@ -15,6 +15,7 @@
 #include "linux/cgroup.h"
 #include "runtime/record.h"
 #include "runtime/runtime.h"
+#include "runtime/sysctls.h"
 #include "view/record.h"
 
 #define STATE_MAX (1u << 20)
@@ -164,6 +165,8 @@ static int proc(const char *path, struct err *err)
 			return err_set(err, -EINVAL, "%s: no base", path);
 		r = cgroup_delegate(pid, (uid_t)base, (gid_t)base, err);
 	}
+	if (r == 0)
+		r = sysctls_write(json_get(record, "sysctls"), pid, err);
 	return r == 0 ? show(&arena, record, pid, err) : r;
 }
 

@@ -80,3 +80,8 @@ int lower_become(const char *path, char *const argv[])
 	(void)execv(path, argv); /* a script, too, which has to have a path */
 	return -errno;
 }
+
+bool lower_is_crun(const char *path)
+{
+	return strncmp(strrchr(path, '/') + 1, "crun", 4) == 0;
+}

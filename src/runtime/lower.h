@@ -2,12 +2,17 @@
 /* The lower runtime: crun or runc, which really makes the container. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "settings/facts.h"
 
 /* Absolute path of the lower runtime in ret[PATH_MAX]: gabion.json's, else the first crun, else the
  * first runc of the usual folders that is not gabion-runc itself under another name. */
 int lower_find(const struct facts *facts, char *ret, struct err *err);
+
+/* By its name. */
+bool lower_is_crun(const char *path);
 
 /* Becomes the program at path (absolute), as argv. It runs from a read-only mount of its own, which
  * crun and runc take, as they should, for a program that no container can write to (CVE-2019-5736):

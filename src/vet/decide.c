@@ -55,22 +55,26 @@ static uint64_t attr_of(unsigned long flags)
 }
 
 /* Root of a procfs or sysfs? A look without the thread's namespaces, good enough to let go on what
- * is none: who is let go on gets the kernel's own answer. */
+ * is none: who is let go on gets the kernel's own answer. What cannot be told this way may be one. */
 static bool may_be_tree(pid_t tid, const char *path)
 {
+	bool absolute = path[0] == '/';
 	char name[64];
-	CLEANUP_FD int root = -EBADF;
+	CLEANUP_FD int base = -EBADF;
 	CLEANUP_FD int fd = -EBADF;
 	struct statfs st;
 
 	/* What depends on the thread is looked at as the thread only. */
-	if (path[0] != '/' || task_is_own(path))
+	if (task_is_own(path))
 		return true;
-	(void)snprintf(name, sizeof(name), "/proc/%d/root", tid);
-	root = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	fd = root < 0 ? -EBADF : at_open_in_root(root, path, O_PATH, 0);
-	return fd >= 0 && fstatfs(fd, &st) == 0 &&
-	       (st.f_type == PROC_SUPER_MAGIC || st.f_type == SYSFS_MAGIC);
+	(void)snprintf(name, sizeof(name), "/proc/%d/%s", tid, absolute ? "root" : "cwd");
+	base = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (base < 0)
+		return true;
+	fd = absolute ? at_open_in_root(base, path, O_PATH, 0)
+		      : at_open_plain(base, path, O_PATH, 0); /* no links, nothing above it */
+	return fd < 0 || fstatfs(fd, &st) < 0 || st.f_type == PROC_SUPER_MAGIC ||
+	       st.f_type == SYSFS_MAGIC;
 }
 
 /* Whether path names the root of a mount of one of these file systems (PROC_SUPER_MAGIC,

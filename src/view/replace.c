@@ -67,14 +67,18 @@ static int note_child(const struct mountinfo_entry *m, void *data)
 	return 0;
 }
 
-static bool is_type(int fd, enum view_tree tree)
+static int check_type(const struct plain *plain, enum view_tree tree, struct err *err)
 {
 	static const unsigned long magic[] = {
 		[VIEW_PROC] = PROC_SUPER_MAGIC, [VIEW_SYS] = SYSFS_MAGIC
 	};
 	struct statfs st;
 
-	return fstatfs(fd, &st) == 0 && (unsigned long)st.f_type == magic[tree];
+	if (fstatfs(plain->fd, &st) < 0)
+		return err_errno(err, -errno, "%s", plain->point);
+	return (unsigned long)st.f_type == magic[tree]
+		       ? 0
+		       : err_set(err, -EINVAL, "%s is no %s", plain->point, view_tree_type(tree));
 }
 
 static int open_plain(struct plain *plain, enum view_tree tree, struct err *err)
@@ -83,8 +87,11 @@ static int open_plain(struct plain *plain, enum view_tree tree, struct err *err)
 	int r;
 
 	plain->fd = open(plain->point, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (plain->fd < 0 || !is_type(plain->fd, tree))
-		return err_set(err, -EINVAL, "%s is no %s", plain->point, view_tree_type(tree));
+	if (plain->fd < 0)
+		return err_errno(err, -errno, "%s", plain->point);
+	r = check_type(plain, tree, err);
+	if (r < 0)
+		return r;
 	r = at_identify(plain->fd, &ident);
 	if (r < 0)
 		return err_errno(err, r, "%s", plain->point);
@@ -154,6 +161,8 @@ static int put_back(struct plain *plain, struct err *err)
 		plain->n ? open(plain->point, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 			 : -EBADF;
 
+	if (plain->n && root < 0)
+		return err_errno(err, -errno, "%s", plain->point);
 	for (size_t i = 0; i < plain->n; i++) {
 		struct child *c = &plain->children[i];
 		CLEANUP_FD int place = at_open_plain(root, c->part, O_PATH | O_NOFOLLOW, 0);

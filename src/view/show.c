@@ -297,14 +297,13 @@ static int make_stub(const struct view_place *p, int *ret_heard, struct err *err
 }
 
 /* Nothing of it stays in the caller's namespace, and what happens there does not reach the
- * container's any more. */
-static void take_away(const struct view_place *p, int stub)
+ * container's any more: else the container loses with it what it was shown. */
+static int take_away(const struct view_place *p, int stub)
 {
 	static const struct mnt_attr private = { .userns = -EBADF, .propagation = MS_PRIVATE };
 	static const char *const names[] = { STUB, STUB, TREE };
+	int r = stub >= 0 ? mnt_prepare(stub, &private) : 0;
 
-	if (stub >= 0)
-		(void)mnt_prepare(stub, &private);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		char path[AT_FD_PATH_MAX];
 		CLEANUP_FD int fd = openat(p->dir, names[i], O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -314,6 +313,7 @@ static void take_away(const struct view_place *p, int stub)
 		at_fd_path(fd, path);
 		(void)umount2(path, MNT_DETACH); /* EINVAL: there was none */
 	}
+	return r;
 }
 
 int view_show(const struct view_place *p, const struct view *v, enum view_tree tree, int root,
@@ -323,6 +323,7 @@ int view_show(const struct view_place *p, const struct view *v, enum view_tree t
 	int built = make_tree(p, v, tree, root, err);
 	CLEANUP_FD int stub = built < 0 ? built : make_stub(p, &heard, err);
 	int r = stub < 0 ? stub : 0;
+	int away;
 
 	if (r == 0) {
 		if (setns(p->mnt_ns, CLONE_NEWNS) < 0)
@@ -334,8 +335,10 @@ int view_show(const struct view_place *p, const struct view *v, enum view_tree t
 	}
 	if (r == 0)
 		r = mnt_attach(root, stub);
+	away = take_away(p, stub);
+	if (r == 0)
+		r = away;
 	if (r < 0 && (!err || err->code == 0))
 		r = err_errno(err, r, "showing /%s in the container", view_tree_name(tree));
-	take_away(p, stub);
 	return r;
 }

@@ -42,6 +42,7 @@ OTHER = ["openat", "newfstatat", "fstat", "lseek", "fcntl", "pwrite64", "pread64
          "fdatasync", "ftruncate", "memfd_create", "pipe2", "wait4", "setrlimit", "prlimit64", "ioctl", "fchown",
          "fchownat", "fchmod", "fchmodat", "faccessat2", "access", "statx", "statfs", "fstatfs", "socket",
          "pidfd_open", "getcwd", "symlinkat", "linkat"]
+HOOK = "error executing hook"
 SPOILT = "spoilt: "
 F_OFD_GETLK = 36
 CLONE_NEWNS = 0x20000
@@ -62,12 +63,13 @@ class Cell:
     def __init__(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="gabion-faults-", dir="/var/tmp"))
         self.dir.chmod(0o755)
-        for name in ("etc", "run", "lib", "ids", "bundles"):
+        for name in ("etc", "run", "run/log", "lib", "ids", "bundles"):
             (self.dir / name).mkdir()
         (self.dir / "etc/gabion.json").write_text(json.dumps({"lowerRuntime": shutil.which("crun")}))
         self.overlay = bundle.Overlay(self.dir / "overlay", layers=3)
         self.env = dict(os.environ, GABION_STATE_DIR=str(self.dir), GABION_IDS_DIR=str(self.dir / "ids"), LC_ALL="C")
         self.report = self.dir / "report"
+        self.log = self.dir / "run/log/runtime.log"
         self.serial = 0
 
     def runtime(self, *args, fault=None):
@@ -138,11 +140,16 @@ class Cell:
             if code == 0:
                 errors += self.check_works(ident, folder)
             # What an engine does next, whether the creation failed or not.
-            made_by_lower = (self.dir / "state" / ident).exists()
-            if code == 0 or made_by_lower or "crun" in errors:
+            lower = code == 0 or (self.dir / "state" / ident).exists() or "crun" in errors or HOOK in errors
+            if lower:
                 self.runtime("delete", "--force", ident)
             left = difference(before, self.what_is_there())
-            if code == 0 or made_by_lower or "crun" in errors:
+            if HOOK in errors:  # the lower runtime does not say what a hook said
+                # … and one that cannot go back to its own namespaces has nowhere to say it.
+                errors += read(self.log) if self.log.exists() or "setns" not in fault else f"gabion-runc: {TEXT}"
+            self.log.unlink(missing_ok=True)
+            left["run"] = [x for x in left.get("run", []) if x != str(self.log)]
+            if lower:
                 # The read-only view stays where the engine unmounts it, the record where gabiond ends it.
                 left = {k: [x for x in v if f" {self.overlay.merged} " not in x and not x.endswith(f"/{ident}.json")]
                         for k, v in left.items()}
@@ -221,7 +228,7 @@ def judge(code, errors, left, may_succeed):
         return
     if code == 127 and "error while loading shared libraries" in errors:
         return  # not ours: the call of the dynamic loader failed
-    if code != 1:
+    if code != 1 and HOOK not in errors:
         yield f"exit code {code}"
     if TEXT not in errors:
         yield f"the error does not say {TEXT!r}"
