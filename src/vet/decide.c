@@ -55,7 +55,8 @@ static uint64_t attr_of(unsigned long flags)
 }
 
 /* Root of a procfs or sysfs? A look without the thread's namespaces, good enough to let go on what
- * is none: who is let go on gets the kernel's own answer. What cannot be told this way may be one. */
+ * is none: who is let go on gets the kernel's own answer. What cannot be told this way may be one.
+ */
 static bool may_be_tree(pid_t tid, const char *path)
 {
 	bool absolute = path[0] == '/';

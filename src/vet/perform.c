@@ -124,6 +124,7 @@ static int take_up(const struct job *j, int *target)
 static int run(const struct job *j)
 {
 	struct pollfd p = { .events = POLLIN };
+	pid_t parent = getpid();
 	int ends[2];
 	pid_t pid;
 	int r = -EIO;
@@ -133,6 +134,8 @@ static int run(const struct job *j)
 	pid = fork();
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent) /* it died before that */
+			_exit(1);
 		r = j->run(j);
 		outcome_set(j->outcome, r);
 		_exit(write(ends[1], &r, sizeof(r)) != (ssize_t)sizeof(r));

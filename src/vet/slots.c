@@ -2,8 +2,11 @@
 #include "vet/slots.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -11,7 +14,11 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/log.h"
+#include "linux/at.h"
 
+#define LOCK_MS 5000 /* as long as a process of ours may take */
+#define LOCK_STEP_MS 2
 #define MAGIC 0x6776657400000001u /* "gvet", version 1 */
 
 struct file {
@@ -39,9 +46,29 @@ static int make(void)
 	return TAKE_FD(fd);
 }
 
+/* The lock belongs to the open file, which children have as well (flock(2)). */
+static int lock(int fd)
+{
+	CLEANUP_FD int own = -EBADF;
+	char path[AT_FD_PATH_MAX];
+
+	at_fd_path(fd, path);
+	own = open(path, O_RDWR | O_CLOEXEC);
+	for (int waited = 0; own >= 0 && flock(own, LOCK_EX | LOCK_NB) < 0;
+	     waited += LOCK_STEP_MS) {
+		if (waited >= LOCK_MS) {
+			log_warning("a process of the former gabion-vet does not end");
+			break;
+		}
+		(void)poll(NULL, 0, LOCK_STEP_MS);
+	}
+	return own < 0 ? -errno : TAKE_FD(own);
+}
+
 int slots_open(struct slots *s, int take_fd, struct err *err)
 {
 	CLEANUP_FD int fd = take_fd;
+	CLEANUP_FD int locked = -EBADF;
 	struct seccomp_notif_sizes sizes;
 	struct file *file;
 
@@ -56,10 +83,13 @@ int slots_open(struct slots *s, int take_fd, struct err *err)
 		if (fd < 0)
 			return err_errno(err, fd, "memory for calls");
 	}
+	locked = lock(fd);
+	if (locked < 0)
+		return err_errno(err, locked, "locking the memory for calls");
 	file = mmap(NULL, sizeof(*file), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (file == MAP_FAILED)
 		return err_errno(err, -errno, "memory for calls");
-	*s = (struct slots){ .v = file->slots, .fd = TAKE_FD(fd) };
+	*s = (struct slots){ .v = file->slots, .fd = TAKE_FD(fd), .lock = TAKE_FD(locked) };
 	return 0;
 }
 

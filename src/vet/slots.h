@@ -33,13 +33,16 @@ struct slot {
 struct slots {
 	struct slot *v; /* CONTROL_HOLD_MAX of them */
 	int fd;		/* the memfd */
+	int lock;	/* the same, locked for as long as this process or a child of it lives */
 };
 
-#define SLOTS_INIT ((struct slots){ .fd = -EBADF })
+#define SLOTS_INIT ((struct slots){ .fd = -EBADF, .lock = -EBADF })
 
-/* Maps them. fd: an earlier gabion-vet's, or -EBADF for new ones; it is taken. One that is not of
- * this version is given up, for new ones. Returns 0 or -errno: then the kernel's notifications have
- * no room, or there is no memory. */
+/* Maps them, when nothing of the former gabion-vet is at work any more: a process that it had in a
+ * system call when it was killed would make that call beside the one that is made again. fd: an
+ * earlier gabion-vet's, or -EBADF for new ones; it is taken. One that is not of this version is
+ * given up, for new ones. Returns 0 or -errno: then the kernel's notifications have no room, or
+ * there is no memory. */
 int slots_open(struct slots *s, int fd, struct err *err);
 
 /* That of the listener of this name, which may have a call in it, or a free one; NULL: none is
