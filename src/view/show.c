@@ -19,6 +19,7 @@
 
 #define TREE "tree" /* below the place's folder: where it is put together … */
 #define STUB "stub" /* … and from where it goes to the container */
+#define MASK "mask" /* an empty folder, of which copies are made */
 
 /* The part of an absolute path below a tree; false when it is elsewhere. */
 static bool part_of(const char *path, enum view_tree tree, const char **ret)
@@ -98,21 +99,6 @@ static int emulate_part(int root, const char *part, int node, bool read_only)
 			 : lay(place, node, false,
 			       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
 				       (read_only ? (uint64_t)MOUNT_ATTR_RDONLY : 0));
-}
-
-/* Masks: the null device for a file, an empty folder for a folder. */
-static int open_masks(const struct view *v, int over[2], struct err *err)
-{
-	int r;
-
-	over[0] = open("/dev/null", O_PATH | O_CLOEXEC);
-	if (over[0] < 0)
-		return err_errno(err, -errno, "/dev/null");
-	over[1] = mnt_tmpfs("0555");
-	r = over[1];
-	if (r >= 0 && fchownat(over[1], "", v->owner, v->owner, AT_EMPTY_PATH) < 0)
-		r = -errno;
-	return r < 0 ? err_errno(err, r, "an empty folder for masks") : 0;
 }
 
 static int say(struct err *err, int r, const char *what, const char *path)
@@ -201,23 +187,6 @@ static bool is_always_masked(const char *path)
 	return false;
 }
 
-static int cover_masked(const struct view *v, enum view_tree tree, int root, struct err *err)
-{
-	int over[2] = { -EBADF, -EBADF };
-	const char *part;
-	int r = open_masks(v, over, err);
-
-	for (const char *const *p = view_masked; r == 0 && *p; p++)
-		if (part_of(*p, tree, &part))
-			r = say(err, mask_part(root, part, over), "mask", *p);
-	for (size_t i = 0; r == 0 && i < v->masked.n; i++)
-		if (part_of(v->masked.path[i], tree, &part) && !is_always_masked(v->masked.path[i]))
-			r = say(err, mask_part(root, part, over), "mask", v->masked.path[i]);
-	(void)fd_close(over[0]);
-	(void)fd_close(over[1]);
-	return r;
-}
-
 static int make_folder(int dir, const char *name, struct err *err)
 {
 	int fd;
@@ -226,6 +195,46 @@ static int make_folder(int dir, const char *name, struct err *err)
 		return err_errno(err, -errno, "folder for a tree of mounts");
 	fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? err_errno(err, -errno, "folder for a tree of mounts") : fd;
+}
+
+/* Masks: the null device for a file, an empty folder for a folder. That one is attached: before
+ * Linux 6.15 nothing is cloned that is not. */
+static int open_masks(const struct view_place *p, const struct view *v, int over[2],
+		      struct err *err)
+{
+	CLEANUP_FD int folder = make_folder(p->dir, MASK, err);
+	int r;
+
+	if (folder < 0)
+		return folder;
+	over[0] = open("/dev/null", O_PATH | O_CLOEXEC);
+	if (over[0] < 0)
+		return err_errno(err, -errno, "/dev/null");
+	over[1] = mnt_tmpfs("0555");
+	r = over[1];
+	if (r >= 0 && fchownat(over[1], "", v->owner, v->owner, AT_EMPTY_PATH) < 0)
+		r = -errno;
+	if (r >= 0)
+		r = mnt_attach(over[1], folder);
+	return r < 0 ? err_errno(err, r, "an empty folder for masks") : 0;
+}
+
+static int cover_masked(const struct view_place *p, const struct view *v, enum view_tree tree,
+			int root, struct err *err)
+{
+	int over[2] = { -EBADF, -EBADF };
+	const char *part;
+	int r = open_masks(p, v, over, err);
+
+	for (const char *const *m = view_masked; r == 0 && *m; m++)
+		if (part_of(*m, tree, &part))
+			r = say(err, mask_part(root, part, over), "mask", *m);
+	for (size_t i = 0; r == 0 && i < v->masked.n; i++)
+		if (part_of(v->masked.path[i], tree, &part) && !is_always_masked(v->masked.path[i]))
+			r = say(err, mask_part(root, part, over), "mask", v->masked.path[i]);
+	(void)fd_close(over[0]);
+	(void)fd_close(over[1]);
+	return r;
 }
 
 int view_fresh(const struct view_place *p, const struct view *v, int ret[VIEW_TREES],
@@ -264,7 +273,7 @@ static int make_tree(const struct view_place *p, const struct view *v, enum view
 	if (r == 0)
 		r = cover_emulated(v, tree, root, err);
 	if (r == 0)
-		r = cover_masked(v, tree, root, err);
+		r = cover_masked(p, v, tree, root, err);
 	return r;
 }
 
@@ -301,7 +310,7 @@ static int make_stub(const struct view_place *p, int *ret_heard, struct err *err
 static int take_away(const struct view_place *p, int stub)
 {
 	static const struct mnt_attr private = { .userns = -EBADF, .propagation = MS_PRIVATE };
-	static const char *const names[] = { STUB, STUB, TREE };
+	static const char *const names[] = { STUB, STUB, TREE, MASK };
 	int r = stub >= 0 ? mnt_prepare(stub, &private) : 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

@@ -17,6 +17,7 @@ t_not "it is an engine of its own" docker image inspect test
 t "image is imported" make_image
 
 t "run: root inside is nobody outside" prints "$MAP" docker run --rm test cat /proc/self/uid_map
+[ ! -s /srv/cage/run/log/runtime.log ] || sed 's/^/# /' /srv/cage/run/log/runtime.log # crun does not say what a hook said
 t "run --privileged" prints "$MAP" docker run --rm --privileged test cat /proc/self/uid_map
 t_is "AppArmor profile is kept" "docker-default (enforce)" docker run --rm test cat /proc/self/attr/current
 t_is "memory limit holds" 67108864 docker run --rm -m 64m test cat /sys/fs/cgroup/memory.max
