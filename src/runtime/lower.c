@@ -83,5 +83,7 @@ int lower_become(const char *path, char *const argv[])
 
 bool lower_is_crun(const char *path)
 {
-	return strncmp(strrchr(path, '/') + 1, "crun", 4) == 0;
+	const char *slash = strrchr(path, '/');
+
+	return strncmp(slash ? slash + 1 : path, "crun", 4) == 0;
 }

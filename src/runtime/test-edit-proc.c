@@ -49,6 +49,29 @@ static struct json *record_of(struct plot *p)
 	return doc;
 }
 
+/* runc would write them when they cannot be written any more. */
+static void test_sysctls(void **state)
+{
+	static const char *const spec = "{\"mounts\":[" PROC "],"
+					"\"linux\":{\"sysctl\":{\"net.ipv4.ip_forward\":\"1\"}}}";
+	static const struct {
+		const char *lower;
+		bool ours;
+	} rows[] = { { "/usr/bin/crun", false }, { "/usr/sbin/runc", true } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct plot p;
+
+		plot_new(&p, spec);
+		(void)snprintf(p.rt.lower, sizeof(p.rt.lower), "%s", rows[i].lower);
+		assert_int_equal(edit_proc(&p.rt, NULL), 0);
+		assert_int_equal(json_get(record_of(&p), "sysctls") != NULL, rows[i].ours);
+		assert_int_equal(json_at(p.rt.spec, "linux.sysctl") == NULL, rows[i].ours);
+		plot_done(&p);
+	}
+}
+
 static void test_moves(void **state)
 {
 	const struct json *hooks;
@@ -163,9 +186,10 @@ static void test_cgroups(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_moves),	      cmocka_unit_test(test_only_proc),
-		cmocka_unit_test(test_nothing_to_do), cmocka_unit_test(test_delegates),
-		cmocka_unit_test(test_emulated),      cmocka_unit_test(test_cgroups),
+		cmocka_unit_test(test_sysctls),	  cmocka_unit_test(test_moves),
+		cmocka_unit_test(test_only_proc), cmocka_unit_test(test_nothing_to_do),
+		cmocka_unit_test(test_delegates), cmocka_unit_test(test_emulated),
+		cmocka_unit_test(test_cgroups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
