@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -130,9 +129,25 @@ static pid_t ask(int *ret_listener)
 	return pid;
 }
 
+static void ended(const char *name, void *data)
+{
+	(void)data;
+	assert_string_equal(name, NAME);
+}
+
+/* The listener's end is noticed, and its session with it. */
+static void end(struct sessions *all, const struct slots *slots)
+{
+	while (all->first)
+		assert_int_equal(sessions_wait(all, (const int[]){ -1, -1 }), 0);
+	(void)close(all->epoll_fd);
+	(void)close(slots->lock);
+	(void)close(slots->fd);
+}
+
 static void left(int outcome, int expected)
 {
-	struct sessions all = { .views = "/nonexistent" };
+	struct sessions all = { .views = "/nonexistent", .ended = ended };
 	struct slots slots;
 	struct slot *slot;
 	int listener = -1;
@@ -153,10 +168,8 @@ static void left(int outcome, int expected)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), expected);
-	for (int i = 0; i < 200 && slot_is_full(slot); i++)
-		(void)poll(NULL, 0, 10);
+	end(&all, &slots);
 	assert_false(slot_is_full(slot));
-	(void)close(slots.fd);
 }
 
 static void test_left(void **state)
@@ -166,16 +179,10 @@ static void test_left(void **state)
 	left(-EXDEV, EXDEV);
 }
 
-static void ended(const char *name, void *data)
-{
-	(void)data;
-	assert_string_equal(name, NAME);
-}
-
 /* Killed while it emptied the slot: what is left of that call is not the next one's. */
 static void test_half_emptied(void **state)
 {
-	struct sessions all = { .views = "/nonexistent" };
+	struct sessions all = { .views = "/nonexistent", .ended = ended };
 	struct slots slots;
 	struct slot *slot;
 	int listener = -1;
@@ -188,20 +195,19 @@ static void test_half_emptied(void **state)
 	outcome_set(&slot->outcome, -EXDEV);
 	pid = ask(&listener);
 	all.slots = &slots;
-	all.ended = ended;
 	assert_int_equal(sessions_init(&all), 0);
 	assert_int_equal(session_add(&all, NAME, listener), 0);
 	sessions_resume(&all);
 	while (waitpid(pid, &status, WNOHANG) == 0)
 		assert_int_equal(sessions_wait(&all, (const int[]){ -1, -1 }), 0);
 	assert_int_equal(status, 0);
-	(void)close(slots.fd);
+	end(&all, &slots);
 }
 
 /* Its thread has died meanwhile: nobody is answered, and the slot is free for the next call. */
 static void test_left_by_the_dead(void **state)
 {
-	struct sessions all = { .views = "/nonexistent" };
+	struct sessions all = { .views = "/nonexistent", .ended = ended };
 	struct slots slots;
 	struct slot *slot;
 	int listener = -1;
@@ -218,10 +224,8 @@ static void test_left_by_the_dead(void **state)
 	assert_int_equal(sessions_init(&all), 0);
 	assert_int_equal(session_add(&all, NAME, listener), 0);
 	sessions_resume(&all);
-	for (int i = 0; i < 200 && slot_is_full(slot); i++)
-		(void)poll(NULL, 0, 10);
+	end(&all, &slots);
 	assert_false(slot_is_full(slot));
-	(void)close(slots.fd);
 }
 
 int main(void)
