@@ -156,3 +156,15 @@ int sandbox_seccomp(const struct sandbox_rule *rules, size_t n, struct err *err)
 		seccomp_release(ctx);
 	return r;
 }
+
+int sandbox_program(const struct sandbox_rule *rules, size_t n, struct err *err)
+{
+#ifdef __SANITIZE_ADDRESS__
+	(void)rules;
+	(void)n;
+	(void)err;
+	return 0;
+#else
+	return sandbox_seccomp(rules, n, err);
+#endif
+}

@@ -47,3 +47,7 @@ int sandbox_limits(const struct sandbox_limit *limits, size_t n, struct err *err
  * the process. An unknown name is skipped where this kernel's headers do not have it (another
  * architecture's). */
 int sandbox_seccomp(const struct sandbox_rule *rules, size_t n, struct err *err);
+
+/* The same for a whole program, as its last stage. Under a sanitizer nothing: the sanitizer's own
+ * calls are on nobody's list. */
+int sandbox_program(const struct sandbox_rule *rules, size_t n, struct err *err);

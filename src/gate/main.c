@@ -219,11 +219,9 @@ static int lock_up(const struct arguments *a, struct err *err)
 
 	if (r == 0)
 		r = sandbox_limits(limits, ARRAY_SIZE(limits), err);
-#ifndef __SANITIZE_ADDRESS__ /* the sanitizer's own calls are not on the list */
 	if (r == 0)
-		r = sandbox_seccomp(rules, ARRAY_SIZE(rules), err);
-#else
-	(void)rules;
+		r = sandbox_program(rules, ARRAY_SIZE(rules), err);
+#ifdef __SANITIZE_ADDRESS__
 	if (r == 0 && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) /* it looks for leaks by ptrace */
 		r = -errno;
 #endif

@@ -214,13 +214,7 @@ static int lock_up(struct err *err)
 		r = err_set(err, -EMFILE, "a limit of %llu descriptors leaves none to keep",
 			    (unsigned long long)files.rlim_cur);
 	hold.room = r == 0 ? files.rlim_cur - OWN_FDS : 0;
-#ifndef __SANITIZE_ADDRESS__ /* the sanitizer's own calls are not on the list */
-	if (r == 0)
-		r = sandbox_seccomp(rules, ARRAY_SIZE(rules), err);
-#else
-	(void)rules;
-#endif
-	return r;
+	return r == 0 ? sandbox_program(rules, ARRAY_SIZE(rules), err) : r;
 }
 
 int main(int argc, char **argv)

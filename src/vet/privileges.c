@@ -123,11 +123,5 @@ int privileges_drop(struct err *err)
 
 	if (r == 0)
 		r = sandbox_limits(limits, ARRAY_SIZE(limits), err);
-#ifndef __SANITIZE_ADDRESS__ /* the sanitizer's own calls are not on the list */
-	if (r == 0)
-		r = sandbox_seccomp(rules, ARRAY_SIZE(rules), err);
-#else
-	(void)rules;
-#endif
-	return r;
+	return r == 0 ? sandbox_program(rules, ARRAY_SIZE(rules), err) : r;
 }

@@ -221,13 +221,7 @@ static int lock_up(struct err *err)
 	};
 	int r = sandbox_limits(limits, ARRAY_SIZE(limits), err);
 
-#ifndef __SANITIZE_ADDRESS__ /* the sanitizer's own calls are not on the list */
-	if (r == 0)
-		r = sandbox_seccomp(rules, ARRAY_SIZE(rules), err);
-#else
-	(void)rules;
-#endif
-	return r;
+	return r == 0 ? sandbox_program(rules, ARRAY_SIZE(rules), err) : r;
 }
 
 static int prepare(struct vfs *v, const struct options *o, struct err *err)
