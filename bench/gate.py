@@ -10,6 +10,7 @@ import socket
 import statistics
 import subprocess
 import tarfile
+import tempfile
 import time
 
 SETTLE = 0.3  # between starts of containers, for what the kernel does afterwards
@@ -18,7 +19,8 @@ SETTLE = 0.3  # between starts of containers, for what the kernel does afterward
 class Gate:
     def __init__(self, bench, build):
         self.bench = bench
-        self.dir = str(bench.work / "gate")
+        self.dir = tempfile.mkdtemp(prefix="engine-", dir=bench.work)
+        os.chmod(self.dir, 0o755)
         self.request = bench.compile("request")
         self.cli = f"{build}/src/cli/gabion"
         self.env = dict(os.environ)
@@ -27,7 +29,6 @@ class Gate:
         self.haproxy = None
 
     def __enter__(self):
-        os.makedirs(self.dir)
         self.gabion("up", "--state-dir", self.dir, "--detach")
         self.sockets = {"gate": f"{self.dir}/run/docker.sock", "direct": f"{self.dir}/run/engine.sock",
                         "haproxy": f"{self.dir}/haproxy.sock"}
@@ -49,6 +50,7 @@ class Gate:
             self.haproxy.terminate()
             self.haproxy.wait()
         self.gabion("down", "--state-dir", self.dir)
+        shutil.rmtree(self.dir)
 
     def run(self, *argv, **how):
         done = subprocess.run(argv, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
