@@ -19,6 +19,7 @@ const struct edit edits[] = {
 	{ "forbidden", edit_forbidden, NULL },
 	{ "seccomp", edit_seccomp, NULL },
 	/* with effects on this process, or undone with it */
+	{ "filter", edit_filter, NULL },
 	{ "limits", edit_limits, NULL },
 	{ "stage", stage_choose, NULL },
 	{ "userns", edit_userns, undo_userns },

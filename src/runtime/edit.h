@@ -44,6 +44,7 @@ int edit_stage(struct runtime *rt, struct err *err);
 void undo_stage(struct runtime *rt);
 int edit_forbidden(struct runtime *rt, struct err *err);
 int edit_seccomp(struct runtime *rt, struct err *err);
+int edit_filter(struct runtime *rt, struct err *err);
 int edit_proc(struct runtime *rt, struct err *err);
 void undo_proc(struct runtime *rt);
 int edit_limits(struct runtime *rt, struct err *err);
