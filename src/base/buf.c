@@ -86,7 +86,13 @@ void buf_add_slice(struct buf *b, struct slice s)
 
 void buf_add_char(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	char *to = buf_reserve(b, 1);
+
+	if (!to)
+		return;
+	to[0] = c;
+	to[1] = '\0';
+	b->n++;
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

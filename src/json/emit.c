@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "json/json.h"
+#include "json/plain.h"
 #include "json/utf8.h"
 
 #define COMPACT (-1) /* as a level: no line breaks */
@@ -49,10 +50,22 @@ static void emit_char(struct buf *b, uint32_t c)
 	}
 }
 
-static bool is_plain(char c)
+/* Whether eight bytes are written as they are. */
+static bool are_plain(uint64_t w)
 {
-	return (unsigned char)c < 0x80 && !short_escape((unsigned char)c) &&
-	       !needs_escape((unsigned char)c);
+	return json_are_plain(w) &&
+	       (json_bytes_like(w, '<') | json_bytes_like(w, '>') | json_bytes_like(w, '&')) == 0;
+}
+
+static size_t plain_run(struct slice s)
+{
+	size_t at = 0;
+
+	while (s.n - at >= sizeof(uint64_t) && are_plain(json_word(s.p + at)))
+		at += sizeof(uint64_t);
+	while (at < s.n && json_is_plain(s.p[at]) && !needs_escape((unsigned char)s.p[at]))
+		at++;
+	return at;
 }
 
 static void emit_string(struct slice s, struct buf *b)
@@ -61,12 +74,11 @@ static void emit_string(struct slice s, struct buf *b)
 
 	buf_add_char(b, '"');
 	while (at < s.n) {
-		size_t start = at, used;
+		size_t run = plain_run(slice_from(s, at)), used;
 		uint32_t c;
 
-		while (at < s.n && is_plain(s.p[at]))
-			at++;
-		buf_add(b, s.p + start, at - start);
+		buf_add(b, s.p + at, run);
+		at += run;
 		if (at == s.n)
 			break;
 		used = utf8_decode(slice_from(s, at), &c);

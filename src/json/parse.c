@@ -2,13 +2,15 @@
 /*
  * How this works: one recursive descent over the text. The grammar is that of Go's scanner, which
  * is RFC 8259 to the letter; what differs from other parsers is what a string decodes to. A string
- * is walked twice by the same code: once to check and measure it, once to write its bytes.
+ * that does not simply stand there is walked twice by the same code: once to check and measure it,
+ * once to write its bytes.
  */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "json/json.h"
+#include "json/plain.h"
 #include "json/utf8.h"
 
 #define GO_DEPTH_MAX 10000u
@@ -175,17 +177,6 @@ static int check_piece(struct parser *p, size_t at, const struct piece *c)
 	return 0;
 }
 
-/* How many bytes from `at` on are characters by themselves: nearly all of a usual text are. */
-static size_t plain_run(const struct parser *p, size_t at)
-{
-	size_t start = at;
-
-	while (at < p->text.n && (signed char)p->text.p[at] >= ' ' && p->text.p[at] != '"' &&
-	       p->text.p[at] != '\\')
-		at++;
-	return at - start;
-}
-
 /* Walks a literal whose first byte is at `at`. Returns the place of the closing quote in *end and
  * the decoded length in *n; writes the bytes to `out` unless it is NULL. */
 static int walk_string(struct parser *p, size_t at, char *out, size_t *end, size_t *n)
@@ -194,7 +185,7 @@ static int walk_string(struct parser *p, size_t at, char *out, size_t *end, size
 
 	*n = 0;
 	while (at < p->text.n && p->text.p[at] != '"') {
-		size_t run = plain_run(p, at);
+		size_t run = json_plain_run(p->text.p + at, p->text.n - at);
 		struct piece c;
 		int r;
 
@@ -223,9 +214,18 @@ static int walk_string(struct parser *p, size_t at, char *out, size_t *end, size
 static int parse_string(struct parser *p, struct slice *ret)
 {
 	size_t start = p->at + 1, end, n;
+	size_t run = json_plain_run(p->text.p + start, p->text.n - start);
 	char *out;
 	int r;
 
+	if (start + run < p->text.n && p->text.p[start + run] == '"') {
+		out = arena_dup(p->arena, p->text.p + start, run);
+		if (!out)
+			return fail_memory(p);
+		*ret = (struct slice){ out, run };
+		p->at = start + run + 1;
+		return 0;
+	}
 	r = walk_string(p, start, NULL, &end, &n);
 	if (r < 0)
 		return r;

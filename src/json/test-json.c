@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "json/json.h"
+#include "json/plain.h"
 
 #define CAP (1u << 20)
 
@@ -314,6 +315,36 @@ static void test_emit_repairs_utf8(void **state)
 	assert_emits(json_new_slice(&a, SLICE_NULL), "\"\"");
 }
 
+/* Any byte at any place of a word of eight, in what is read and in what is written. */
+static void test_bytes_of_words(void **state)
+{
+	(void)state;
+	for (size_t at = 0; at < 20; at++)
+		for (int byte = 0; byte < 256; byte++)
+			for (int above = 0; above < 256; above += above == '!' ? 1 : 17) {
+				CLEANUP_ARENA struct arena a = ARENA_INIT(65536);
+				CLEANUP_BUF struct buf b = BUF_INIT(4096);
+				struct json_limits limits = JSON_LIMITS;
+				char text[] = "aaaaaaaaaaaaaaaaaaaaaaaa";
+				size_t n = sizeof(text) - 1, plain = 0;
+				struct json *v;
+
+				text[at] = (char)byte;
+				text[at + 1] = (char)above;
+				while (plain < n && json_is_plain(text[plain]))
+					plain++;
+				assert_int_equal(json_plain_run(text, n), plain);
+				if (byte >= 0x80 || above >= 0x80)
+					continue;
+				json_emit(json_new_slice(&a, (struct slice){ text, n }), &b);
+				assert_null(memchr(b.p, '<', b.n));
+				assert_null(memchr(b.p, '&', b.n));
+				assert_int_equal(
+					json_parse(&a, buf_slice(&b), &limits, &v, NULL, NULL), 0);
+				assert_true(slice_eq(v->text, (struct slice){ text, n }));
+			}
+}
+
 static void test_emit_pretty(void **state)
 {
 	CLEANUP_ARENA struct arena a;
@@ -533,6 +564,7 @@ int main(void)
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_strings_end_in_nul),
 		cmocka_unit_test(test_emit_repairs_utf8),
+		cmocka_unit_test(test_bytes_of_words),
 		cmocka_unit_test(test_emit_pretty),
 		cmocka_unit_test(test_emit_over_max),
 		cmocka_unit_test(test_get),
