@@ -296,6 +296,7 @@ const struct probe probes_lock[] = {
 	{ "SB5", "", PROBE_MOUNTS, setattr, RO_BIND },
 	{ "SB6", "", PROBE_MOUNTS, old_umount, RO_BIND },
 	{ "M16", "", PROBE_MOUNTS, old_remount, RO_BIND },
+	{ "M26", "", PROBE_MOUNTS, old_proc, "timer_list" },
 	{ "M18", "", PROBE_MOUNTS, x32_remount, RO_BIND },
 	{ "SB7", "ro", PROBE_MOUNTS, remount_rw, "/both-ro" },
 	{ "SB7", "bind", PROBE_MOUNTS, bind_part, "/both-ro" },

@@ -5,4 +5,5 @@
 
 void old_umount(const char *target);
 void old_remount(const char *target);
+void old_proc(const char *file);
 void x32_remount(const char *target);
