@@ -109,6 +109,8 @@ static int fill(struct runtime *rt, struct json *record)
 	if (r == 0)
 		r = json_set(a, record, "size", json_new_uint(a, rt->size));
 	if (r == 0)
+		r = json_set(a, record, "start", json_new_uint(a, rt->born_ns));
+	if (r == 0)
 		r = json_set(a, record, "root", json_new_str(a, rt->stage.root));
 	if (r == 0)
 		r = json_set(a, record, "stage", json_new_str(a, stage_path(rt, "view")));

@@ -26,13 +26,13 @@
 #define SPEC_MAX (16u << 20)
 
 /* The user namespace as a file, so that the lower runtime finds it by path. */
-static int attach_userns(struct runtime *rt, struct err *err)
+static int attach_ns(struct runtime *rt, int ns, const char *name, struct err *err)
 {
-	CLEANUP_FD int place = stage_place(rt, "userns", false);
-	CLEANUP_FD int mnt = mnt_clone(rt->userns, false);
+	CLEANUP_FD int place = stage_place(rt, name, false);
+	CLEANUP_FD int mnt = mnt_clone(ns, false);
 	int r = place < 0 ? place : mnt < 0 ? mnt : mnt_attach(mnt, place);
 
-	return r < 0 ? err_errno(err, r, "attaching the user namespace") : 0;
+	return r < 0 ? err_errno(err, r, "attaching %s", name) : 0;
 }
 
 /* A bind of a node of ours on the path where the container wants it. */
@@ -169,7 +169,9 @@ int edit_stage(struct runtime *rt, struct err *err)
 	int r = stage_enter(rt, err);
 
 	if (r == 0)
-		r = attach_userns(rt, err);
+		r = attach_ns(rt, rt->userns, "userns", err);
+	if (r == 0 && rt->timens >= 0)
+		r = attach_ns(rt, rt->timens, "timens", err);
 	if (r == 0)
 		r = rootfs_mount(rt, err);
 	if (r == 0)

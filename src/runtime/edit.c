@@ -23,6 +23,7 @@ const struct edit edits[] = {
 	{ "limits", edit_limits, NULL },
 	{ "stage", stage_choose, NULL },
 	{ "userns", edit_userns, undo_userns },
+	{ "time", edit_time, undo_time },
 	{ "rootfs", rootfs_prepare, NULL },
 	{ "mounts", edit_binds, NULL },
 	{ "cgroup", edit_cgroup, NULL },

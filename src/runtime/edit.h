@@ -33,6 +33,8 @@ int edit_hooks(struct runtime *rt, struct err *err);
 int edit_process(struct runtime *rt, struct err *err);
 int edit_capabilities(struct runtime *rt, struct err *err);
 int edit_namespaces(struct runtime *rt, struct err *err);
+int edit_time(struct runtime *rt, struct err *err);
+void undo_time(struct runtime *rt);
 int edit_devices(struct runtime *rt, struct err *err);
 int edit_cgroup(struct runtime *rt, struct err *err);
 int edit_sysctls(struct runtime *rt, struct err *err);

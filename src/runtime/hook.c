@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -20,7 +19,6 @@
 
 #define STATE_MAX (1u << 20)
 #define CGROUP_MAX 65536u
-#define NSEC_PER_SEC 1000000000u
 
 int hook_add(struct runtime *rt, const char *list_name, const char *command, const char *arg,
 	     struct err *err)
@@ -119,7 +117,6 @@ static int complete(struct arena *a, struct json *record, const char *path, pid_
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(STATE_MAX);
 	CLEANUP_BUF struct buf cgroup = BUF_INIT(CGROUP_MAX);
-	struct timespec now;
 	char name[64];
 	int r;
 
@@ -127,13 +124,7 @@ static int complete(struct arena *a, struct json *record, const char *path, pid_
 	r = file_read(name, &cgroup);
 	if (r < 0)
 		return err_errno(err, r, "%s", name);
-	if (clock_gettime(CLOCK_BOOTTIME, &now) < 0)
-		return err_errno(err, -errno, "clock");
 	r = json_set(a, record, "pid", json_new_int(a, pid));
-	if (r == 0)
-		r = json_set(a, record, "start",
-			     json_new_uint(a, (uint64_t)now.tv_sec * NSEC_PER_SEC +
-						      (uint64_t)now.tv_nsec));
 	if (r == 0)
 		r = view_record_cgroup(a, record, buf_slice(&cgroup));
 	json_emit(record, &text);

@@ -16,6 +16,7 @@ void runtime_init(struct runtime *rt)
 		.arena = ARENA_INIT(ARENA_MAX),
 		.mountinfo = BUF_INIT(MOUNTINFO_MAX),
 		.userns = -EBADF,
+		.timens = -EBADF,
 		.lease = LEASE_INIT,
 		.rootfs = ROOTFS_INIT,
 		.stage = STAGE_INIT,
@@ -34,6 +35,7 @@ void runtime_done(struct runtime *rt)
 	rootfs_done(&rt->rootfs);
 	lease_done(&rt->lease);
 	(void)fd_close(rt->userns);
+	(void)fd_close(rt->timens);
 	(void)fd_close(rt->stage.engine_ns);
 	(void)fd_close(rt->stage.dir);
 	buf_done(&rt->mountinfo);

@@ -21,6 +21,7 @@ t "run: root inside is nobody outside" prints "$MAP" docker run --rm test cat /p
 t "run --privileged" prints "$MAP" docker run --rm --privileged test cat /proc/self/uid_map
 t_is "AppArmor profile is kept" "docker-default (enforce)" docker run --rm test cat /proc/self/attr/current
 t_is "memory limit holds" 67108864 docker run --rm -m 64m test cat /sys/fs/cgroup/memory.max
+t "time begins with the container" docker run --rm test awk '{ exit !($22 < 6000) }' /proc/self/stat
 t "refused: the host's pid namespace" refused "sysbox containers can't share namespaces \[pid\] with the host" \
 	docker run --rm --pid=host test true
 t "refused: the host's root" refused "restricted host mount" docker run --rm -v /:/host test true

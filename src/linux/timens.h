@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Time namespaces (time_namespaces(7), Linux 5.6). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* Whether the kernel has them. */
+bool timens_there(void);
+
+/* Makes one in which CLOCK_BOOTTIME was 0 when the caller's said born_ns, and returns a descriptor
+ * of it. It belongs to the caller's user namespace. The caller, which has one thread, stays in its
+ * own, and so do its children. */
+int timens_create(uint64_t born_ns, struct err *err);
+
+/* What was born_ns of the namespace of a process's children, by its file timens_offsets; 0: it
+ * begins with the host's time, or nothing is known. */
+uint64_t timens_born(const char *offsets);
