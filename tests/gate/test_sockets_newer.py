@@ -3,12 +3,9 @@
 test_attacks.py that depend on the engine, asked of newer ones, with all of gabion before them; one has its images
 in containerd."""
 
-import os
-import sys
-
 import pytest
 
-import cages
+import newer
 import test_differential
 from cages import HERE, support
 from test_attacks import (folder, test_a_volume_that_is_a_path, test_an_update_brings_nothing_in,  # noqa: F401
@@ -21,37 +18,13 @@ from test_sockets import (test_a_denied_command, test_a_derived_image, test_a_li
                           test_a_retagged_image, test_an_allow_list, test_an_image_outside_of_the_list,
                           test_runs_again_after_the_engine, test_the_registry_moves_on, test_what_it_makes_is_isolated)
 
-sys.path.append(os.path.join(os.path.dirname(HERE), "engines"))
-import space  # noqa: E402
-
 pytestmark = pytest.mark.long
 
-ENGINES = {"trixie": ("trixie", "26.1"), "forky": ("forky", "28."), "forky-containerd": ("forky", "28.", "--feature",
-                                                                                          "containerd-snapshotter=true")}
 
-
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=newer.ENGINES)
 def _cage(request):
     """In the place of conftest.py's."""
-    if os.geteuid() != 0:
-        pytest.skip("not root: no engine can be started")
-    suite, version, *args = ENGINES[request.param]
-    path = os.environ["PATH"]
-    root = space.root_of(suite)
-    os.environ["PATH"] = f"{root}/gabion-bin:{path}"
-    try:
-        # Docker 26 has its hook for networks started by runc, from a place that is not the engine's usual one.
-        engine = cages.make(*args, facts={"hooks": [f"{root}/usr/sbin/dockerd"]})
-    finally:
-        os.environ["PATH"] = path
-    try:
-        assert engine.docker("version", "-f", "{{.Server.Version}}").out.startswith(version)
-        drivers = engine.docker("info", "-f", "{{.DriverStatus}}").out
-        assert ("io.containerd.snapshotter" in drivers) == bool(args), drivers
-        yield engine
-        engine.sweep()
-    finally:
-        cages.end(engine)
+    yield from newer.cage(request.param)
 
 
 def test_python(cage, policy):
