@@ -49,11 +49,9 @@ int timens_create(uint64_t born_ns, struct err *err)
 	CLEANUP_FD int own = open("/proc/self/ns/time", O_RDONLY | O_CLOEXEC);
 	CLEANUP_FD int made = own < 0 ? -errno : make(born_ns);
 
-	if (made < 0)
-		return err_errno(err, made, "cannot make a time namespace");
-	if (setns(own, CLONE_NEWTIME) < 0)
+	if (own >= 0 && setns(own, CLONE_NEWTIME) < 0)
 		return err_errno(err, -errno, "cannot return to the host's time");
-	return TAKE_FD(made);
+	return made < 0 ? err_errno(err, made, "cannot make a time namespace") : TAKE_FD(made);
 }
 
 uint64_t timens_born(const char *offsets)

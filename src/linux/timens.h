@@ -11,8 +11,9 @@
 bool timens_there(void);
 
 /* Makes one in which CLOCK_BOOTTIME was 0 when the caller's said born_ns, and returns a descriptor
- * of it. It belongs to the caller's user namespace. The caller, which has one thread, stays in its
- * own, and so do its children. */
+ * of it. It belongs to the caller's user namespace. The caller, which has one thread and shares its
+ * memory with no other process, stays in its own, and so do its children. -EPERM: it has no
+ * CAP_SYS_ADMIN or CAP_SYS_TIME. */
 int timens_create(uint64_t born_ns, struct err *err);
 
 /* What was born_ns of the namespace of a process's children, by its file timens_offsets; 0: it

@@ -148,7 +148,8 @@ class Cell:
                 # … and one that cannot go back to its own namespaces has nowhere to say it.
                 errors += read(self.log) if self.log.exists() or "setns" not in fault else f"gabion-runc: {TEXT}"
             self.log.unlink(missing_ok=True)
-            left["run"] = [x for x in left.get("run", []) if x != str(self.log)]
+            kept = f"{self.dir}/run/filters/"  # of all creations together, edit-filter.c
+            left["run"] = [x for x in left.get("run", []) if x != str(self.log) and not x.startswith(kept)]
             if lower:
                 # The read-only view stays where the engine unmounts it, the record where gabiond ends it.
                 left = {k: [x for x in v if f" {self.overlay.merged} " not in x and not x.endswith(f"/{ident}.json")]
