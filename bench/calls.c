@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* calls mount|getppid|open N: makes that call so often; mount: a tmpfs on the current directory's
- * folder m, and unmounts it. Prints the median of one, in nanoseconds. */
+/* calls mount|ask|getppid|open N: makes that call so often; mount: a tmpfs on the current
+ * directory's folder m, and unmounts it; ask: a mount that fails without a look at anything. Prints
+ * the median of one, in nanoseconds. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,12 @@
 static int pair(void)
 {
 	return mount("t", "m", "tmpfs", 0, NULL) < 0 || umount2("m", 0) < 0 ? -1 : 0;
+}
+
+static int ask(void)
+{
+	(void)mount(NULL, "m", NULL, MS_PRIVATE, NULL); /* EINVAL: it is no mount */
+	return 0;
 }
 
 static int one_getppid(void)
@@ -34,7 +41,10 @@ static const struct {
 	const char *name;
 	int (*call)(void);
 	int batch;
-} kinds[] = { { "mount", pair, 1 }, { "getppid", one_getppid, BATCH }, { "open", one_open, BATCH } };
+} kinds[] = { { "mount", pair, 1 },
+	      { "ask", ask, 1 },
+	      { "getppid", one_getppid, BATCH },
+	      { "open", one_open, BATCH } };
 
 static int compare(const void *a, const void *b)
 {
