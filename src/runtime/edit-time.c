@@ -6,12 +6,10 @@
  * namespace sees its processes, and joins its time as well. runc 1.1 knows no such namespaces.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
+#include "base/fd.h"
 #include "linux/timens.h"
 #include "oci/spec.h"
 #include "runtime/edit.h"
@@ -30,7 +28,10 @@ static int tell_spec(struct runtime *rt, const char *path, struct err *err)
 		r = json_set(&rt->arena, ns, "path", json_new_str(&rt->arena, path));
 	if (r == 0)
 		r = json_append(&rt->arena, list, ns);
-	return r < 0 ? err_errno(err, r, "spec") : 0;
+	if (r < 0)
+		return err_errno(err, r, "spec");
+	rt->own_time = true;
+	return 0;
 }
 
 /* That of the container whose pid namespace, /proc/PID/ns/pid, is joined. */

@@ -15,8 +15,8 @@
 #include "runtime/network.h"
 #include "runtime/runtime.h"
 
-/* Opens the owner of one joined namespace. -EBADF when the entry joins nothing, or a clock, over
- * which the container's root needs no right (edit-time.c). */
+/* Opens the owner of one joined namespace. -EBADF when the entry joins nothing, or is the clock of
+ * edit-time.c, over which the container's root needs no right. */
 static int owner_of_entry(struct runtime *rt, const struct json *ns, struct err *err)
 {
 	const char *type = json_get_str(ns, "type");
@@ -24,7 +24,7 @@ static int owner_of_entry(struct runtime *rt, const struct json *ns, struct err 
 	CLEANUP_FD int fd = -EBADF;
 	int owner;
 
-	if (!path || !*path || (type && strcmp(type, "time") == 0))
+	if (!path || !*path || (rt->own_time && type && strcmp(type, "time") == 0))
 		return -EBADF;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)

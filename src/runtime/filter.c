@@ -50,7 +50,7 @@ static int read_action(const struct json *holder, const char *key, const char *e
 {
 	const char *name = json_get_str(holder, key);
 	uint16_t code;
-	const struct {
+	static const struct {
 		const char *name;
 		uint32_t action;
 	} plain[] = {

@@ -11,6 +11,6 @@
 /* What the program depends on, in words: two profiles with the same have the same program. */
 void filter_key(const struct json *profile, struct buf *ret);
 
-/* Appends the program, an array of struct sock_filter, which is the one that crun and runc make of
- * the profile. -ENOTSUP: something in the profile that they refuse or that this does not know. */
+/* Appends the program, an array of struct sock_filter, the one that crun makes of the
+ * profile. -ENOTSUP: something in the profile that crun refuses or that this does not know. */
 int filter_compile(const struct json *profile, struct buf *ret);
