@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/util.h"
+
 int fd_close(int fd)
 {
 	int saved = errno;
@@ -78,4 +80,22 @@ int fd_copy(int fd)
 	int r = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 
 	return r < 0 ? -errno : r;
+}
+
+void fd_close_but(const int *keep, size_t n)
+{
+	unsigned from = 0;
+
+	for (;;) {
+		unsigned next = ~0u;
+
+		for (size_t i = 0; i < n; i++)
+			if (keep[i] >= 0 && (unsigned)keep[i] >= from)
+				next = MIN(next, (unsigned)keep[i]);
+		if (next > from)
+			(void)close_range(from, next == ~0u ? next : next - 1, 0);
+		if (next == ~0u)
+			return;
+		from = next + 1;
+	}
 }

@@ -27,3 +27,6 @@ int fd_nonblock(int fd, bool on);
 
 /* Duplicates fd, close-on-exec, at 3 or above. Returns the new descriptor or -errno. */
 int fd_copy(int fd);
+
+/* Closes all descriptors but these n, which are in any order and may be unset. */
+void fd_close_but(const int *keep, size_t n);

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/util.h"
 
 static void make_pipe(int fds[2])
 {
@@ -175,6 +176,33 @@ static void test_cleanup_and_take(void **state)
 	}
 }
 
+static void test_close_but(void **state)
+{
+	int a[2], b[2];
+	pid_t pid;
+	int status;
+
+	(void)state;
+	make_pipe(a);
+	make_pipe(b);
+	pid = fork();
+	if (pid == 0) {
+		const int keep[] = {
+			b[1], STDERR_FILENO, -EBADF, a[1], STDIN_FILENO, STDOUT_FILENO
+		};
+
+		fd_close_but(keep, ARRAY_SIZE(keep));
+		_exit(!is_open(a[1]) || !is_open(b[1]) || !is_open(STDERR_FILENO) ||
+		      is_open(a[0]) || is_open(b[0]));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	for (int i = 0; i < 2; i++) {
+		(void)fd_close(a[i]);
+		(void)fd_close(b[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_close_but),
 		cmocka_unit_test(test_cleanup_and_take),
 	};
 

@@ -24,6 +24,7 @@ static const struct sandbox_rule rules[] = {
 	{ .call = "clone" },
 	{ .call = "clone3" },
 	{ .call = "close" },
+	{ .call = "close_range" },
 	{ .call = "connect" },
 	{ .call = "dup" },
 	{ .call = "epoll_create1" },

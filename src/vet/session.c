@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,11 +168,23 @@ static int serve_one(const struct session *s)
 	return 0;
 }
 
+/* Descriptors of this thread's own, without those of other threads: what one of them looks at in a
+ * container shall not be held by a process that another one forks, for a mount is busy by that. */
+static void own_files(const struct session *s)
+{
+	const int keep[] = { STDIN_FILENO, STDOUT_FILENO,    STDERR_FILENO,
+			     s->fd,	   s->all->epoll_fd, s->all->slots->lock };
+
+	if (unshare(CLONE_FILES) == 0) /* else it has them all, which works, too */
+		fd_close_but(keep, ARRAY_SIZE(keep));
+}
+
 static void *serve(void *data)
 {
 	struct session *s = data;
 	struct pollfd p = { .fd = s->fd, .events = POLLIN };
 
+	own_files(s);
 	if (slot_is_full(s->slot))
 		answer_left(s);
 	while (poll(&p, 1, IDLE_MS) == 1 && (p.revents & POLLIN))

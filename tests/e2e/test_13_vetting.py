@@ -164,6 +164,18 @@ def test_own_profile(instance, folder):
     assert sh(c, "grep -c ' /mnt ' /proc/self/mountinfo", check=False).out == "0"
 
 
+def test_others_make_nothing_busy(instance):
+    """What gabion-vet has open of one container's mounts while it looks at them, no process that it has for another one keeps."""
+    noise = [instance.start("--privileged") for _ in range(3)]
+    for other in noise:
+        sh(other, "(while :; do mount -t proc p /mnt; umount /mnt; done) >/dev/null 2>&1 &")
+    box = instance.start("--privileged")
+    sh(box, "mkdir /q; mount -t proc p /q && umount /q")  # from now on every unmount is looked at
+    assert sh(box, "i=0; while [ $((i += 1)) -le 2000 ]; do mount -t tmpfs t /q && umount /q || echo bad $i; done", check=False).out == ""
+    for other in noise:
+        run("kill", "-9", str(other.pid))
+
+
 # ── the agent dies ───────────────────────────────────────────────────────────────────────────────
 
 
