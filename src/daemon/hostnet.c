@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "daemon/process.h"
 #include "linux/mnt.h"
@@ -86,7 +87,7 @@ static void set(const char *path, const char *value)
 
 void hostnet_tune(const struct instance *inst, struct hostnet_ports host)
 {
-	uint64_t number = process_hash_add(PROCESS_HASH_INIT, inst->dir, strlen(inst->dir));
+	uint64_t number = hash_add(HASH_INIT, inst->dir, strlen(inst->dir));
 	char text[PORTS_TEXT_MAX];
 
 	set("/proc/sys/net/ipv4/ip_nonlocal_bind", "1");

@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "daemon/process.h"
 #include "linux/at.h"
@@ -198,7 +199,7 @@ int layout_holder(const struct daemon *d)
 
 int layout_cgroup_name(const struct daemon *d, char ret[CGROUP_NAME_MAX], struct err *err)
 {
-	uint64_t h = process_hash_add(PROCESS_HASH_INIT, d->inst.dir, strlen(d->inst.dir));
+	uint64_t h = hash_add(HASH_INIT, d->inst.dir, strlen(d->inst.dir));
 	struct stat st;
 	uint64_t id[2];
 
@@ -206,7 +207,7 @@ int layout_cgroup_name(const struct daemon *d, char ret[CGROUP_NAME_MAX], struct
 		return err_errno(err, -errno, "%s", d->inst.dir);
 	id[0] = (uint64_t)st.st_dev;
 	id[1] = (uint64_t)st.st_ino;
-	h = process_hash_add(h, id, sizeof(id));
+	h = hash_add(h, id, sizeof(id));
 	(void)snprintf(ret, CGROUP_NAME_MAX, "gabion-%08x", (uint32_t)(h ^ h >> 32));
 	return 0;
 }

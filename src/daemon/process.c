@@ -20,6 +20,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/loop.h"
 #include "base/slice.h"
 
@@ -291,25 +292,16 @@ int process_wait(int pidfd, uint64_t timeout_ns)
 	}
 }
 
-uint64_t process_hash_add(uint64_t h, const void *data, size_t n)
-{
-	const unsigned char *p = data;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * 0x100000001b3u;
-	return h;
-}
-
 static uint64_t hash_list(uint64_t h, char *const *list)
 {
 	for (; *list; list++)
-		h = process_hash_add(h, *list, strlen(*list) + 1);
-	return process_hash_add(h, "", 1);
+		h = hash_add(h, *list, strlen(*list) + 1);
+	return hash_add(h, "", 1);
 }
 
 uint64_t process_hash(const struct process_start *p)
 {
-	uint64_t h = process_hash_add(PROCESS_HASH_INIT, p->path, strlen(p->path) + 1);
+	uint64_t h = hash_add(HASH_INIT, p->path, strlen(p->path) + 1);
 
 	return hash_list(h, p->argv);
 }

@@ -48,9 +48,5 @@ int process_wait(int pidfd, uint64_t timeout_ns);
 /* Path and arguments as one number: whether a process was started in this way. */
 uint64_t process_hash(const struct process_start *p);
 
-/* FNV-1a, to be continued: begin with PROCESS_HASH_INIT. */
-#define PROCESS_HASH_INIT 0xcbf29ce484222325u
-uint64_t process_hash_add(uint64_t h, const void *data, size_t n);
-
 /* Absolute path of a program on PATH and in the system's folders; 0 or -ENOENT. */
 int process_find(const char *name, char *ret);

@@ -17,6 +17,7 @@
 #include "base/base64.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "runtime/edit.h"
 #include "runtime/filter.h"
 #include "runtime/lower.h"
@@ -32,16 +33,6 @@ struct head {
 	uint64_t key_n;
 	uint64_t program_n;
 };
-
-/* FNV-1a, 64 bits. */
-static uint64_t hash(struct slice s)
-{
-	uint64_t h = 0xcbf29ce484222325u;
-
-	for (size_t i = 0; i < s.n; i++)
-		h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3u;
-	return h;
-}
 
 /* The program of a file that was made of this. */
 static bool find(const struct buf *file, struct slice key, struct slice *ret)
@@ -102,7 +93,7 @@ int edit_filter(struct runtime *rt, struct err *err)
 	if (!buf_ok(&key))
 		return 0; /* too large to be kept */
 	(void)snprintf(path, sizeof(path), "%s/filters/%u", rt->inst.run,
-		       (unsigned)(hash(buf_slice(&key)) % PLACES));
+		       (unsigned)(hash_add(HASH_INIT, key.p, key.n) % PLACES));
 	if (file_read(path, &file) < 0 || !find(&file, buf_slice(&key), &program)) {
 		if (filter_compile(profile, &made) < 0 || !buf_ok(&made) || made.n == 0)
 			return 0;

@@ -19,6 +19,7 @@
 #include "vet/calls.h"
 #include "vet/perform.h"
 #include "vet/task.h"
+#include "vet/trees.h"
 #include "view/record.h"
 
 #define TYPE_MAX 16
@@ -151,8 +152,10 @@ static int new_mount(const struct decide_asked *q, enum view_tree tree, unsigned
 		r = DECIDE_CONTINUE; /* the kernel refuses it, in its own words */
 	else
 		r = load_view(q, &a, &view);
-	if (r == 0)
+	if (r == 0) {
+		trees_note(q->container);
 		r = perform_mount(q->outcome, &t, &view, tree, attr_of(flags), options, target);
+	}
 	task_close(&t);
 	return r;
 }
@@ -171,9 +174,12 @@ static int bind_tree(const struct decide_asked *q)
 	r = open_task(q, &t);
 	if (r < 0)
 		return r;
-	r = task_rules(&t, t.mnt_ns) && names_tree(&t, source, true) == 1
-		    ? perform_bind(q->outcome, &t, source, target)
-		    : DECIDE_CONTINUE;
+	if (task_rules(&t, t.mnt_ns) && names_tree(&t, source, true) == 1) {
+		trees_note(q->container);
+		r = perform_bind(q->outcome, &t, source, target);
+	} else {
+		r = DECIDE_CONTINUE;
+	}
 	task_close(&t);
 	return r;
 }
@@ -209,6 +215,8 @@ static int on_mount(const struct decide_asked *q)
 		return remount(q, flags);
 	if ((flags & (NOT_NEW | MS_REC)) == MS_BIND)
 		return bind_tree(q);
+	if ((flags & (MS_BIND | MS_REMOUNT)) == MS_BIND || (flags & MS_MOVE))
+		trees_note(q->container); /* the kernel may take one along */
 	if ((flags & NOT_NEW) || task_read_str(q->tid, q->args[2], type, sizeof(type)) < 0 ||
 	    !tree_of(type, &tree))
 		return DECIDE_CONTINUE;
@@ -226,8 +234,9 @@ static int on_umount(const struct decide_asked *q, unsigned long flags)
 	/* The kernel does that for a tree as for any mount. */
 	if (flags & (MNT_DETACH | MNT_EXPIRE))
 		return DECIDE_CONTINUE;
-	if (task_read_str(q->tid, q->args[0], target, sizeof(target)) < 0 ||
-	    (!again && !may_be_tree(q->tid, target)))
+	if (task_read_str(q->tid, q->args[0], target, sizeof(target)) < 0)
+		return DECIDE_CONTINUE;
+	if (!again && (!trees_may_be_at(q->container, target) || !may_be_tree(q->tid, target)))
 		return DECIDE_CONTINUE;
 	r = open_task(q, &t);
 	if (r < 0)

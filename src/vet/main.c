@@ -35,6 +35,7 @@
 #include "vet/receive.h"
 #include "vet/session.h"
 #include "vet/slots.h"
+#include "vet/trees.h"
 
 #define SOCKET_NAME SESSION_PREFIX "socket" /* with gabion-hold */
 #define SLOTS_NAME SESSION_PREFIX "slots"
@@ -118,8 +119,10 @@ static void found(const char *name, int take_fd, void *data)
 	} else if (strcmp(name, SOCKET_NAME) == 0) {
 		(void)fd_close(v->listening);
 		v->listening = take_fd;
-	} else if (session_add(&v->sessions, name, take_fd) < 0) {
-		log_warning("%s: cannot be taken over", name);
+	} else {
+		trees_note_all();
+		if (session_add(&v->sessions, name, take_fd) < 0)
+			log_warning("%s: cannot be taken over", name);
 	}
 }
 

@@ -19,6 +19,7 @@
 #include "vet/calls.h"
 #include "vet/receive.h"
 #include "vet/task.h"
+#include "vet/trees.h"
 
 static void test_calls(void **state)
 {
@@ -147,13 +148,29 @@ static void test_task(void **state)
 	assert_true(task_open(INT32_MAX, &t) < 0);
 }
 
+/* What a container made itself may be anywhere, what it got stands where it was put. */
+static void test_trees(void **state)
+{
+	(void)state;
+	assert_false(trees_may_be_at("c1", "/mnt"));
+	assert_false(trees_may_be_at("c1", "/proc/bus"));
+	assert_false(trees_may_be_at("c1", ""));
+	assert_false(trees_may_be_at("c1", "//"));
+	assert_true(trees_may_be_at("c1", "/proc"));
+	assert_true(trees_may_be_at("c1", "a/b/sys//"));
+	trees_note("c1");
+	assert_true(trees_may_be_at("c1", "/mnt"));
+	assert_false(trees_may_be_at("c2", "/mnt"));
+	trees_note_all();
+	assert_true(trees_may_be_at("c2", "/mnt"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_calls),
-		cmocka_unit_test(test_messages),
-		cmocka_unit_test(test_strings),
-		cmocka_unit_test(test_task),
+		cmocka_unit_test(test_calls),	cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_strings), cmocka_unit_test(test_task),
+		cmocka_unit_test(test_trees),
 	};
 
 	vet_calls_init();
