@@ -42,8 +42,7 @@ static int join(struct runtime *rt, const char *pid_ns, struct err *err)
 	uint64_t born = 0;
 
 	if (strcmp(pid_ns + n, tail) == 0)
-		born = timens_born(arena_must(
-			arena_printf(&rt->arena, "%.*s/timens_offsets", (int)n, pid_ns)));
+		born = timens_born(arena_must(arena_dup(&rt->arena, pid_ns, n)));
 	if (born == 0)
 		return 0; /* it has the host's time */
 	rt->born_ns = born;
@@ -65,9 +64,10 @@ int edit_time(struct runtime *rt, struct err *err)
 	if (joined && *joined)
 		return join(rt, joined, err);
 	rt->timens = timens_create(rt->born_ns, err);
-	if (rt->timens == -EPERM)
-		return 0; /* in a container ourselves, whose clock is not ours to set: it stays so
-			   */
+	/* In a container ourselves, whose clock is not ours to set, or at the administrator's
+	 * limit: a container does without. */
+	if (rt->timens == -EPERM || rt->timens == -ENOSPC)
+		return 0;
 	return rt->timens < 0 ? rt->timens : tell_spec(rt, stage_path(rt, "timens"), err);
 }
 
