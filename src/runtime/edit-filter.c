@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/base64.h"
 #include "base/cleanup.h"
@@ -61,7 +62,8 @@ static void keep(struct runtime *rt, const char *path, struct slice key, struct 
 	buf_add(&file, &head, sizeof(head));
 	buf_add_slice(&file, key);
 	buf_add_slice(&file, program);
-	if (buf_ok(&file) && file_mkdirs(dir, 0700) == 0)
+	if (buf_ok(&file) && file_mkdirs(rt->inst.run, 0755) == 0 &&
+	    (mkdir(dir, 0700) == 0 || errno == EEXIST))
 		(void)file_replace_at(AT_FDCWD, path, buf_slice(&file), 0600, false);
 }
 
@@ -85,10 +87,15 @@ int edit_filter(struct runtime *rt, struct err *err)
 	const struct json *profile = json_at(rt->spec, "linux.seccomp");
 	struct slice program;
 	char path[PATH_MAX];
+	struct stat self;
 	int r;
 
 	if (!json_is(profile, JSON_OBJECT) || !lower_is_crun(rt->lower))
 		return 0;
+	if (stat("/proc/self/exe", &self) == 0) /* the same version may be built anew */
+		buf_printf(&key, "%llx %llx %llx.%lx\n", (unsigned long long)self.st_dev,
+			   (unsigned long long)self.st_ino, (unsigned long long)self.st_mtim.tv_sec,
+			   self.st_mtim.tv_nsec);
 	filter_key(profile, &key);
 	if (!buf_ok(&key))
 		return 0; /* too large to be kept */

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/util.h"
+#include "gabion-version.h"
 
 #define PREFIX "SCMP_ARCH_"
 #define ARGS_MAX 6
@@ -23,7 +24,8 @@ void filter_key(const struct json *profile, struct buf *ret)
 {
 	const struct scmp_version *v = seccomp_version();
 
-	buf_printf(ret, "libseccomp %u.%u.%u", v->major, v->minor, v->micro);
+	buf_printf(ret, "gabion %s, libseccomp %u.%u.%u, machine %x", GABION_VERSION, v->major,
+		   v->minor, v->micro, seccomp_arch_native());
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		const struct json *part = json_get(profile, parts[i]);
 
@@ -182,7 +184,11 @@ static int add_rule(scmp_filter_ctx ctx, const struct json *rule, uint32_t other
 
 		if (!name)
 			return -ENOTSUP;
-		if (nr == __NR_SCMP_ERROR) /* newer than the library: nobody knows its number */
+		/* Newer than this library, and perhaps not than the lower runtime's: what is not
+		 * allowed shall not be forgotten. */
+		if (nr == __NR_SCMP_ERROR && action != SCMP_ACT_ALLOW && action != SCMP_ACT_LOG)
+			return -ENOTSUP;
+		if (nr == __NR_SCMP_ERROR)
 			continue;
 		if (!each)
 			r = seccomp_rule_add_array(ctx, action, nr, n, args);

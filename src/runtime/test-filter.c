@@ -81,12 +81,13 @@ static void test_actions(void **state)
 			       parent),
 			 EPERM);
 	assert_int_equal(below("{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":["
-			       "\"no_such_call\",\"getppid\"],\"action\":\"SCMP_ACT_KILL_PROCESS\"}"
+			       "\"getppid\"],\"action\":\"SCMP_ACT_KILL_PROCESS\"}"
 			       "]}",
 			       parent),
 			 -SIGSYS);
 	assert_int_equal(below("{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":38,"
-			       "\"syscalls\":[{\"names\":[\"exit_group\"],\"action\":\"SCMP_ACT_"
+			       "\"syscalls\":[{\"names\":[\"no_such_call\",\"exit_group\"],"
+			       "\"action\":\"SCMP_ACT_"
 			       "ALLOW\"}]}",
 			       parent),
 			 ENOSYS);
@@ -124,6 +125,9 @@ static void test_not_made(void **state)
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"]}]}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],"
 		"\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":\"EPERM\"}]}",
+		/* The lower runtime may know what the library here does not. */
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"of_tomorrow\"],"
+		"\"action\":\"SCMP_ACT_ERRNO\"}]}",
 		PRIORITY("{\"index\":6,\"value\":1,\"op\":\"SCMP_CMP_EQ\"}"),
 		PRIORITY("{\"index\":0,\"value\":-1,\"op\":\"SCMP_CMP_EQ\"}"),
 		PRIORITY("{\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_ALMOST\"}"),
