@@ -70,8 +70,21 @@ static size_t plain_run(struct slice s)
 
 static void emit_string(struct slice s, struct buf *b)
 {
-	size_t at = 0;
+	size_t at = plain_run(s);
+	char *to;
 
+	if (at == s.n) {
+		to = buf_reserve(b, s.n + 2);
+		if (!to)
+			return;
+		to[0] = '"';
+		if (s.n)
+			memcpy(to + 1, s.p, s.n);
+		to[s.n + 1] = '"';
+		buf_commit(b, s.n + 2);
+		return;
+	}
+	at = 0;
 	buf_add_char(b, '"');
 	while (at < s.n) {
 		size_t run = plain_run(slice_from(s, at)), used;

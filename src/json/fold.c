@@ -2,11 +2,17 @@
 #include "json/fold.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "json/utf8.h"
 
 #define LONG_S 0x17fu
 #define KELVIN 0x212au
+
+#define PHI UINT64_C(0x9e3779b97f4a7c15) /* 2^64 over the golden ratio: odd, of many ones */
+#define BITS_MIN 4u
+#define BITS_MAX 24u
+#define TRIES_MAX 64u
 
 static char lower(char c)
 {
@@ -52,6 +58,47 @@ bool fold_match(const char *name, struct slice key)
 			return false;
 	}
 	return !*name && at == key.n;
+}
+
+/* Of eight bytes at a time, which is all that a table needs that nobody iterates over. */
+static uint64_t mix(struct slice s)
+{
+	uint64_t h = s.n;
+	uint64_t w;
+
+	for (; s.n >= sizeof(w); s = slice_from(s, sizeof(w))) {
+		memcpy(&w, s.p, sizeof(w));
+		h = (h ^ w) * PHI;
+		h ^= h >> 32;
+	}
+	w = 0;
+	if (s.n > 0)
+		memcpy(&w, s.p, s.n);
+	return (h ^ w) * PHI;
+}
+
+/* A table of half as many keys as places. Somebody who makes keys of one place gets the sort. */
+bool fold_differ(struct arena *a, const struct fold_ref *refs, size_t n)
+{
+	unsigned bits = BITS_MIN;
+	uint32_t *places;
+
+	while (bits < BITS_MAX && (size_t)1 << bits < 2 * n)
+		bits++;
+	places = n <= (size_t)1 << (bits - 1) ? arena_array(a, (size_t)1 << bits, sizeof(*places))
+					      : NULL;
+	if (!places)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		size_t at = mix(refs[i].key) >> (64 - bits);
+		unsigned tries = 0;
+
+		for (; places[at]; at = (at + 1) & (((size_t)1 << bits) - 1))
+			if (slice_eq(refs[places[at] - 1].key, refs[i].key) || ++tries == TRIES_MAX)
+				return false;
+		places[at] = (uint32_t)i + 1;
+	}
+	return true;
 }
 
 static int compare(const void *pa, const void *pb)

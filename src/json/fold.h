@@ -18,5 +18,9 @@ struct fold_ref {
 	size_t at; /* which member */
 };
 
+/* Whether no two of these keys are equal, in time that grows with their number; false also when it
+ * cannot be told that way. */
+bool fold_differ(struct arena *a, const struct fold_ref *refs, size_t n);
+
 /* Sorts by key, equal ones in the order of the object. */
 void fold_sort(struct fold_ref *refs, size_t n);

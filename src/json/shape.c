@@ -89,8 +89,8 @@ static bool is_nilable(const struct shape *shape)
 	       shape->kind == SHAPE_LIST || shape->kind == SHAPE_STRSLICE;
 }
 
-/* The object's keys, sorted; folded if it is a struct's. */
-static int sort_keys(struct canon *c, const struct json *obj, bool fold, struct fold_ref **ret)
+/* The object's keys, in its order; folded if it is a struct's. */
+static int list_keys(struct canon *c, const struct json *obj, bool fold, struct fold_ref **ret)
 {
 	struct fold_ref *refs = arena_array(c->arena, obj->n, sizeof(*refs));
 
@@ -104,7 +104,6 @@ static int sort_keys(struct canon *c, const struct json *obj, bool fold, struct 
 		if (!refs[i].key.p)
 			return -ENOMEM;
 	}
-	fold_sort(refs, obj->n);
 	*ret = refs;
 	return 0;
 }
@@ -124,8 +123,11 @@ static int refuse_duplicates(struct canon *c, const struct path *at, const struc
 {
 	struct fold_ref *refs;
 
-	if (sort_keys(c, obj, fold, &refs) < 0)
+	if (list_keys(c, obj, fold, &refs) < 0)
 		return fail_memory(c, at);
+	if (fold_differ(c->arena, refs, obj->n))
+		return 0;
+	fold_sort(refs, obj->n);
 	for (size_t i = 1; i < obj->n; i++)
 		if (slice_eq(refs[i - 1].key, refs[i].key))
 			return fail_twice(c, at, obj->members[refs[i].at].key,
@@ -163,7 +165,6 @@ static int open_object(struct canon *c, const struct path *at, const struct json
 static int decode_entry(struct canon *c, const struct path *here, const struct shape *element,
 			const struct json *src, struct json *out)
 {
-	struct slice key = here->key;
 	struct json *value = NULL;
 	int r = decode(c, here, element, src, &value);
 
@@ -171,10 +172,7 @@ static int decode_entry(struct canon *c, const struct path *here, const struct s
 		return r;
 	if (!value)
 		value = zero_value(c->arena, element);
-	key.p = arena_dup(c->arena, key.p, key.n);
-	if (!key.p || store(c, out, key, value) < 0)
-		return fail_memory(c, here);
-	return 0;
+	return store(c, out, here->key, value) < 0 ? fail_memory(c, here) : 0;
 }
 
 static int decode_map(struct canon *c, const struct path *at, const struct shape *element,
@@ -286,8 +284,14 @@ static int decode_list(struct canon *c, const struct path *at, const struct shap
 static int decode_scalar(struct canon *c, const struct path *at, const struct json *src,
 			 struct json **slot)
 {
-	*slot = json_clone(c->arena, src);
-	return *slot ? 0 : fail_memory(c, at);
+	struct json *v = json_new(c->arena, src->kind);
+
+	if (!v)
+		return fail_memory(c, at);
+	v->boolean = src->boolean;
+	v->text = src->text;
+	*slot = v;
+	return 0;
 }
 
 static int decode_any(struct canon *c, const struct path *at, const struct json *src,

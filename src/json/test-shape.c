@@ -24,11 +24,10 @@ static int canon(struct arena *a, const char *text, const struct shape *shape,
 		 const struct shape_options *options, struct json **ret, struct err *err)
 {
 	struct json_limits limits = JSON_LIMITS;
-	CLEANUP_ARENA struct arena source = ARENA_INIT(CAP);
 	struct json *doc;
 
 	*a = ARENA_INIT(CAP);
-	if (json_parse(&source, slice_str(text), &limits, &doc, NULL, err) < 0)
+	if (json_parse(a, slice_str(text), &limits, &doc, NULL, err) < 0)
 		fail_msg("%s: %s", text, err->text);
 	return json_canon(a, doc, shape, options, ret, err);
 }
@@ -107,6 +106,35 @@ static void test_fold_key_keeps_others(void **state)
 	assert_true(slice_eq_str(fold_key(&a, SLICE_LIT("\xc3\x84X\xc5\xbf\xe2\x84\xaa\xff")),
 				 "\xc3\x84xsk\xff"));
 	assert_true(slice_eq(fold_key(&a, SLICE_LIT("A\0B")), SLICE_LIT("a\0b")));
+}
+
+/* All different; two equal; and keys that somebody made for one place, which are not told apart
+ * quickly. */
+static void test_differ(void **state)
+{
+	enum { N = 5000, HARD = 128, WORDS = 14 };
+	CLEANUP_ARENA struct arena a = ARENA_INIT(4 * CAP);
+	struct fold_ref *refs = arena_array(&a, N, sizeof(*refs));
+	uint64_t(*words)[WORDS] = arena_array(&a, HARD, sizeof(*words));
+
+	(void)state;
+	for (size_t i = 0; i < N; i++)
+		refs[i].key = slice_str(arena_printf(&a, "org.example.label-%zu", i));
+	assert_true(fold_differ(&a, refs, N));
+	refs[17].key = refs[N - 1].key;
+	assert_false(fold_differ(&a, refs, N));
+	for (size_t i = 0; i < HARD; i++) {
+		for (size_t k = 0; k < WORDS; k += 2)
+			if (i >> k / 2 & 1) {
+				words[i][k] = UINT64_C(1) << 63;
+				words[i][k + 1] = UINT64_C(1) << 63 | UINT64_C(1) << 31;
+			}
+		refs[i].key = (struct slice){ (const char *)words[i], sizeof(words[i]) };
+	}
+	assert_false(fold_differ(&a, refs, HARD));
+	assert_true(fold_differ(&a, refs, 32));
+	assert_true(fold_differ(&a, refs, 1));
+	assert_true(fold_differ(&a, refs, 0));
 }
 
 static void test_find_prefers_exact(void **state)
@@ -435,17 +463,12 @@ static void test_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fold_match),
-		cmocka_unit_test(test_fold_key_keeps_others),
-		cmocka_unit_test(test_find_prefers_exact),
-		cmocka_unit_test(test_merges_as_go),
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_wrong_kinds),
-		cmocka_unit_test(test_duplicates_refused),
-		cmocka_unit_test(test_distinct_keys),
-		cmocka_unit_test(test_unknown_keys),
-		cmocka_unit_test(test_path_is_cut),
-		cmocka_unit_test(test_many_keys),
+		cmocka_unit_test(test_fold_match),    cmocka_unit_test(test_fold_key_keeps_others),
+		cmocka_unit_test(test_differ),	      cmocka_unit_test(test_find_prefers_exact),
+		cmocka_unit_test(test_merges_as_go),  cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_wrong_kinds),   cmocka_unit_test(test_duplicates_refused),
+		cmocka_unit_test(test_distinct_keys), cmocka_unit_test(test_unknown_keys),
+		cmocka_unit_test(test_path_is_cut),   cmocka_unit_test(test_many_keys),
 		cmocka_unit_test(test_memory),
 	};
 
