@@ -6,7 +6,8 @@
  *
  * What this says decides about no access. An unmount that is wrongly let go on is the kernel's,
  * which says EBUSY of a tree with its parts mounted over it; that happens where open_tree(2) and
- * move_mount(2) brought one to a path of another name, and where a link of another name leads to it.
+ * move_mount(2) brought one to a path of another name, and where a link of another name leads to
+ * it.
  */
 #pragma once
 
