@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "cli/cli.h"
+#include "settings/auditfile.h"
 
 #define ARENA_LIMIT (4u << 20)
 
@@ -104,10 +105,7 @@ int auditlog_open(const char *lib, int number, struct err *err)
 	char path[PATH_MAX];
 	int fd;
 
-	if (number)
-		(void)snprintf(path, sizeof(path), "%s/audit.log.%d", lib, number);
-	else
-		(void)snprintf(path, sizeof(path), "%s/audit.log", lib);
+	auditfile_path(lib, number, path);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? -ENOENT : err_errno(err, -errno, "%s", path);
@@ -116,7 +114,7 @@ int auditlog_open(const char *lib, int number, struct err *err)
 
 static int read_from(const struct auditlog_reader *r, const char *lib, int last, struct err *err)
 {
-	for (int i = AUDITLOG_OLDER; i >= last; i--) {
+	for (int i = AUDITFILE_KEEP; i >= last; i--) {
 		CLEANUP_BUF struct buf b = AUDITLOG_BUF;
 		CLEANUP_FD int fd = auditlog_open(lib, i, err);
 		int n = 0;

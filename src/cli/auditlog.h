@@ -8,7 +8,6 @@
 #include "base/slice.h"
 #include "json/json.h"
 
-#define AUDITLOG_OLDER 4 /* audit.log.1 to audit.log.4 */
 #define AUDITLOG_LINE_MAX (1u << 20)
 #define AUDITLOG_TIME_MAX 32u
 

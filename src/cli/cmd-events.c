@@ -14,6 +14,7 @@
 #include "cli/auditlog.h"
 #include "cli/cli.h"
 #include "cli/print.h"
+#include "settings/auditfile.h"
 #include "settings/instance.h"
 #include "json/json.h"
 
@@ -92,7 +93,7 @@ static bool is_same(int fd, const char *lib)
 	struct stat b;
 	char path[PATH_MAX];
 
-	(void)snprintf(path, sizeof(path), "%s/audit.log", lib);
+	auditfile_path(lib, 0, path);
 	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev &&
 	       a.st_ino == b.st_ino;
 }

@@ -27,13 +27,13 @@
 #include "base/sock.h"
 #include "control/hold.h"
 #include "daemon/serve-channel.h"
+#include "settings/auditfile.h"
 #include "settings/records.h"
 #include "settings/registryauth.h"
 
 #define GRANTS_MAX 4096	    /* a listening socket each */
 #define HOLD_PREFIX "sock/" /* of their names with gabion-hold */
 #define AUDIT_MAX (16 * 1024 * 1024)
-#define AUDIT_KEEP 4 /* older logs beside the current one */
 
 struct serve_grant {
 	struct serve_grant *next;
@@ -411,47 +411,6 @@ void serve_keep(struct serve_channel *ch, const struct control_request *q, int t
 
 /* --- the audit log --- */
 
-/* lib/audit.log, or an older one of that number. */
-static void audit_path(const struct serve *s, int number, char *ret)
-{
-	if (number == 0)
-		(void)snprintf(ret, PATH_MAX, "%s/audit.log", s->instance->lib);
-	else
-		(void)snprintf(ret, PATH_MAX, "%s/audit.log.%d", s->instance->lib, number);
-}
-
-static void rotate(const struct serve *s)
-{
-	char from[PATH_MAX];
-	char to[PATH_MAX];
-
-	for (int i = AUDIT_KEEP; i > 0; i--) {
-		audit_path(s, i - 1, from);
-		audit_path(s, i, to);
-		(void)rename(from, to);
-	}
-}
-
-static int append(const struct serve *s, const char *path, struct slice line)
-{
-	CLEANUP_FD int fd =
-		open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
-	struct stat st;
-	ssize_t n;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_size + (off_t)line.n > AUDIT_MAX) {
-		rotate(s);
-		(void)fd_close(TAKE_FD(fd));
-		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
-		if (fd < 0)
-			return -errno;
-	}
-	n = write(fd, line.p, line.n);
-	return n < 0 ? -errno : (size_t)n == line.n ? 0 : -EIO;
-}
-
 void serve_audit(struct serve_channel *ch, const struct control_request *q, int take_fd)
 {
 	CLEANUP_BUF struct buf line = BUF_INIT(CONTROL_TEXT_MAX + 1);
@@ -460,11 +419,12 @@ void serve_audit(struct serve_channel *ch, const struct control_request *q, int 
 	int r;
 
 	(void)fd_close(take_fd);
-	audit_path(ch->serve, 0, path);
 	buf_add(&line, q->text.text, q->text.size);
 	buf_add_char(&line, '\n');
-	r = buf_ok(&line) ? append(ch->serve, path, buf_slice(&line)) : -ENOMEM;
+	r = buf_ok(&line) ? auditfile_append(ch->serve->instance->lib, buf_slice(&line), AUDIT_MAX)
+			  : -ENOMEM;
 	if (r < 0) {
+		auditfile_path(ch->serve->instance->lib, 0, path);
 		(void)err_errno(&err, r, "%s", path);
 		log_error("%s; not written: %.*s", err.text, (int)q->text.size, q->text.text);
 		serve_answer_err(ch, &q->header, &err);

@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "base/util.h"
 #include "gate/conn.h"
 #include "gate/request.h"
+#include "settings/auditfile.h"
 #include "json/json.h"
 
 #define OPEN_MAX_LINES 256u
@@ -46,20 +46,6 @@ static void add(struct arena *a, struct json *o, const char *key, struct json *v
 	(void)json_set(a, o, key, value); /* a line that is too long lacks its end */
 }
 
-static void add_time(struct arena *a, struct json *o)
-{
-	struct timespec now;
-	struct tm tm;
-	char date[32];
-	char text[48];
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)gmtime_r(&now.tv_sec, &tm);
-	(void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(text, sizeof(text), "%s.%03ldZ", date, now.tv_nsec / 1000000);
-	add(a, o, "time", json_new_str(a, text));
-}
-
 static void add_client(struct arena *a, struct json *o, const struct conn *c)
 {
 	const struct request *r = c->req;
@@ -87,10 +73,12 @@ static void emit(const struct conn *c, const struct audit_event *e, struct buf *
 {
 	CLEANUP_ARENA struct arena arena = ARENA_INIT(ARENA_BYTES);
 	struct json *o = json_new(&arena, JSON_OBJECT);
+	char now[AUDITFILE_TIME_MAX];
 
 	if (!o)
 		return;
-	add_time(&arena, o);
+	auditfile_now(now);
+	add_text(&arena, o, "time", now);
 	add_text(&arena, o, "verdict", e->verdict);
 	add_text(&arena, o, "rule", e->rule);
 	add_client(&arena, o, c);

@@ -17,6 +17,7 @@
 #include "runtime/lower.h"
 #include "runtime/ownstdio.h"
 #include "runtime/record.h"
+#include "runtime/refusal.h"
 #include "runtime/runtime.h"
 
 #define SPEC_MAX (16u << 20)
@@ -185,6 +186,7 @@ int main(int argc, char **argv)
 	}
 	runtime_init(&rt);
 	(void)run(&rt, argc, argv, &err); /* comes back only when it failed */
+	refusal_audit(&rt, &err);
 	report(&rt.args, err.text);
 	runtime_done(&rt);
 	return EXIT_FAILED;

@@ -271,6 +271,19 @@ def test_runs_again_after_the_engine(cage, policy):
     support.wait_until(lambda: container.exec("docker", "ps", "-q", check=False).rc == 0, 30)
 
 
+def test_a_refused_start_is_audited(cage, policy):
+    """Also where nobody asked for it: a restart policy passes no gate."""
+    container = cage.start("-v", SOCKET, "--restart", "always", image="docker:cli")
+    policy(["alpine"], ["push"])
+    os.kill(container.pid, 9)
+
+    def refusals():
+        return [json.loads(line) for line in cage.cli("events", "--json").lines if f'"subject":"{container.id}"' in line and '"deny"' in line]
+
+    line = support.wait_until(refusals, 30, "a line")[-1]
+    assert line["rule"] == "runtime" and line["uid"] == 0 and line["message"].endswith(DENIED % "docker")
+
+
 def test_it_is_audited(cage, policy):
     run(cage, "docker", "push", "audited", check=False)
     lines = [json.loads(line) for line in cage.cli("events", "--json").lines]

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "settings/auditfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+void auditfile_path(const char *lib, int number, char ret[PATH_MAX])
+{
+	if (number == 0)
+		(void)snprintf(ret, PATH_MAX, "%s/audit.log", lib);
+	else
+		(void)snprintf(ret, PATH_MAX, "%s/audit.log.%d", lib, number);
+}
+
+void auditfile_now(char ret[AUDITFILE_TIME_MAX])
+{
+	struct timespec now;
+	struct tm tm;
+	char date[32];
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)gmtime_r(&now.tv_sec, &tm);
+	(void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	(void)snprintf(ret, AUDITFILE_TIME_MAX, "%s.%03ldZ", date, now.tv_nsec / 1000000);
+}
+
+static void put_aside(const char *lib)
+{
+	char from[PATH_MAX];
+	char to[PATH_MAX];
+
+	for (int i = AUDITFILE_KEEP; i > 0; i--) {
+		auditfile_path(lib, i - 1, from);
+		auditfile_path(lib, i, to);
+		(void)rename(from, to);
+	}
+}
+
+static int open_log(const char *lib)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	auditfile_path(lib, 0, path);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	return fd < 0 ? -errno : fd;
+}
+
+int auditfile_append(const char *lib, struct slice line, long max)
+{
+	CLEANUP_FD int fd = open_log(lib);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (max > 0 && st.st_size + (off_t)line.n > max) {
+		put_aside(lib);
+		(void)fd_close(TAKE_FD(fd));
+		fd = open_log(lib);
+		if (fd < 0)
+			return fd;
+	}
+	n = write(fd, line.p, line.n);
+	return n < 0 ? -errno : (size_t)n == line.n ? 0 : -EIO;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files of the audit log: lib/audit.log, and the older ones beside it, lib/audit.log.1 to .4. A
+ * line is one JSON object. gabiond writes the gate's lines and puts a full file aside; gabion-runc,
+ * which works without gabiond, appends its own.
+ */
+#pragma once
+
+#include <linux/limits.h>
+
+#include "base/slice.h"
+
+#define AUDITFILE_KEEP 4 /* older ones */
+#define AUDITFILE_TIME_MAX 48
+
+/* number 0: the one that is written to. */
+void auditfile_path(const char *lib, int number, char ret[PATH_MAX]);
+
+/* Now, as the member "time" has it: RFC 3339, UTC, milliseconds. */
+void auditfile_now(char ret[AUDITFILE_TIME_MAX]);
+
+/* Appends a line, which ends in a newline, in one write. When the file would get longer than max
+ * bytes it is put aside before; 0: never. Returns 0 or -errno. */
+int auditfile_append(const char *lib, struct slice line, long max);
