@@ -165,8 +165,8 @@ void doctor_seccomp(const struct doctor *d, struct finding *f)
 
 	(void)d;
 	if (notify < 0) {
-		doctor_warning(f, "seccomp user notification (5.0) fails: %s", strerror(-notify));
-		doctor_consequence(f, "system calls cannot be vetted (a later version does)");
+		doctor_problem(f, "seccomp user notification (5.0) fails: %s", strerror(-notify));
+		doctor_consequence(f, "containers with CAP_SYS_ADMIN do not start");
 		doctor_cure(f, "a kernel with CONFIG_SECCOMP_FILTER");
 	} else if (killable < 0) {
 		doctor_warning(
@@ -184,16 +184,15 @@ void doctor_seccomp(const struct doctor *d, struct finding *f)
 
 void doctor_pidfd(const struct doctor *d, struct finding *f)
 {
-	int r = probe_pidfd_getfd();
+	int r = probe_pidfd();
 
 	(void)d;
 	if (r == 0) {
-		doctor_ok(f, "pidfd_open (5.3) and pidfd_getfd (5.6) work");
+		doctor_ok(f, "pidfd_open (5.3) works");
 		return;
 	}
-	doctor_warning(f, "pidfd_getfd (5.6) fails: %s", strerror(-r));
-	doctor_consequence(f,
-			   "system calls on descriptors cannot be vetted (a later version does)");
+	doctor_problem(f, "pidfd_open (5.3) fails: %s", strerror(-r));
+	doctor_consequence(f, "gabiond cannot tell its processes from others, and does not start");
 	doctor_cure(f,
 		    "a newer kernel; in a container or sandbox, a seccomp filter that allows it");
 }
@@ -208,10 +207,9 @@ void doctor_fuse(const struct doctor *d, struct finding *f)
 	} else if (r == -EACCES && !d->root) {
 		doctor_needs_root(f, "whether /dev/fuse opens");
 	} else {
-		doctor_warning(f, "/dev/fuse does not open: %s", strerror(-r));
+		doctor_problem(f, "/dev/fuse does not open: %s", strerror(-r));
 		doctor_consequence(
-			f, "files of /proc and /sys cannot be emulated (a later version does), "
-			   "--device /dev/fuse fails");
+			f, "`gabion up` fails: files of /proc and /sys are emulated with it");
 		doctor_cure(f, "modprobe fuse");
 	}
 }

@@ -28,15 +28,11 @@ int probe_openat2(void)
 	return fd < 0 ? -errno : 0;
 }
 
-int probe_pidfd_getfd(void)
+int probe_pidfd(void)
 {
 	CLEANUP_FD int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	CLEANUP_FD int copy = -EBADF;
 
-	if (self < 0)
-		return -errno;
-	copy = (int)syscall(SYS_pidfd_getfd, self, self, 0);
-	return copy < 0 ? -errno : 0;
+	return self < 0 ? -errno : 0;
 }
 
 int probe_seccomp_flag(unsigned long flag)

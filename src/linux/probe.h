@@ -4,7 +4,7 @@
 #pragma once
 
 int probe_openat2(void);
-int probe_pidfd_getfd(void);
+int probe_pidfd(void);
 
 /* A flag of seccomp(2)'s SECCOMP_SET_MODE_FILTER. */
 int probe_seccomp_flag(unsigned long flag);
