@@ -27,6 +27,10 @@ void edits_undo(struct runtime *rt, size_t made);
 
 /* One each, in the file edit-NAME.c. */
 int edit_platform(struct runtime *rt, struct err *err);
+
+/* The version alone, in the bundle's own config.json, where isolation is off. */
+int platform_plain(struct runtime *rt, struct err *err);
+
 int edit_annotations(struct runtime *rt, struct err *err);
 int edit_cdi(struct runtime *rt, struct err *err);
 int edit_hooks(struct runtime *rt, struct err *err);

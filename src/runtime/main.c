@@ -20,7 +20,6 @@
 #include "runtime/refusal.h"
 #include "runtime/runtime.h"
 
-#define SPEC_MAX (16u << 20)
 #define EXIT_FAILED 1
 
 static int find_bundle(struct runtime *rt, struct err *err)
@@ -68,11 +67,13 @@ static int load_asker(struct runtime *rt, struct err *err)
 	return 0;
 }
 
-/* Isolation is off: the lower runtime gets what the engine wrote. */
+/* Isolation is off: the lower runtime gets what the engine wrote, in a version that it knows. */
 static int leave_plain(struct runtime *rt, struct err *err)
 {
 	int r = find_bundle(rt, err);
 
+	if (r == 0 && !rt->args.config)
+		r = platform_plain(rt, err);
 	return r == 0 ? record_plain(rt, err) : r;
 }
 

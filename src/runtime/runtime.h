@@ -56,6 +56,8 @@ struct ask_map {
 
 struct hostpath;
 
+#define SPEC_MAX (16u << 20) /* bytes of a config.json */
+
 struct runtime {
 	struct arena arena;
 	struct args args;

@@ -11,14 +11,14 @@
 #include "base/test-dir.h"
 #include "runtime/test-runtime.h"
 
-#define SPEC_MAX (PATH_MAX + 256)
+#define SPEC_TEXT_MAX (PATH_MAX + 256)
 
 static const char *const lists[] = { "prestart",       "createRuntime", "createContainer",
 				     "startContainer", "poststart",	"poststop" };
 
-static void spec_with(char spec[SPEC_MAX], const char *list, const char *path, const char *arg)
+static void spec_with(char spec[SPEC_TEXT_MAX], const char *list, const char *path, const char *arg)
 {
-	(void)snprintf(spec, SPEC_MAX,
+	(void)snprintf(spec, SPEC_TEXT_MAX,
 		       "{\"hooks\":{\"%s\":[{\"path\":\"%s\",\"args\":[\"%s\",\"0123\",\"c\"]}]}}",
 		       list, path, arg);
 }
@@ -36,7 +36,7 @@ static void test_none(void **state)
 /* One that the engine did not write is refused in each of the lists, and the text says which. */
 static void test_foreign(void **state)
 {
-	char spec[SPEC_MAX];
+	char spec[SPEC_TEXT_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
@@ -58,7 +58,7 @@ static void test_foreign(void **state)
 static void test_configured(void **state)
 {
 	const char *items[] = { "/usr/bin/nvidia-container-runtime-hook", "/bin/true" };
-	char spec[SPEC_MAX];
+	char spec[SPEC_TEXT_MAX];
 	struct runtime rt;
 
 	(void)state;
@@ -126,7 +126,7 @@ static pid_t run_program(const char *path, int *ret_in)
 /* Whether a hook passes; `named`: what gabion.json's "hooks" has, or NULL. */
 static bool takes_with(const char *path, const char *arg, const char *named)
 {
-	char spec[SPEC_MAX];
+	char spec[SPEC_TEXT_MAX];
 	struct runtime rt;
 	bool taken;
 
@@ -149,7 +149,7 @@ static bool takes(const char *path)
 static void test_setkey(void **state)
 {
 	static const char engine[] = "/usr/sbin/dockerd";
-	char spec[SPEC_MAX];
+	char spec[SPEC_TEXT_MAX];
 
 	(void)state;
 	if (access(engine, X_OK) < 0) {
@@ -168,7 +168,7 @@ static void test_setkey(void **state)
 static void test_setkey_elsewhere(void **state)
 {
 	CLEANUP_TEST_DIR char dir[TEST_DIR_MAX] = "";
-	char spec[SPEC_MAX];
+	char spec[SPEC_TEXT_MAX];
 	char path[PATH_MAX];
 	char exe[64];
 	pid_t pid;
@@ -230,7 +230,7 @@ static void test_setkey_owner(void **state)
 static void test_setkey_other_name(void **state)
 {
 	CLEANUP_TEST_DIR char dir[TEST_DIR_MAX] = "";
-	char spec[SPEC_MAX];
+	char spec[SPEC_TEXT_MAX];
 	char path[PATH_MAX];
 	char exe[64];
 	pid_t pid;

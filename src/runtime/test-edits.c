@@ -4,10 +4,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <linux/capability.h>
 
+#include "base/cleanup.h"
+#include "base/file.h"
 #include "base/test-dir.h"
 #include "runtime/test-runtime.h"
 
@@ -33,6 +36,43 @@ static void test_platform(void **state)
 		test_edit_refuses(edit_platform, spec, others[i]);
 		(void)snprintf(spec, sizeof(spec), "{\"root\":{},\"%s\":{\"a\":1}}", others[i]);
 		test_edit_refuses(edit_platform, spec, others[i]);
+	}
+}
+
+/* Isolation is off: nothing else of the file changes, and where nothing has to, the file neither.
+ */
+static void test_plain_version(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "{ \"a\":[1.50],\n \"ociVersion\" : \"1.2.1\", \"b\":\"\\u0041\"}\n",
+		  "{ \"a\":[1.50],\n \"ociVersion\" : \"1.0.2\", \"b\":\"\\u0041\"}\n" },
+		{ "{\"ociVersion\":\"1.0.2\"}", NULL },
+		{ "{\"ociVersion\":\"1.\\u0032.1\"}", NULL },
+		{ "{\"ociVersion\":1}", NULL },
+		{ "{}", NULL },
+		{ "no JSON", NULL },
+	};
+	CLEANUP_TEST_DIR char dir[TEST_DIR_MAX] = "";
+
+	(void)state;
+	test_dir_new(dir);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		CLEANUP_BUF struct buf text = BUF_INIT(1024);
+		struct err err = ERR_INIT;
+		struct runtime rt;
+		struct stat before;
+		struct stat after;
+
+		runtime_init(&rt);
+		(void)test_path(rt.config, dir, "config.json");
+		test_put(dir, "config.json", rows[i][0]);
+		assert_int_equal(stat(rt.config, &before), 0);
+		assert_int_equal(platform_plain(&rt, &err), 0);
+		assert_int_equal(file_read(rt.config, &text), 0);
+		assert_string_equal(text.p, rows[i][1] ? rows[i][1] : rows[i][0]);
+		assert_int_equal(stat(rt.config, &after), 0);
+		assert_int_equal(before.st_ino == after.st_ino, !rows[i][1]);
+		runtime_done(&rt);
 	}
 }
 
@@ -445,6 +485,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_platform),
 		cmocka_unit_test(test_version),
+		cmocka_unit_test(test_plain_version),
 		cmocka_unit_test(test_capabilities),
 		cmocka_unit_test(test_annotations_orders),
 		cmocka_unit_test(test_annotations_kept),
