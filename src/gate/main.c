@@ -49,6 +49,7 @@ static void usage(FILE *to)
 		"  --control-fd N    gabiond's channel (docs/protocol-control.md)\n"
 		"  --state-dir DIR   make DIR/run/docker.sock and relay to DIR/run/engine.sock\n"
 		"  --uid N, --gid N  become this user and group, which no account has\n"
+		"  --limit NAME=N    gabion-gate(8) has the names\n"
 		"  --debug           log more\n",
 		to);
 }

@@ -23,7 +23,6 @@
 #include "runtime/source.h"
 #include "runtime/target.h"
 
-
 /* The user namespace as a file, so that the lower runtime finds it by path. */
 static int attach_ns(struct runtime *rt, int ns, const char *name, struct err *err)
 {

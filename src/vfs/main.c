@@ -4,7 +4,7 @@
  * system. gabiond mounts it on DIR/run/vfs and keeps /dev/fuse and the slots (control/vfs.h), so
  * that any number of these processes may die and none of what is asked is lost.
  *
- * It has threads, the only program here that has: requests wait in the kernel for a thread that
+ * It has threads: requests wait in the kernel for a thread that
  * reads them, a container that has the kernel count slowly must not keep the others waiting, and
  * what a container wrote has to be one thing for all of them.
  */
