@@ -8,8 +8,8 @@
 #include "base/util.h"
 #include "gate/conn.h"
 #include "gate/request.h"
-#include "json/json.h"
 #include "settings/auditfile.h"
+#include "json/json.h"
 
 #define OPEN_MAX_LINES 256u
 #define TARGET_MAX 2048u /* bytes of a target that are worth keeping */
