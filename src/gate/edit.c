@@ -13,105 +13,6 @@ const char edit_network_text[] = "sysbox containers can't share a network namesp
 				 "(because they use the linux "
 				 "user-namespace for isolation)";
 
-/* --- what the engine would decode, as far as anything here depends on it --- */
-
-static const struct shape_member driver_members[] = {
-	{ "Name", &shape_string },
-	{ "Options", &shape_string_map },
-};
-static const struct shape driver = SHAPE_POINTER_TO(driver_members);
-
-static const struct shape_member volume_options_members[] = {
-	{ "Labels", &shape_string_map },
-	{ "DriverConfig", &driver },
-};
-static const struct shape volume_options = SHAPE_POINTER_TO(volume_options_members);
-
-static const struct shape_member bind_options_members[] = {
-	{ "NonRecursive", &shape_bool },
-	{ "CreateMountpoint", &shape_bool },
-};
-static const struct shape bind_options = SHAPE_POINTER_TO(bind_options_members);
-
-static const struct shape_member mount_members[] = {
-	{ "Type", &shape_string },
-	{ "Source", &shape_string },
-	{ "Target", &shape_string },
-	{ "BindOptions", &bind_options },
-	{ "VolumeOptions", &volume_options },
-};
-static const struct shape mount = SHAPE_STRUCT_OF(mount_members);
-static const struct shape mounts = SHAPE_LIST_OF(&mount);
-
-static const struct shape_member host_config_members[] = {
-	{ "Binds", &shape_strings },
-	{ "VolumeDriver", &shape_string },
-	{ "Mounts", &mounts },
-	{ "VolumesFrom", &shape_strings },
-	{ "Runtime", &shape_string },
-	{ "UsernsMode", &shape_string },
-	{ "PidMode", &shape_string },
-	{ "IpcMode", &shape_string },
-	{ "UTSMode", &shape_string },
-	{ "NetworkMode", &shape_string },
-	{ "CgroupnsMode", &shape_string },
-	{ "Privileged", &shape_bool },
-	{ "Devices", &edit_shape_devices },
-	{ "CapAdd", &shape_strslice },
-	{ "SecurityOpt", &shape_strings },
-	{ "Links", &shape_strings },
-	{ "DeviceCgroupRules", &shape_strings },
-	{ "DeviceRequests", &edit_shape_requests },
-	{ "LogConfig", &edit_shape_log },
-	{ "CgroupParent", &shape_string },
-};
-static const struct shape host_config = SHAPE_POINTER_TO(host_config_members);
-
-static const struct shape_member create_members[] = {
-	{ "Image", &shape_string },
-	{ "User", &shape_string },
-	{ "HostConfig", &host_config },
-	{ "NetworkingConfig", &edit_shape_networking },
-};
-static const struct shape create_shape = SHAPE_STRUCT_OF(create_members);
-
-static const struct shape_member exec_members[] = {
-	{ "User", &shape_string },
-	{ "Privileged", &shape_bool },
-};
-static const struct shape exec_shape = SHAPE_STRUCT_OF(exec_members);
-
-static const struct shape_member volume_members[] = {
-	{ "Name", &shape_string },
-	{ "Driver", &shape_string },
-	{ "DriverOpts", &shape_string_map },
-	{ "Labels", &shape_string_map },
-};
-static const struct shape volume_shape = SHAPE_STRUCT_OF(volume_members);
-
-static const struct shape_member config_from_members[] = {
-	{ "Network", &shape_string },
-};
-static const struct shape config_from = SHAPE_POINTER_TO(config_from_members);
-static const struct shape_member ipam_members[] = {
-	{ "Driver", &shape_string },
-};
-static const struct shape ipam = SHAPE_POINTER_TO(ipam_members);
-static const struct shape_member network_members[] = {
-	{ "Name", &shape_string },	 { "CheckDuplicate", &shape_bool },
-	{ "Driver", &shape_string },	 { "IPAM", &ipam },
-	{ "ConfigOnly", &shape_bool },	 { "Options", &shape_string_map },
-	{ "Labels", &shape_string_map }, { "ConfigFrom", &config_from },
-};
-static const struct shape network_shape = SHAPE_STRUCT_OF(network_members);
-
-static const struct shape_member join_members[] = {
-	{ "Container", &shape_string },
-	{ "Force", &shape_bool },
-	{ "EndpointConfig", &edit_shape_endpoint },
-};
-static const struct shape join_shape = SHAPE_STRUCT_OF(join_members);
-
 /* --- verdicts --- */
 
 static int deny(struct edit *e, const char *rule, const char *hint)
@@ -457,7 +358,8 @@ static int check_top_level(struct json *doc, struct err *err)
 	if (doc->kind != JSON_OBJECT)
 		return EDIT_OK;
 	for (size_t i = 0; i < doc->n; i++) {
-		const struct shape_member *m = shape_find(&host_config, doc->members[i].key);
+		const struct shape_member *m =
+			shape_find(&edit_shape_host_config, doc->members[i].key);
 
 		if (m && !is_unset(doc->members[i].value)) {
 			(void)err_set(err, -EINVAL, "%s belongs into HostConfig", m->name);
@@ -542,31 +444,6 @@ static int edit_made_volume(struct arena *a, struct json *doc, const struct edit
 	return r == EDIT_OK ? edit_label(a, doc, how, e, err) : r;
 }
 
-static const struct shape *shape_of(enum route_kind kind)
-{
-	switch (kind) {
-	case ROUTE_CREATE:
-		return &create_shape;
-	case ROUTE_EXEC:
-		return &exec_shape;
-	case ROUTE_VOLUME:
-		return &volume_shape;
-	case ROUTE_NETWORK:
-		return &network_shape;
-	case ROUTE_JOIN:
-		return &join_shape;
-	case ROUTE_RELAY:
-	case ROUTE_REFUSE:
-	case ROUTE_EXEC_ID:
-	case ROUTE_COMMIT:
-	case ROUTE_ARCHIVE:
-	case ROUTE_BUILD:
-	case ROUTE_LIST:
-		return &shape_any;
-	}
-	return &shape_any;
-}
-
 int edit_body(enum route_kind kind, struct arena *a, struct slice text, const struct edit_how *how,
 	      struct edit *ret, struct buf *out, struct err *err)
 {
@@ -580,7 +457,7 @@ int edit_body(enum route_kind kind, struct arena *a, struct slice text, const st
 
 	*ret = (struct edit){ 0 };
 	if (json_parse(a, text, &limits, &raw, NULL, err) < 0 ||
-	    json_canon(a, raw, shape_of(kind), &keep, &doc, err) < 0)
+	    json_canon(a, raw, edit_shape_of(kind), &keep, &doc, err) < 0)
 		return EDIT_BAD;
 	if (kind == ROUTE_CREATE)
 		r = edit_create(a, doc, how, ret, err);

@@ -88,6 +88,10 @@ int edit_filters(struct arena *a, struct slice text, const struct edit_how *how,
  * is known. EDIT_BAD: there are too many. */
 int edit_other(struct edit *e, const struct edit_how *how, struct slice *name, struct err *err);
 
+/* Between edit.c and edit-shape.c: what a body of that kind is decoded into. */
+extern const struct shape edit_shape_host_config;
+const struct shape *edit_shape_of(enum route_kind kind);
+
 /* Between edit.c and edit-host.c: */
 
 /* Notes what gabiond has to judge: flags are enum control_path_flags. EDIT_BAD: too many. */

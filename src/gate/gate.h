@@ -15,6 +15,7 @@
  *   grpc.c       pure: the builder's tunnel of a container, read as it goes by
  *   archive.c    docker cp of running containers, by gabiond and gabion-cp
  *   edit.c, edit-filters.c   pure: what a JSON body asks for, and how it is written afresh
+ *   edit-shape.c  pure: which parts of a body the engine would decode
  *   edit-host.c  pure: devices, log drivers and security options in it
  *   family.c     ownChildrenOnly: which containers exist for a container
  *   kin.c        pure: which containers were made by which others
