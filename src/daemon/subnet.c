@@ -8,18 +8,10 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/util.h"
+#include "policy/subnets.h"
 
 #define ROUTES_MAX (1024u * 1024u)
 #define MASK_24 0xffffff00u
-
-/* The first one is slirp4netns's default; none is of the pools that the engine takes networks from
- * (172.17.0.0 to 172.31.255.255, 192.168.0.0/16). */
-static const uint32_t candidates[] = {
-	0x0a000200, /* 10.0.2.0 */
-	0x0afed200, /* 10.254.210.0 */
-	0x0a6f8e00, /* 10.111.142.0 */
-	0xc6120200, /* 198.18.2.0, benchmarking (RFC 2544) */
-};
 
 /* Eight hexadecimal digits of an address in memory order. */
 static bool parse_address(struct slice s, uint32_t *ret)
@@ -60,17 +52,17 @@ static bool overlaps(struct slice line, uint32_t net)
 
 void subnet_choose_from(struct slice routes, char *ret, size_t size)
 {
-	uint32_t chosen = candidates[0];
+	uint32_t chosen = subnets_own[0];
 
-	for (size_t i = 0; i < ARRAY_SIZE(candidates); i++) {
+	for (size_t i = 0; i < SUBNETS_OWN; i++) {
 		struct slice rest = routes;
 		struct slice line;
 		bool taken = false;
 
 		while (slice_split(&rest, '\n', &line))
-			taken = taken || overlaps(line, candidates[i]);
+			taken = taken || overlaps(line, subnets_own[i]);
 		if (!taken) {
-			chosen = candidates[i];
+			chosen = subnets_own[i];
 			break;
 		}
 	}

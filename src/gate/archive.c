@@ -73,6 +73,15 @@ static bool note(struct conn *c, const char *source)
 	return true;
 }
 
+/* Also where a plugin says that a volume is. */
+static bool is_hosts(const struct json *mount, const char *type)
+{
+	const char *driver = json_get_str(mount, "Driver");
+
+	return strcmp(type, "bind") == 0 ||
+	       (strcmp(type, "volume") == 0 && driver && *driver && strcmp(driver, "local") != 0);
+}
+
 void archive_look(struct conn *c, const struct json *container)
 {
 	const struct json *mounts = json_get(container, "Mounts");
@@ -86,7 +95,8 @@ void archive_look(struct conn *c, const struct json *container)
 		const char *source = json_get_str(mounts->items[i], "Source");
 		const char *type = json_get_str(mounts->items[i], "Type");
 
-		if (type && source && strcmp(type, "bind") == 0 && !is_engines_socket(c, source))
+		if (type && source && is_hosts(mounts->items[i], type) &&
+		    !is_engines_socket(c, source))
 			ok = note(c, source);
 	}
 	if (!ok)

@@ -16,6 +16,12 @@ static const struct shape_member device_members[] = {
 static const struct shape device = SHAPE_STRUCT_OF(device_members);
 const struct shape edit_shape_devices = SHAPE_LIST_OF(&device);
 
+static const struct shape_member blkio_members[] = {
+	{ "Path", &shape_string },
+};
+static const struct shape blkio = SHAPE_STRUCT_OF(blkio_members);
+const struct shape edit_shape_blkio = SHAPE_LIST_OF(&blkio);
+
 static const struct shape string_lists = SHAPE_LIST_OF(&shape_strings);
 static const struct shape_member request_members[] = {
 	{ "Driver", &shape_string },	  { "Count", &shape_int },
@@ -112,7 +118,79 @@ static int check_devices(struct arena *a, const struct json *hc, const struct ed
 	return r == EDIT_OK ? take_rules(a, json_get(hc, "DeviceCgroupRules"), how, e, err) : r;
 }
 
-/* --- what log drivers connect to --- */
+/* The engine asks for the numbers of devices by their paths, and says what it finds: that is not
+ * for paths anywhere. */
+static bool is_device_path(struct slice path)
+{
+	static const char *const not [] = { "..", ".",	   "",	     "shm",   "mqueue",
+					    "fd", "stdin", "stdout", "stderr" };
+	struct slice rest = slice_from(path, 5);
+	struct slice part;
+
+	if (!slice_starts(path, SLICE_LIT("/dev/")))
+		return false;
+	while (slice_split(&rest, '/', &part))
+		for (size_t i = 0; i < ARRAY_SIZE(not ); i++)
+			if (slice_eq_str(part, not [i]))
+				return false;
+	return true;
+}
+
+static int check_blkio(const struct json *hc, struct edit *e, struct err *err)
+{
+	static const char *const keys[] = { "BlkioWeightDevice", "BlkioDeviceReadBps",
+					    "BlkioDeviceWriteBps", "BlkioDeviceReadIOps",
+					    "BlkioDeviceWriteIOps" };
+
+	for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
+		const struct json *list = json_get(hc, keys[k]);
+
+		for (size_t i = 0; list && i < list->n; i++) {
+			const char *path = json_get_str(list->items[i], "Path");
+
+			if (is_device_path(slice_str(path ? path : "")))
+				continue;
+			(void)err_set(err, -EPERM,
+				      "%s of \"%s\" is not supported by gabion: that is no device "
+				      "below /dev",
+				      keys[k], path ? path : "");
+			return deny(e, "blkio-path", "name the device by its path below /dev");
+		}
+	}
+	return EDIT_OK;
+}
+
+/* --- drivers --- */
+
+/* The engine takes a driver that it does not have for a plugin, and the name for a part of a path
+ * below /run/docker/plugins: "../" leads it to anybody's socket, whose answers it obeys as root. */
+int edit_driver(struct slice name, struct edit *e, struct err *err)
+{
+	bool ok = name.n == 0 || isalnum((unsigned char)name.p[0]);
+
+	for (size_t i = 0; i < name.n; i++)
+		ok &= isalnum((unsigned char)name.p[i]) || strchr("_.-", name.p[i]);
+	if (ok)
+		return EDIT_OK;
+	(void)err_set(err, -EPERM,
+		      "driver \"%.*s\" is not supported by gabion: the engine would obey whoever "
+		      "listens on a socket of that name",
+		      (int)MIN(name.n, (size_t)256), name.p);
+	return deny(e, "driver-name", "use a driver of the engine's own");
+}
+
+/* --- what log drivers connect to, and read --- */
+
+static bool is_file_option(struct slice key)
+{
+	static const char *const keys[] = { "syslog-tls-ca-cert", "syslog-tls-cert",
+					    "syslog-tls-key", "splunk-capath" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (slice_eq_str(key, keys[i]))
+			return true;
+	return false;
+}
 
 /* A URL whose scheme is unix, unixgram or the like, with a path: one slash is enough for Go's
  * url.Parse(), which folds the case of a scheme, and some drivers only want a "://" anywhere
@@ -136,10 +214,25 @@ static bool is_socket(struct slice address)
 static int check_log(const struct json *log, struct edit *e, struct err *err)
 {
 	const struct json *options = json_get(log, "Config");
+	const struct json *type = json_get(log, "Type");
+	int r = type ? edit_driver(type->text, e, err) : EDIT_OK;
 
+	if (r != EDIT_OK)
+		return r;
 	for (size_t i = 0; options && i < options->n; i++) {
+		struct slice key = options->members[i].key;
 		struct slice value = options->members[i].value->text;
 
+		if (value.n > 0 && (value.p[0] == '/' || is_file_option(key))) {
+			(void)err_set(
+				err, -EPERM,
+				"log option %.*s is not supported by gabion: the engine would "
+				"read that file as root of the host",
+				(int)MIN(key.n, (size_t)64), key.p);
+			return deny(e, "log-file",
+				    "an administrator can give it to the engine: "
+				    "gabion up ... -- --log-opt");
+		}
 		if (!is_socket(value))
 			continue;
 		(void)err_set(err, -EPERM,
@@ -242,6 +335,10 @@ int edit_host(struct arena *a, const struct json *hc, const struct edit_how *how
 	if (how->plain)
 		return EDIT_OK;
 	r = check_devices(a, hc, how, e, err);
+	if (r == EDIT_OK)
+		r = check_blkio(hc, e, err);
+	if (r == EDIT_OK && json_get(hc, "VolumeDriver"))
+		r = edit_driver(json_get(hc, "VolumeDriver")->text, e, err);
 	if (r == EDIT_OK)
 		r = check_log(json_get(hc, "LogConfig"), e, err);
 	if (r == EDIT_OK && parent)

@@ -52,6 +52,11 @@ static const struct shape_member host_config_members[] = {
 	{ "DeviceRequests", &edit_shape_requests },
 	{ "LogConfig", &edit_shape_log },
 	{ "CgroupParent", &shape_string },
+	{ "BlkioWeightDevice", &edit_shape_blkio },
+	{ "BlkioDeviceReadBps", &edit_shape_blkio },
+	{ "BlkioDeviceWriteBps", &edit_shape_blkio },
+	{ "BlkioDeviceReadIOps", &edit_shape_blkio },
+	{ "BlkioDeviceWriteIOps", &edit_shape_blkio },
 };
 const struct shape edit_shape_host_config = SHAPE_POINTER_TO(host_config_members);
 
@@ -81,8 +86,14 @@ static const struct shape_member config_from_members[] = {
 	{ "Network", &shape_string },
 };
 static const struct shape config_from = SHAPE_POINTER_TO(config_from_members);
+static const struct shape_member pool_members[] = {
+	{ "Subnet", &shape_string },
+};
+static const struct shape pool = SHAPE_STRUCT_OF(pool_members);
+static const struct shape pools = SHAPE_LIST_OF(&pool);
 static const struct shape_member ipam_members[] = {
 	{ "Driver", &shape_string },
+	{ "Config", &pools },
 };
 static const struct shape ipam = SHAPE_POINTER_TO(ipam_members);
 static const struct shape_member network_members[] = {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "policy/subnets.h"
 #include "json/shape.h"
 
 /* A tree of at most this size is made of a body; most of a body is text, not structure. */
@@ -107,7 +108,7 @@ static int check_volume_options(const char *name, const struct json *options, st
 	const char *device = text_of(options, "device");
 
 	if (*name && strcmp(name, "local") != 0)
-		return EDIT_OK; /* a plugin's: there is none */
+		return edit_driver(slice_str(name), e, err);
 	if (!*type && !*o && !*device)
 		return EDIT_OK;
 	if (strcmp(type, "tmpfs") == 0 && tmpfs_options(o))
@@ -419,11 +420,36 @@ static int edit_join(struct arena *a, struct json *doc, const struct edit_how *h
 	return r == EDIT_OK && how->own && v ? take_other(a, v, 0, v->text.n, how, e, err) : r;
 }
 
+/* Who has the addresses that the engine asks has its names, and what registries say. */
+static int check_network(const struct json *doc, struct edit *e, struct err *err)
+{
+	const struct json *list = json_at(doc, "IPAM.Config");
+	int r = edit_driver(slice_str(text_of(doc, "Driver")), e, err);
+
+	if (r == EDIT_OK)
+		r = edit_driver(slice_str(text_of(json_get(doc, "IPAM"), "Driver")), e, err);
+	for (size_t i = 0; list && i < list->n && r == EDIT_OK; i++) {
+		const char *subnet = text_of(list->items[i], "Subnet");
+
+		if (!subnets_cover_own(slice_str(subnet)))
+			continue;
+		(void)err_set(err, -EPERM,
+			      "networks over %s are not supported by gabion: the engine's own "
+			      "name server and way out may be there",
+			      subnet);
+		return deny(e, "network-subnet", "choose another subnet");
+	}
+	return r;
+}
+
 static int edit_made_network(struct arena *a, struct json *doc, const struct edit_how *how,
 			     struct edit *e, struct err *err)
 {
 	const struct json *from = json_at(doc, "ConfigFrom.Network");
-	int r = edit_label(a, doc, how, e, err);
+	int r = how->plain ? EDIT_OK : check_network(doc, e, err);
+
+	if (r == EDIT_OK)
+		r = edit_label(a, doc, how, e, err);
 
 	if (r == EDIT_OK && how->own)
 		r = edit_own_network(a, doc, e, err);

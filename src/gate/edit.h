@@ -75,6 +75,10 @@ struct edit_how {
 int edit_body(enum route_kind kind, struct arena *a, struct slice text, const struct edit_how *how,
 	      struct edit *ret, struct buf *out, struct err *err);
 
+/* The arguments of ps(1), which the engine starts as root of the host: GET /containers/{}/top. */
+int edit_top(const struct http_target *t, const struct edit_how *how, struct edit *ret,
+	     struct err *err);
+
 /* Parameters that decide: POST /build. */
 int edit_query(enum route_kind kind, const struct http_target *t, const struct edit_how *how,
 	       struct edit *ret, struct err *err);
@@ -101,9 +105,12 @@ int edit_source(struct arena *a, const struct edit_how *how, struct edit *e, str
  * engine's log drivers connect to, security options. */
 int edit_host(struct arena *a, const struct json *hc, const struct edit_how *how, struct edit *e,
 	      struct err *err);
+/* A driver of volumes, networks, addresses or logs. */
+int edit_driver(struct slice name, struct edit *e, struct err *err);
 /* The parent of its control group. */
 int edit_cgroup_parent(struct slice parent, struct edit *e, struct err *err);
 extern const struct shape edit_shape_devices;
+extern const struct shape edit_shape_blkio;
 extern const struct shape edit_shape_requests;
 extern const struct shape edit_shape_log;
 

@@ -326,7 +326,9 @@ static bool refused(struct conn *c)
 		drop_content_type(&r->head);
 	}
 	r->how.plain = images_plain(c->gate->images);
-	switch (edit_query(r->match.route->kind, &r->target, &r->how, &found, &err)) {
+	switch (r->match.route->class == ROUTE_CLASS_CONTAINER_TOP
+			? edit_top(&r->target, &r->how, &found, &err)
+			: edit_query(r->match.route->kind, &r->target, &r->how, &found, &err)) {
 	case EDIT_OK:
 		r->edit = found;
 		return !family_query(c);

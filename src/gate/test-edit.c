@@ -231,6 +231,43 @@ static void test_denied(void **state)
 		  "writable-cgroups" },
 		{ ROUTE_CREATE, "{\"HostConfig\":{\"SecurityOpt\":[\"a\",\"writable-cgroups:T\"]}}",
 		  "writable-cgroups" },
+		{ ROUTE_VOLUME, "{\"Driver\":\"../../../home/x/plug\"}", "driver-name" },
+		{ ROUTE_VOLUME, "{\"driver\":\"a/b\",\"DriverOpts\":{\"a\":\"b\"}}",
+		  "driver-name" },
+		{ ROUTE_VOLUME, "{\"Driver\":\".\"}", "driver-name" },
+		{ ROUTE_VOLUME, "{\"Driver\":\"vieux/sshfs:latest\"}", "driver-name" },
+		{ ROUTE_NETWORK, "{\"Driver\":\"../../../home/x/plug\"}", "driver-name" },
+		{ ROUTE_NETWORK, "{\"IPAM\":{\"driver\":\"../../../home/x/plug\"}}",
+		  "driver-name" },
+		{ ROUTE_NETWORK,
+		  "{\"IPAM\":{\"Config\":[{\"Subnet\":\"192.168.7.0/24\"},{\"subnet\":\"10.0.2.0/"
+		  "29\"}]}}",
+		  "network-subnet" },
+		{ ROUTE_CREATE, "{\"HostConfig\":{\"VolumeDriver\":\"../../../home/x/plug\"}}",
+		  "driver-name" },
+		{ ROUTE_CREATE,
+		  "{\"HostConfig\":{\"LogConfig\":{\"Type\":\"../../../home/x/plug\"}}}",
+		  "driver-name" },
+		{ ROUTE_CREATE,
+		  "{\"HostConfig\":{\"Mounts\":[{\"Type\":\"volume\",\"VolumeOptions\":{"
+		  "\"DriverConfig\":{\"name\":\"../../../home/x/plug\"}}}]}}",
+		  "driver-name" },
+		{ ROUTE_CREATE,
+		  "{\"HostConfig\":{\"LogConfig\":{\"Config\":{\"syslog-tls-ca-cert\":\"x\"}}}}",
+		  "log-file" },
+		{ ROUTE_CREATE,
+		  "{\"HostConfig\":{\"LogConfig\":{\"Config\":{\"of-tomorrow\":\"/dev/zero\"}}}}",
+		  "log-file" },
+		{ ROUTE_CREATE,
+		  "{\"HostConfig\":{\"BlkioDeviceReadBps\":[{\"Path\":\"/dev/sda\"},{\"path\":\"/"
+		  "root/x\"}]}}",
+		  "blkio-path" },
+		{ ROUTE_CREATE,
+		  "{\"HostConfig\":{\"blkioweightdevice\":[{\"Path\":\"/dev/../root/x\"}]}}",
+		  "blkio-path" },
+		{ ROUTE_CREATE,
+		  "{\"HostConfig\":{\"BlkioDeviceWriteIOps\":[{\"Path\":\"/dev/shm/x\"}]}}",
+		  "blkio-path" },
 		{ ROUTE_VOLUME, "{\"driver\":\"local\",\"driveropts\":{\"o\":\"bind\"}}",
 		  "volume-options" },
 	};
@@ -283,7 +320,7 @@ static void test_devices(void **state)
 		  "\"LogConfig\":{\"Config\":null},\"SecurityOpt\":[]",
 		  EDIT_OK, 0, NULL, 0 },
 		{ "\"LogConfig\":{\"Config\":{\"a\":\"tcp://unix:1\",\"b\":\"unix:x\",\"c\":\"\","
-		  "\"d\":\"/unix://\",\"e\":\"uni://x\"}}",
+		  "\"d\":\"x/unix://\",\"e\":\"uni://x\"}}",
 		  EDIT_OK, 0, NULL, 0 },
 		{ "\"SecurityOpt\":[\"writable-cgroups=false\",\"writable-cgroups:0\"]", EDIT_OK, 0,
 		  NULL, 0 },
@@ -596,6 +633,47 @@ static void test_query(void **state)
 	}
 }
 
+/* Of ps, only what puts the process id where the engine looks for it. */
+static void test_top(void **state)
+{
+	static const struct {
+		const char *args;
+		int want;
+	} cases[] = {
+		{ "", EDIT_OK },
+		{ "?ps_args=", EDIT_OK },
+		{ "?ps_args=aux", EDIT_OK },
+		{ "?ps_args=-ef+-ww", EDIT_OK },
+		{ "?ps_args=-eo+pid,comm", EDIT_OK },
+		{ "?ps_args=-opid,lstart+-o+pid,args", EDIT_OK },
+		{ "?ps_args=axeww", EDIT_DENIED },
+		{ "?ps_args=auxe", EDIT_DENIED },
+		{ "?ps_args=-orss%3DPID", EDIT_DENIED },
+		{ "?ps_args=-o+pid%3DX", EDIT_DENIED },
+		{ "?ps_args=-o+lstart,comm,pid", EDIT_DENIED },
+		{ "?ps_args=-o+pidns,args", EDIT_DENIED },
+		{ "?ps_args=-o", EDIT_DENIED },
+		{ "?ps_args=-o+%25p", EDIT_DENIED },
+		{ "?ps_args=-ef%0be", EDIT_DENIED },
+		{ "?ps_args=-ef%c2%a0x", EDIT_DENIED },
+		{ "?ps_args=--pid+1", EDIT_DENIED },
+		{ "?ps_args=aux&ps_args=axeww", EDIT_BAD },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct http_refusal why;
+		struct http_target t;
+		char target[128];
+
+		(void)snprintf(target, sizeof(target), "/containers/x/top%s", cases[i].args);
+		assert_int_equal(http_target_parse(&f->arena, slice_str(target), &t, &why),
+				 HTTP_OK);
+		if (edit_top(&t, &usual, &f->edit, &f->err) != cases[i].want)
+			fail_msg("%s", target);
+	}
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 /* Isolation is off: the rules about namespaces and mounts do not apply, the others do. */
@@ -638,7 +716,7 @@ int main(void)
 		T(test_too_many_others), T(test_top_level),	T(test_denied),
 		T(test_devices),	 T(test_exec),		T(test_things),
 		T(test_networks_by_id),	 T(test_made_networks), T(test_labels),
-		T(test_query),		 T(test_plain),
+		T(test_query),		 T(test_plain),		T(test_top),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -438,6 +438,56 @@ def test_log_drivers(cage, policy, user, folder, driver, option, scheme):
             listener.accept()
 
 
+def test_drivers_that_are_somebodys_socket(cage, policy, user, folder):
+    """A driver's name is a part of a path for the engine. Whoever listens there says what a volume is, and the engine copies there as root."""
+    plug = f"../../..{folder}/plug"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{folder}/plug.sock")
+        os.chmod(f"{folder}/plug.sock", 0o777)
+        listener.listen()
+        for args in (["volume", "create", "-d", plug, "v"], ["network", "create", "-d", plug, "n"],
+                     ["network", "create", "--ipam-driver", plug, "n"], ["create", "--log-driver", plug, "alpine"],
+                     ["create", "--volume-driver", plug, "-v", "v:/v", "alpine"],
+                     ["create", "--mount", f"type=volume,src=v,dst=/v,volume-driver={plug}", "alpine"]):
+            done = cage.docker(*args, user=user, check=False)
+            assert done.rc != 0 and "would obey whoever listens" in done.err, done
+        listener.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            listener.accept()
+    done = cage.docker("volume", "create", "-d", "nobody-has-that", "v", user=user, check=False)
+    assert done.rc != 0 and "nobody-has-that" in done.err and "gabion" not in done.err, done
+
+
+def test_files_that_the_engine_reads(cage, policy, user, folder):
+    """Named in options of logs, or asked for the number of a device: no file is opened, and none told from another."""
+    for option in ("syslog-tls-ca-cert", "syslog-tls-cert", "syslog-tls-key"):
+        done = cage.run("--log-driver", "syslog", "--log-opt", "syslog-address=tcp+tls://127.0.0.1:1", "--log-opt", f"{option}=/dev/zero",
+                        cmd="true", user=user, check=False)
+        assert done.rc == 125 and "would read that file" in done.err, done
+    seen = {str(ask(cage, "POST", "/containers/create", {"Image": "alpine", "HostConfig": {"BlkioDeviceReadBps": [
+        {"Path": path, "Rate": 1}]}}, user)).replace(path, "") for path in ("/etc/shadow", "/etc/no-such-file", f"{folder}/x")}
+    assert len(seen) == 1 and "403" in next(iter(seen)), seen
+
+
+def test_processes_of_others(cage, policy, user):
+    """The engine's ps runs as root; what stands in the column called PID decides which lines are shown."""
+    c = cage.start(user=user, cmd="for i in 1 2 3 4 5 6 7 8; do sleep 900 & done; sleep 900")
+    for args in (["-orss=PID", "axeww"], ["axeww", "-o", "args"], ["-eo", "lstart,comm,pid"], ["-o", "%z %p"]):
+        done = cage.docker("top", c.id, *args, user=user, check=False)
+        assert done.rc != 0 and "could show other processes" in done.err, done
+    for args in ([], ["aux"], ["-eo", "pid,comm"], ["-opid,args"]):
+        lines = cage.docker("top", c.id, *args, user=user).lines
+        assert len(lines) >= 9 and all("sleep" in line for line in lines[1:]), lines
+
+
+def test_networks_over_the_engines_name_server(cage, policy, user):
+    for subnet in ("10.0.2.0/29", "10.0.0.0/8", "0.0.0.0/1"):
+        done = cage.docker("network", "create", "--subnet", subnet, "over", user=user, check=False)
+        assert done.rc != 0 and "name server" in done.err, done
+    cage.docker("network", "create", "--subnet", "10.99.2.0/29", "beside", user=user)
+    cage.docker("network", "rm", "beside")
+
+
 def test_security_options(cage, policy, user, folder):
     for option in ("writable-cgroups", "writable-cgroups=true", "writable-cgroups:1"):
         status, said = ask(cage, "POST", "/containers/create", {"Image": "alpine", "HostConfig": {"SecurityOpt": [option]}}, user)

@@ -11,6 +11,7 @@ from test_attacks import (door, folder, forky, nodes, user, test_a_source_swappe
                           test_a_device_swapped_after_the_creation, test_device_rules, test_cdi_devices,
                           test_devices_that_may_be_had, test_the_hosts_network_by_other_names, test_builds_on_the_hosts_network,
                           test_entitlements_of_builds, test_builds_of_what_the_host_has, test_log_drivers, test_forged_names,
+                          test_drivers_that_are_somebodys_socket, test_files_that_the_engine_reads, test_processes_of_others,
                           test_other_sockets_of_the_instance, test_the_engine_listens_nowhere_else, test_the_socket_inside,
                           test_a_creation_by_hand, test_binds_of_a_container_with_the_socket, test_use_api_socket)
 
