@@ -183,102 +183,96 @@ static void test_sources(void **state)
 	}
 }
 
+static const struct {
+	enum route_kind kind;
+	const char *body, *rule;
+} refused[] = {
+	{ ROUTE_CREATE, "{\"HostConfig\":{\"PidMode\":\"host\"}}", "host-namespaces" },
+	{ ROUTE_CREATE, "{\"HostConfig\":{\"NetworkMode\":\"host\"}}", "host-network" },
+	{ ROUTE_CREATE,
+	  "{\"HostConfig\":{\"Mounts\":[{\"VolumeOptions\":{\"DriverConfig\":"
+	  "{\"Options\":{\"device\":\"/\"}}}}]}}",
+	  "volume-options" },
+	{ ROUTE_VOLUME, "{\"DriverOpts\":{\"type\":\"none\"}}", "volume-options" },
+	{ ROUTE_CREATE, "{\"HostConfig\":{\"DeviceRequests\":[{\"Count\":-1}]}}",
+	  "device-request" },
+	{ ROUTE_CREATE, "{\"hostconfig\":{\"devicerequest\u017f\":[null],\"Privileged\":true}}",
+	  "device-request" },
+	{ ROUTE_CREATE,
+	  "{\"HostConfig\":{\"LogConfig\":{\"Type\":\"syslog\",\"Config\":"
+	  "{\"syslog-address\":\"unix:///x\"}}}}",
+	  "log-socket" },
+	{ ROUTE_CREATE,
+	  "{\"HostConfig\":{\"LogConfig\":{\"config\":{\"a\":\"b\",\"tag\":"
+	  "\" uNixGram://\"}}}}",
+	  "log-socket" },
+	{ ROUTE_CREATE,
+	  "{\"HostConfig\":{\"LogConfig\":{\"Type\":\"fluentd\",\"Config\":"
+	  "{\"fluentd-address\":\"unix:/run/engine.sock?x=://\"}}}}",
+	  "log-socket" },
+	{ ROUTE_CREATE, "{\"HostConfig\":{\"cgroupparent\":\"/engine/x\"}}", "cgroup-parent" },
+	{ ROUTE_CREATE,
+	  "{\"HostConfig\":{\"CgroupParent\":\"/0123456789abcdef0123456789abcdef"
+	  "0123456789abcdef0123456789abcdef\"}}",
+	  "cgroup-parent" },
+	{ ROUTE_CREATE,
+	  "{\"HostConfig\":{\"SecurityOpt\":[\"seccomp={\\\"defaultAction\\\":\\\"x\\\","
+	  "\\\"listenerpath\\\":\\\"/x\\\"}\"]}}",
+	  "seccomp-listener" },
+	{ ROUTE_CREATE,
+	  "{\"HostConfig\":{\"securityopt\":[\"a\",\"seccomp: {\\\"li\u017ftenerPath\\\":"
+	  "\\\"/x\\\"}\"]}}",
+	  "seccomp-listener" },
+	{ ROUTE_CREATE, "{\"HostConfig\":{\"SecurityOpt\":[\"writable-cgroups\"]}}",
+	  "writable-cgroups" },
+	{ ROUTE_CREATE, "{\"HostConfig\":{\"SecurityOpt\":[\"a\",\"writable-cgroups:T\"]}}",
+	  "writable-cgroups" },
+	{ ROUTE_VOLUME, "{\"Driver\":\"../../../home/x/plug\"}", "driver-name" },
+	{ ROUTE_VOLUME, "{\"driver\":\"a/b\",\"DriverOpts\":{\"a\":\"b\"}}", "driver-name" },
+	{ ROUTE_VOLUME, "{\"Driver\":\".\"}", "driver-name" },
+	{ ROUTE_VOLUME, "{\"Driver\":\"vieux/sshfs:latest\"}", "driver-name" },
+	{ ROUTE_NETWORK, "{\"Driver\":\"../../../home/x/plug\"}", "driver-name" },
+	{ ROUTE_NETWORK, "{\"IPAM\":{\"driver\":\"../../../home/x/plug\"}}", "driver-name" },
+	{ ROUTE_NETWORK,
+	  "{\"IPAM\":{\"Config\":[{\"Subnet\":\"192.168.7.0/24\"},{\"subnet\":\"10.0.2.0/"
+	  "29\"}]}}",
+	  "network-subnet" },
+	{ ROUTE_CREATE, "{\"HostConfig\":{\"VolumeDriver\":\"../../../home/x/plug\"}}",
+	  "driver-name" },
+	{ ROUTE_CREATE, "{\"HostConfig\":{\"LogConfig\":{\"Type\":\"../../../home/x/plug\"}}}",
+	  "driver-name" },
+	{ ROUTE_CREATE,
+	  "{\"HostConfig\":{\"Mounts\":[{\"Type\":\"volume\",\"VolumeOptions\":{"
+	  "\"DriverConfig\":{\"name\":\"../../../home/x/plug\"}}}]}}",
+	  "driver-name" },
+	{ ROUTE_CREATE,
+	  "{\"HostConfig\":{\"LogConfig\":{\"Config\":{\"syslog-tls-ca-cert\":\"x\"}}}}",
+	  "log-file" },
+	{ ROUTE_CREATE,
+	  "{\"HostConfig\":{\"LogConfig\":{\"Config\":{\"of-tomorrow\":\"/dev/zero\"}}}}",
+	  "log-file" },
+	{ ROUTE_CREATE,
+	  "{\"HostConfig\":{\"BlkioDeviceReadBps\":[{\"Path\":\"/dev/sda\"},{\"path\":\"/"
+	  "root/x\"}]}}",
+	  "blkio-path" },
+	{ ROUTE_CREATE, "{\"HostConfig\":{\"blkioweightdevice\":[{\"Path\":\"/dev/../root/x\"}]}}",
+	  "blkio-path" },
+	{ ROUTE_CREATE, "{\"HostConfig\":{\"BlkioDeviceWriteIOps\":[{\"Path\":\"/dev/shm/x\"}]}}",
+	  "blkio-path" },
+	{ ROUTE_VOLUME, "{\"driver\":\"local\",\"driveropts\":{\"o\":\"bind\"}}",
+	  "volume-options" },
+};
+
 static void test_denied(void **state)
 {
-	static const struct {
-		enum route_kind kind;
-		const char *body, *rule;
-	} cases[] = {
-		{ ROUTE_CREATE, "{\"HostConfig\":{\"PidMode\":\"host\"}}", "host-namespaces" },
-		{ ROUTE_CREATE, "{\"HostConfig\":{\"NetworkMode\":\"host\"}}", "host-network" },
-		{ ROUTE_CREATE,
-		  "{\"HostConfig\":{\"Mounts\":[{\"VolumeOptions\":{\"DriverConfig\":"
-		  "{\"Options\":{\"device\":\"/\"}}}}]}}",
-		  "volume-options" },
-		{ ROUTE_VOLUME, "{\"DriverOpts\":{\"type\":\"none\"}}", "volume-options" },
-		{ ROUTE_CREATE, "{\"HostConfig\":{\"DeviceRequests\":[{\"Count\":-1}]}}",
-		  "device-request" },
-		{ ROUTE_CREATE,
-		  "{\"hostconfig\":{\"devicerequest\u017f\":[null],\"Privileged\":true}}",
-		  "device-request" },
-		{ ROUTE_CREATE,
-		  "{\"HostConfig\":{\"LogConfig\":{\"Type\":\"syslog\",\"Config\":"
-		  "{\"syslog-address\":\"unix:///x\"}}}}",
-		  "log-socket" },
-		{ ROUTE_CREATE,
-		  "{\"HostConfig\":{\"LogConfig\":{\"config\":{\"a\":\"b\",\"tag\":"
-		  "\" uNixGram://\"}}}}",
-		  "log-socket" },
-		{ ROUTE_CREATE,
-		  "{\"HostConfig\":{\"LogConfig\":{\"Type\":\"fluentd\",\"Config\":"
-		  "{\"fluentd-address\":\"unix:/run/engine.sock?x=://\"}}}}",
-		  "log-socket" },
-		{ ROUTE_CREATE, "{\"HostConfig\":{\"cgroupparent\":\"/engine/x\"}}",
-		  "cgroup-parent" },
-		{ ROUTE_CREATE,
-		  "{\"HostConfig\":{\"CgroupParent\":\"/0123456789abcdef0123456789abcdef"
-		  "0123456789abcdef0123456789abcdef\"}}",
-		  "cgroup-parent" },
-		{ ROUTE_CREATE,
-		  "{\"HostConfig\":{\"SecurityOpt\":[\"seccomp={\\\"defaultAction\\\":\\\"x\\\","
-		  "\\\"listenerpath\\\":\\\"/x\\\"}\"]}}",
-		  "seccomp-listener" },
-		{ ROUTE_CREATE,
-		  "{\"HostConfig\":{\"securityopt\":[\"a\",\"seccomp: {\\\"li\u017ftenerPath\\\":"
-		  "\\\"/x\\\"}\"]}}",
-		  "seccomp-listener" },
-		{ ROUTE_CREATE, "{\"HostConfig\":{\"SecurityOpt\":[\"writable-cgroups\"]}}",
-		  "writable-cgroups" },
-		{ ROUTE_CREATE, "{\"HostConfig\":{\"SecurityOpt\":[\"a\",\"writable-cgroups:T\"]}}",
-		  "writable-cgroups" },
-		{ ROUTE_VOLUME, "{\"Driver\":\"../../../home/x/plug\"}", "driver-name" },
-		{ ROUTE_VOLUME, "{\"driver\":\"a/b\",\"DriverOpts\":{\"a\":\"b\"}}",
-		  "driver-name" },
-		{ ROUTE_VOLUME, "{\"Driver\":\".\"}", "driver-name" },
-		{ ROUTE_VOLUME, "{\"Driver\":\"vieux/sshfs:latest\"}", "driver-name" },
-		{ ROUTE_NETWORK, "{\"Driver\":\"../../../home/x/plug\"}", "driver-name" },
-		{ ROUTE_NETWORK, "{\"IPAM\":{\"driver\":\"../../../home/x/plug\"}}",
-		  "driver-name" },
-		{ ROUTE_NETWORK,
-		  "{\"IPAM\":{\"Config\":[{\"Subnet\":\"192.168.7.0/24\"},{\"subnet\":\"10.0.2.0/"
-		  "29\"}]}}",
-		  "network-subnet" },
-		{ ROUTE_CREATE, "{\"HostConfig\":{\"VolumeDriver\":\"../../../home/x/plug\"}}",
-		  "driver-name" },
-		{ ROUTE_CREATE,
-		  "{\"HostConfig\":{\"LogConfig\":{\"Type\":\"../../../home/x/plug\"}}}",
-		  "driver-name" },
-		{ ROUTE_CREATE,
-		  "{\"HostConfig\":{\"Mounts\":[{\"Type\":\"volume\",\"VolumeOptions\":{"
-		  "\"DriverConfig\":{\"name\":\"../../../home/x/plug\"}}}]}}",
-		  "driver-name" },
-		{ ROUTE_CREATE,
-		  "{\"HostConfig\":{\"LogConfig\":{\"Config\":{\"syslog-tls-ca-cert\":\"x\"}}}}",
-		  "log-file" },
-		{ ROUTE_CREATE,
-		  "{\"HostConfig\":{\"LogConfig\":{\"Config\":{\"of-tomorrow\":\"/dev/zero\"}}}}",
-		  "log-file" },
-		{ ROUTE_CREATE,
-		  "{\"HostConfig\":{\"BlkioDeviceReadBps\":[{\"Path\":\"/dev/sda\"},{\"path\":\"/"
-		  "root/x\"}]}}",
-		  "blkio-path" },
-		{ ROUTE_CREATE,
-		  "{\"HostConfig\":{\"blkioweightdevice\":[{\"Path\":\"/dev/../root/x\"}]}}",
-		  "blkio-path" },
-		{ ROUTE_CREATE,
-		  "{\"HostConfig\":{\"BlkioDeviceWriteIOps\":[{\"Path\":\"/dev/shm/x\"}]}}",
-		  "blkio-path" },
-		{ ROUTE_VOLUME, "{\"driver\":\"local\",\"driveropts\":{\"o\":\"bind\"}}",
-		  "volume-options" },
-	};
 	struct fixture *f = *state;
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		int r = run(f, cases[i].kind, cases[i].body, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		int r = run(f, refused[i].kind, refused[i].body, NULL);
 
 		if (r != EDIT_DENIED)
-			fail_msg("%s: %d", cases[i].body, r);
-		assert_string_equal(f->edit.rule, cases[i].rule);
+			fail_msg("%s: %d", refused[i].body, r);
+		assert_string_equal(f->edit.rule, refused[i].rule);
 		assert_true(*f->err.text);
 		assert_int_equal(f->out.n, 0);
 	}
