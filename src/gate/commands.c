@@ -8,6 +8,7 @@
 #include "gate/answer.h"
 #include "gate/explain.h"
 #include "gate/request.h"
+#include "policy/solve.h"
 #include "policy/texts.h"
 #include "settings/entries.h"
 
@@ -190,23 +191,39 @@ static void audit_build(struct conn *c, const char *rule, const char *reason, co
 					     .hint = hint });
 }
 
-bool commands_build_refused(struct conn *c, const char *pushes, struct buf *text)
+static bool reaches_host(struct conn *c, const char *what, struct buf *text)
+{
+	if (!what || images_plain(c->gate->images))
+		return false;
+	buf_printf(text,
+		   "a build with %s is not supported by gabion: the engine would write as root "
+		   "of the host",
+		   what);
+	audit_build(c, "build-reaches-host", NULL, "build with a Dockerfile", text);
+	return true;
+}
+
+bool commands_build_refused(struct conn *c, const struct solve *solve, struct buf *text)
 {
 	CLEANUP_BUF struct buf hint = BUF_INIT(16384);
 	struct verdict v = { .kind = VERDICT_ALLOW };
 	struct images *m = c->gate->images;
 	size_t layer = 0;
 
+	if (reaches_host(c, solve->reaches, text))
+		return true;
+	if (!door_is_container(c->door))
+		return false;
 	if (!still_allowed(m, c->door)) {
 		denied_image(c, c->door, text);
 		audit_build(c, "image-list", NOT_ANY_MORE, NULL, text);
 		return true;
 	}
-	decide(c, c->door, pushes, &v, &layer);
+	decide(c, c->door, solve->pushes, &v, &layer);
 	if (v.kind == VERDICT_ALLOW)
 		return false;
 	buf_add_str(text, v.message);
 	name_list(m, c->door, layer, &v, &hint);
-	audit_build(c, v.rule, pushes, buf_ok(&hint) ? hint.p : v.commands, text);
+	audit_build(c, v.rule, solve->pushes, buf_ok(&hint) ? hint.p : v.commands, text);
 	return true;
 }

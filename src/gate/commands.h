@@ -13,6 +13,8 @@ int commands_make(struct arena *a, const struct policy *p, size_t layer,
 /* d: the container's. True when the client has been told that it may not. */
 bool commands_refused(struct conn *c, struct door *d);
 
-/* The same for a build in the builder's tunnel, which c became: pushes says what of it pushes,
- * NULL: nothing. True: no, it is in the audit log, and `text` says why. */
-bool commands_build_refused(struct conn *c, const char *pushes, struct buf *text);
+struct solve;
+
+/* The same for a build in the builder's tunnel, which c became; of users of the host, too, where it
+ * could reach the host. True: no, it is in the audit log, and `text` says why. */
+bool commands_build_refused(struct conn *c, const struct solve *solve, struct buf *text);

@@ -50,9 +50,12 @@ struct frame {
 	struct slice raw; /* head and payload */
 };
 
+typedef int solve_fn(struct slice message, struct solve *ret);
+
 /* A call of Solve. */
 struct call {
 	uint32_t stream; /* 0: free */
+	solve_fn *read;
 	bool judged;
 	bool denied;
 	struct buf message; /* with its prefix of 5 bytes */
@@ -233,14 +236,21 @@ static bool path_ok(struct slice path)
 	return true;
 }
 
-/* The one :path of a whole header block; *is_solve says whether it is Solve's. */
-static int read_block(struct grpc *g, bool *is_solve)
+static solve_fn *reader_of(struct slice path)
+{
+	if (slice_eq_str(path, SOLVE_PATH))
+		return solve_read;
+	return slice_eq_str(path, SOLVE_BRIDGE_PATH) ? solve_read_bridge : NULL;
+}
+
+/* The one :path of a whole header block; *ret reads its message if it is a Solve's. */
+static int read_block(struct grpc *g, solve_fn **ret)
 {
 	const uint8_t *at = (const uint8_t *)g->block.p;
 	size_t left = g->block.n;
 	unsigned paths = 0;
 
-	*is_solve = false;
+	*ret = NULL;
 	for (;;) {
 		nghttp2_nv nv;
 		int flags = 0;
@@ -255,7 +265,7 @@ static int read_block(struct grpc *g, bool *is_solve)
 			value = (struct slice){ (const char *)nv.value, nv.valuelen };
 			if (nv.namelen == 5 && memcmp(nv.name, ":path", 5) == 0) {
 				paths += path_ok(value) ? 1 : 2;
-				*is_solve = slice_eq_str(value, SOLVE_PATH);
+				*ret = reader_of(value);
 			}
 		}
 		if (flags & NGHTTP2_HD_INFLATE_FINAL)
@@ -270,17 +280,19 @@ static int read_block(struct grpc *g, bool *is_solve)
 static int end_block(struct grpc *g, uint32_t stream)
 {
 	struct call *c;
-	bool is_solve;
-	int r = buf_ok(&g->block) ? read_block(g, &is_solve) : -EPROTO;
+	solve_fn *reader;
+	int r = buf_ok(&g->block) ? read_block(g, &reader) : -EPROTO;
 
 	buf_reset(&g->block);
 	g->block_of = 0;
-	if (r < 0 || !is_solve || g->block_ends) /* a call without a message is none */
+	if (r < 0 || !reader || g->block_ends) /* a call without a message is none */
 		return r;
 	c = call_of(g, 0);
 	if (!c)
 		return -EPROTO;
-	*c = (struct call){ .stream = stream, .message = BUF_INIT(MESSAGE_MAX + 5) };
+	*c = (struct call){ .stream = stream,
+			    .read = reader,
+			    .message = BUF_INIT(MESSAGE_MAX + 5) };
 	return 0;
 }
 
@@ -324,7 +336,7 @@ size_t grpc_held(const struct grpc *g)
 static int judge(struct grpc *g, struct call *c, struct buf *text)
 {
 	struct slice m = buf_slice(&c->message);
-	const char *pushes;
+	struct solve solve;
 	uint32_t size;
 
 	if (m.n < 5)
@@ -335,10 +347,10 @@ static int judge(struct grpc *g, struct call *c, struct buf *text)
 		return -EPROTO;
 	if (m.n - 5 < size)
 		return 1;
-	if (m.n - 5 > size || solve_read(slice_from(m, 5), &pushes) < 0)
+	if (m.n - 5 > size || c->read(slice_from(m, 5), &solve) < 0)
 		return -EPROTO;
 	c->judged = true;
-	c->denied = g->verdict(g->data, pushes, text);
+	c->denied = g->verdict(g->data, &solve, text);
 	buf_done(&c->message);
 	return 0;
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The builder's tunnel (POST /grpc): HTTP/2 with gRPC calls to BuildKit, read as it goes by, so
- * that a build which pushes by itself is judged like a push. Pure: bytes in, bytes out.
+ * that a build which pushes by itself is judged like a push, and one that could reach the host is
+ * refused. Pure: bytes in, bytes out.
  *
- * Only calls of Control.Solve are looked into. The frame with which such a call is complete waits
- * for the verdict, which is asked for at once; if it is no, the engine is told that the call is
- * cancelled (RST_STREAM), and the client gets the text with PERMISSION_DENIED (gRPC over HTTP/2,
- * "Trailers-Only"), between two frames of the engine. Everything else passes unchanged.
+ * Only calls of Control.Solve and LLBBridge.Solve are looked into. The frame with which such a call
+ * is complete waits for the verdict, which is asked for at once; if it is no, the engine is told
+ * that the call is cancelled (RST_STREAM), and the client gets the text with PERMISSION_DENIED
+ * (gRPC over HTTP/2, "Trailers-Only"), between two frames of the engine. Everything else passes
+ * unchanged.
  *
  * Who reads along must read as the engine does. So what gRPC clients do not do ends the tunnel:
  * other frames within a header block, stream ids that do not grow, PUSH_PROMISE, compressed calls
@@ -20,8 +22,10 @@
 
 struct grpc;
 
-/* A build is asked for; pushes: what of it pushes, NULL: nothing. True: no, and `text` says why. */
-typedef bool grpc_verdict_fn(void *data, const char *pushes, struct buf *text);
+struct solve;
+
+/* A build is asked for. True: no, and `text` says why. */
+typedef bool grpc_verdict_fn(void *data, const struct solve *solve, struct buf *text);
 
 /* NULL: out of memory. */
 struct grpc *grpc_new(grpc_verdict_fn *verdict, void *data);

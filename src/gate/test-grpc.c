@@ -34,13 +34,13 @@ struct peer {
 	bool deny_all;
 };
 
-static bool verdict(void *data, const char *pushes, struct buf *text)
+static bool verdict(void *data, const struct solve *solve, struct buf *text)
 {
 	struct peer *p = data;
 
 	p->asked++;
 	buf_add_str(text, "50% no\n");
-	return pushes || p->deny_all;
+	return solve->pushes || solve->reaches || p->deny_all;
 }
 
 static int setup(void **state)

@@ -10,9 +10,9 @@
 /* Of one read, and what was waiting for its end. */
 #define PIECE_MAX (4u << 20)
 
-static bool on_build(void *data, const char *pushes, struct buf *text)
+static bool on_build(void *data, const struct solve *solve, struct buf *text)
 {
-	return commands_build_refused(data, pushes, text);
+	return commands_build_refused(data, solve, text);
 }
 
 /* What is held counts, whoever it is that makes the gate hold it. */
@@ -96,7 +96,8 @@ void tunnel_begin(struct conn *c, struct slice rest)
 
 	conn_timer_stop(c);
 	c->state = CONN_TUNNEL;
-	if (door_is_container(c->door) && c->req->match.route->class == ROUTE_CLASS_BUILD_GRPC) {
+	if (c->req->match.route->class == ROUTE_CLASS_BUILD_GRPC &&
+	    (door_is_container(c->door) || !images_plain(c->gate->images))) {
 		c->grpc = grpc_new(on_build, c);
 		if (!c->grpc || grpc_down(c->grpc, rest, &b) < 0) {
 			conn_kill(c);

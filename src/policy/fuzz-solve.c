@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct slice all = { (const char *)data + 1, n ? n - 1 : 0 };
 	struct slice one, two;
-	const char *why, *why_one, *why_two;
+	struct solve why, why_one, why_two;
 	int r;
 
 	if (n == 0)
@@ -23,6 +23,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (solve_read(one, &why_one) < 0 || solve_read(two, &why_two) < 0)
 		return 0;
 	assert(r == 0);
-	assert((why != NULL) == (why_one || why_two));
+	assert((why.pushes != NULL) == (why_one.pushes || why_two.pushes));
+	assert((why.reaches != NULL) == (why_one.reaches || why_two.reaches));
+	(void)solve_read_bridge(all, &why);
 	return 0;
 }

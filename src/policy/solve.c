@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "base/util.h"
+#include "policy/llb.h"
+#include "policy/proto.h"
 
 /* As Go's strconv.ParseBool() does. */
 static bool is_false(struct slice s)
@@ -34,128 +36,13 @@ bool solve_attribute_pushes(struct slice key, struct slice value)
 	return slice_starts(key, SLICE_LIT("push")) && !is_false(value);
 }
 
-/* --- protocol buffers --- */
-
-enum wire {
-	WIRE_VARINT = 0,
-	WIRE_64 = 1,
-	WIRE_BYTES = 2,
-	WIRE_32 = 5,
-};
-
-struct field {
-	uint32_t number;
-	enum wire wire;
-	uint64_t value;	    /* WIRE_VARINT */
-	struct slice bytes; /* WIRE_BYTES */
-};
-
-static bool take_varint(struct slice *s, uint64_t *ret)
-{
-	*ret = 0;
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		unsigned char c;
-
-		if (s->n == 0)
-			return false;
-		c = (unsigned char)s->p[0];
-		*s = slice_from(*s, 1);
-		if (shift == 63 && c > 1)
-			return false;
-		*ret |= (uint64_t)(c & 0x7f) << shift;
-		if (!(c & 0x80))
-			return true;
-	}
-	return false;
-}
-
-static bool take_bytes(struct slice *s, uint64_t n, struct slice *ret)
-{
-	if (n > s->n)
-		return false;
-	*ret = (struct slice){ s->p, (size_t)n };
-	*s = slice_from(*s, (size_t)n);
-	return true;
-}
-
-static bool take_field(struct slice *s, struct field *ret)
-{
-	uint64_t tag;
-
-	*ret = (struct field){ 0 };
-	if (!take_varint(s, &tag) || tag > UINT32_MAX || tag >> 3 == 0)
-		return false;
-	ret->number = (uint32_t)tag >> 3;
-	ret->wire = (enum wire)(tag & 7);
-	switch (ret->wire) {
-	case WIRE_VARINT:
-		return take_varint(s, &ret->value);
-	case WIRE_64:
-		return take_bytes(s, 8, &ret->bytes);
-	case WIRE_32:
-		return take_bytes(s, 4, &ret->bytes);
-	case WIRE_BYTES:
-		return take_varint(s, &tag) && take_bytes(s, tag, &ret->bytes);
-	}
-	return false; /* groups */
-}
-
 /* --- what it says --- */
-
-/* A table row for each field that has a say; others have none. */
-struct reader {
-	uint32_t number;
-	enum wire wire;
-	int (*read)(struct slice bytes, uint64_t value, const char **why);
-};
-
-static int read_message(struct slice s, const struct reader *table, size_t n, uint32_t newest,
-			const char **why)
-{
-	struct field f;
-
-	while (s.n > 0) {
-		const struct reader *r = NULL;
-
-		if (!take_field(&s, &f))
-			return -EPROTO;
-		for (size_t i = 0; i < n; i++)
-			if (table[i].number == f.number)
-				r = &table[i];
-		if (f.number > newest)
-			*why = "a field that gabion does not know";
-		if (!r)
-			continue;
-		if (r->wire != f.wire)
-			return -EPROTO;
-		if (r->read(f.bytes, f.value, why) < 0)
-			return -EPROTO;
-	}
-	return 0;
-}
-
-/* An entry of map<string, string>: of several keys or values the last counts, in any order. */
-static int read_pair(struct slice s, struct slice *key, struct slice *value)
-{
-	struct field f;
-
-	*key = *value = SLICE_LIT("");
-	while (s.n > 0) {
-		if (!take_field(&s, &f) || f.wire != WIRE_BYTES)
-			return -EPROTO;
-		if (f.number == 1)
-			*key = f.bytes;
-		if (f.number == 2)
-			*value = f.bytes;
-	}
-	return 0;
-}
 
 static int read_attribute(struct slice bytes, uint64_t number, const char **why)
 {
 	struct slice key;
 	struct slice value;
-	int r = read_pair(bytes, &key, &value);
+	int r = proto_read_pair(bytes, &key, &value);
 
 	(void)number;
 	if (r == 0 && solve_attribute_pushes(key, value))
@@ -173,11 +60,11 @@ static int read_exporter_type(struct slice bytes, uint64_t number, const char **
 
 static int read_exporter(struct slice bytes, uint64_t number, const char **why)
 {
-	static const struct reader table[] = { { 1, WIRE_BYTES, read_exporter_type },
-					       { 2, WIRE_BYTES, read_attribute } };
+	static const struct proto_reader table[] = { { 1, PROTO_BYTES, read_exporter_type },
+						     { 2, PROTO_BYTES, read_attribute } };
 
 	(void)number;
-	return read_message(bytes, table, ARRAY_SIZE(table), 3, why);
+	return proto_read(bytes, table, ARRAY_SIZE(table), 3, why);
 }
 
 static int read_cache_type(struct slice bytes, uint64_t number, const char **why)
@@ -190,10 +77,10 @@ static int read_cache_type(struct slice bytes, uint64_t number, const char **why
 
 static int read_cache_export(struct slice bytes, uint64_t number, const char **why)
 {
-	static const struct reader table[] = { { 1, WIRE_BYTES, read_cache_type } };
+	static const struct proto_reader table[] = { { 1, PROTO_BYTES, read_cache_type } };
 
 	(void)number;
-	return read_message(bytes, table, ARRAY_SIZE(table), 2, why);
+	return proto_read(bytes, table, ARRAY_SIZE(table), 2, why);
 }
 
 static int read_cache_reference(struct slice bytes, uint64_t number, const char **why)
@@ -206,11 +93,11 @@ static int read_cache_reference(struct slice bytes, uint64_t number, const char 
 
 static int read_cache(struct slice bytes, uint64_t number, const char **why)
 {
-	static const struct reader table[] = { { 1, WIRE_BYTES, read_cache_reference },
-					       { 4, WIRE_BYTES, read_cache_export } };
+	static const struct proto_reader table[] = { { 1, PROTO_BYTES, read_cache_reference },
+						     { 4, PROTO_BYTES, read_cache_export } };
 
 	(void)number;
-	return read_message(bytes, table, ARRAY_SIZE(table), 5, why);
+	return proto_read(bytes, table, ARRAY_SIZE(table), 5, why);
 }
 
 /* The client would be asked for exporters after the build. */
@@ -222,17 +109,63 @@ static int read_session_exporter(struct slice bytes, uint64_t number, const char
 	return 0;
 }
 
-int solve_read(struct slice message, const char **why)
+/* --- what it builds --- */
+
+static int read_definition(struct slice bytes, uint64_t number, const char **what)
+{
+	(void)number;
+	return llb_read(bytes, what);
+}
+
+static int read_input(struct slice bytes, uint64_t number, const char **what)
+{
+	struct slice name;
+	struct slice definition;
+	int r = proto_read_pair(bytes, &name, &definition);
+
+	(void)number;
+	return r < 0 ? r : llb_read(definition, what);
+}
+
+static int read_policy(struct slice bytes, uint64_t number, const char **what)
+{
+	(void)number;
+	llb_read_policy(bytes, what);
+	return 0;
+}
+
+int solve_read(struct slice message, struct solve *ret)
 {
 	/* SolveRequest of api/services/control/control.proto, v0.8 to v0.23. */
-	static const struct reader table[] = {
-		{ 3, WIRE_BYTES, read_exporter_type },
-		{ 4, WIRE_BYTES, read_attribute },
-		{ 8, WIRE_BYTES, read_cache },
-		{ 13, WIRE_BYTES, read_exporter },
-		{ 14, WIRE_VARINT, read_session_exporter },
+	static const struct proto_reader pushes[] = {
+		{ 3, PROTO_BYTES, read_exporter_type },
+		{ 4, PROTO_BYTES, read_attribute },
+		{ 8, PROTO_BYTES, read_cache },
+		{ 13, PROTO_BYTES, read_exporter },
+		{ 14, PROTO_VARINT, read_session_exporter },
+	};
+	static const struct proto_reader reaches[] = {
+		{ 2, PROTO_BYTES, read_definition },
+		{ 10, PROTO_BYTES, read_input },
+		{ 12, PROTO_BYTES, read_policy },
+	};
+	int r;
+
+	*ret = (struct solve){ 0 };
+	r = proto_read(message, pushes, ARRAY_SIZE(pushes), 15, &ret->pushes);
+	return r < 0 ? r
+		     : proto_read(message, reaches, ARRAY_SIZE(reaches), UINT32_MAX, &ret->reaches);
+}
+
+int solve_read_bridge(struct slice message, struct solve *ret)
+{
+	/* SolveRequest of frontend/gateway/pb/gateway.proto, v0.8 to v0.23. */
+	static const struct proto_reader reaches[] = {
+		{ 1, PROTO_BYTES, read_definition },
+		{ 12, PROTO_BYTES, read_input },
+		{ 15, PROTO_BYTES, read_policy },
 	};
 
-	*why = NULL;
-	return read_message(message, table, ARRAY_SIZE(table), 15, why);
+	*ret = (struct solve){ 0 };
+	return proto_read(message, reaches, ARRAY_SIZE(reaches), 31, &ret->reaches);
 }

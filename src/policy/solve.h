@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A build as BuildKit is asked for it: the message of /moby.buildkit.v1.Control/Solve, and the
- * `outputs` of POST /build. Does it push something to a registry by itself?
+ * `outputs` of POST /build. Does it push something to a registry by itself? Could it reach the
+ * host?
  *
  * The message is protocol buffers. It is read as Go's decoders read it and more strictly: tags over
  * 32 bits and groups are refused, whatever a decoder might make of them. What occurs several times
@@ -15,9 +16,17 @@
 #include "base/slice.h"
 
 #define SOLVE_PATH "/moby.buildkit.v1.Control/Solve"
+/* What a client asks for that is its own frontend, as buildx is. */
+#define SOLVE_BRIDGE_PATH "/moby.buildkit.v1.frontend.LLBBridge/Solve"
 
-/* -EPROTO: that is no such message. *why (static) says what pushes; NULL: nothing does. */
-int solve_read(struct slice message, const char **why);
+struct solve {
+	const char *pushes;  /* static: what pushes; NULL: nothing does */
+	const char *reaches; /* static: what could reach the host (llb.h); NULL: nothing */
+};
+
+/* -EPROTO: that is no such message. */
+int solve_read(struct slice message, struct solve *ret);
+int solve_read_bridge(struct slice message, struct solve *ret);
 
 /* An exporter of that type with none of the attributes below. */
 bool solve_exporter_known(struct slice type);

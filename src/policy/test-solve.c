@@ -43,10 +43,11 @@ static void put_typed(struct buf *b, unsigned number, const char *type, const ch
 
 static bool pushes(const struct buf *b)
 {
-	const char *why;
+	struct solve why;
 
 	assert_int_equal(solve_read(buf_slice(b), &why), 0);
-	return why != NULL;
+	assert_null(why.reaches);
+	return why.pushes != NULL;
 }
 
 static void test_exporters(void **state)
@@ -152,14 +153,91 @@ static void test_caches(void **state)
 
 static int read_bytes(const char *bytes, size_t n, bool *ret)
 {
-	const char *why;
+	struct solve why;
 	int r = solve_read((struct slice){ bytes, n }, &why);
 
-	*ret = why != NULL;
+	*ret = why.pushes != NULL;
 	return r;
 }
 
 #define READ(text_, ret_) read_bytes(text_, sizeof(text_) - 1, ret_)
+
+/* A Definition with one source of that attribute, or with a build in it. */
+static void put_definition(struct buf *b, const char *key, const char *value)
+{
+	CLEANUP_BUF struct buf source = BUF_INIT(256);
+	CLEANUP_BUF struct buf op = BUF_INIT(256);
+
+	if (key) {
+		put(&source, 1, SLICE_LIT("https://x/y"));
+		put_pair(&source, 2, "http.perm", "420");
+		put_pair(&source, 2, key, value);
+		put(&op, 3, buf_slice(&source));
+	} else {
+		put(&op, 5, SLICE_LIT(""));
+	}
+	put(b, 1, buf_slice(&op));
+	put(b, 1, SLICE_LIT(""));
+}
+
+static void test_reaches(void **state)
+{
+	static const struct {
+		const char *key, *value;
+		bool reaches;
+	} cases[] = {
+		{ "http.filename", "context", false },	 { "http.filename", "a..b", false },
+		{ "http.filename", "../x", true },	 { "http.filename", "/etc/x", true },
+		{ "http.filename", "a/b", true },	 { "http.filename", "..", true },
+		{ "git.fullurl", "https://x/y", false }, { NULL, NULL, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP_BUF struct buf definition = BUF_INIT(256);
+		CLEANUP_BUF struct buf input = BUF_INIT(256);
+		CLEANUP_BUF struct buf b = BUF_INIT(1024);
+		struct solve s;
+
+		put_definition(&definition, cases[i].key, cases[i].value);
+		put(&b, 2, buf_slice(&definition));
+		assert_int_equal(solve_read(buf_slice(&b), &s), 0);
+		assert_int_equal(s.reaches != NULL, cases[i].reaches);
+		buf_reset(&b);
+		put(&b, 1, buf_slice(&definition));
+		assert_int_equal(solve_read_bridge(buf_slice(&b), &s), 0);
+		assert_int_equal(s.reaches != NULL, cases[i].reaches);
+		put(&input, 1, SLICE_LIT("context"));
+		put(&input, 2, buf_slice(&definition));
+		for (unsigned field = 10; field <= 12; field += 2) {
+			buf_reset(&b);
+			put(&b, field, buf_slice(&input));
+			assert_int_equal(field == 10 ? solve_read(buf_slice(&b), &s)
+						     : solve_read_bridge(buf_slice(&b), &s),
+					 0);
+			assert_int_equal(s.reaches != NULL, cases[i].reaches);
+		}
+	}
+}
+
+static void test_policies(void **state)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(1024);
+	struct solve s;
+
+	(void)state;
+	put(&b, 12, SLICE_LIT("\x08\x01xx http.filename"));
+	assert_int_equal(solve_read(buf_slice(&b), &s), 0);
+	assert_non_null(s.reaches);
+	buf_reset(&b);
+	put(&b, 15, SLICE_LIT("http.filename"));
+	assert_int_equal(solve_read_bridge(buf_slice(&b), &s), 0);
+	assert_non_null(s.reaches);
+	buf_reset(&b);
+	put(&b, 15, SLICE_LIT("x"));
+	assert_int_equal(solve_read_bridge(buf_slice(&b), &s), 0);
+	assert_null(s.reaches);
+}
 
 static void test_fields(void **state)
 {
@@ -210,7 +288,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exporters), cmocka_unit_test(test_twice),
-		cmocka_unit_test(test_caches),	  cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_caches),	  cmocka_unit_test(test_reaches),
+		cmocka_unit_test(test_policies),  cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_bad),
 	};
 

@@ -152,6 +152,47 @@ def test_a_push(tunnel, cage, name):
     assert (line["target"], line["rule"], line["message"]) == ("/grpc", "command-list", TEXT) and line["reason"]
 
 
+def definition(name):
+    """Of one source, whose file gets that name."""
+    return field(1, field(3, field(1, b"http://127.0.0.1:1/x") + pair(2, b"http.filename", name))) + field(1, b"")
+
+
+BRIDGE = b"/moby.buildkit.v1.frontend.LLBBridge/Solve"
+OUT = b"../../../../root/gabion-was-here"
+REACHES = {
+    "definition": (SOLVE, field(1, b"r") + field(2, definition(OUT))),
+    "input": (SOLVE, field(1, b"r") + field(10, field(1, b"c") + field(2, definition(OUT)))),
+    "policy": (SOLVE, field(1, b"r") + field(12, b"\x08\x01\x12\x1d\x1a\x1b\x12\x19" + field(1, b"http.filename") + field(2, b"../../x"))),
+    "bridge": (BRIDGE, field(1, definition(OUT))),
+    "build in a build": (SOLVE, field(1, b"r") + field(2, field(1, field(5, b"")))),
+}
+
+
+@pytest.mark.parametrize("name", REACHES)
+def test_a_build_that_reaches_the_host(cage, policy, name):
+    """As a user of the host: BuildKit before 0.28.1 writes the file wherever its name leads."""
+    call, asked = REACHES[name]
+    t = Tunnel(cage.socket).begin()
+    t.send(headers(1, call) + frame(0, 1, 1, message(asked)))
+    answer = t.answer(1)
+    assert answer is not None and b"would write as root" in answer, answer
+    t.send(headers(3, SOLVE) + frame(0, 1, 3, message(field(1, b"r") + field(2, definition(b"context")))))
+    answer = t.answer(3)
+    assert answer is not None and b"would write as root" not in answer
+    t.close()
+    assert support.wait_until(lambda: events(cage, "deny"))[-1]["rule"] == "build-reaches-host"
+
+
+def test_a_frontend(cage, policy):
+    """An image that tells BuildKit what to do, past the gate, is not started."""
+    cage.need("alpine")
+    cage.docker("tag", "alpine", "frontend")
+    done = cage.build("# syntax=frontend\nFROM alpine\n", check=False)
+    assert done.rc != 0, done
+    line = support.wait_until(lambda: [e for e in map(json.loads, cage.cli("events", "--json").lines) if e["rule"] == "runtime"])[-1]
+    assert "frontend" in line["message"] and "buildFrontends" in line["message"], line
+
+
 def test_a_push_in_pieces(tunnel):
     data = headers(1, SOLVE) + b"".join(frame(0, 0, 1, bytes([b])) for b in message(PUSHES["exporter"])) + frame(0, 1, 1, b"")
     for i in range(0, len(data), 7):
