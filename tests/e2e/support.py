@@ -610,10 +610,12 @@ def tree(folder):
 def mount_where(pids, *args):
     """A mount for the time of a block, in the mount namespaces of given processes; the last argument is
     the target. The engines have namespaces of their own, and hosts whose / is not shared do not send
-    later mounts there."""
+    later mounts there. Binds are read-only: whoever clears away what a killed test left finds the host's own folders there."""
     pids = list(pids)
     for pid in pids:
         run("nsenter", "-m", "-t", pid, "mount", *args)
+        if "--bind" in args:
+            run("nsenter", "-m", "-t", pid, "mount", "-o", "remount,bind,ro", args[-1])
     try:
         yield args[-1]
     finally:
