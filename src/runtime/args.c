@@ -140,6 +140,7 @@ static int parse_making(struct args *a, int at, struct err *err)
 				a->makes_container = false;
 				return 0;
 			}
+			a->keep |= strcmp(arg, "--keep") == 0;
 			r = take_option(a, create_options, ARRAY_SIZE(create_options), &at, err);
 			if (r < 0)
 				return r;

@@ -15,6 +15,7 @@ struct args {
 	const char *command; /* "create", "exec", …; NULL when there is none (--version, --help) */
 	bool makes_container;	    /* create, run, restore: the spec is edited */
 	bool makes_process;	    /* those, and exec */
+	bool keep;		    /* --keep */
 	const char *log;	    /* --log FILE */
 	const char *log_format;	    /* --log-format */
 	const char *bundle;	    /* --bundle, default "." */

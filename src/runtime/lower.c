@@ -7,21 +7,37 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/util.h"
 #include "linux/mnt.h"
 
 /* Not the PATH: whoever starts the engine would choose what runs as root below it. */
 static const char *const folders[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
 				       "/usr/bin",	  "/sbin",	    "/bin" };
+#define HELP_MAX 65536u
+
 static const char *const names[] = { "crun", "runc" };
 
 static bool is_program(const struct stat *st, const struct stat *self)
 {
 	return S_ISREG(st->st_mode) && (st->st_mode & 0111) &&
 	       !(st->st_dev == self->st_dev && st->st_ino == self->st_ino);
+}
+
+static bool find(const char *name, const struct stat *self, char *ret)
+{
+	struct stat st;
+
+	for (size_t f = 0; f < ARRAY_SIZE(folders); f++) {
+		(void)snprintf(ret, PATH_MAX, "%s/%s", folders[f], name);
+		if (stat(ret, &st) == 0 && is_program(&st, self))
+			return true;
+	}
+	return false;
 }
 
 int lower_find(const struct facts *facts, char *ret, struct err *err)
@@ -45,17 +61,62 @@ int lower_find(const struct facts *facts, char *ret, struct err *err)
 		(void)snprintf(ret, PATH_MAX, "%s", facts->lower_runtime);
 		return 0;
 	}
-	for (size_t n = 0; n < ARRAY_SIZE(names); n++) {
-		for (size_t f = 0; f < ARRAY_SIZE(folders); f++) {
-			(void)snprintf(ret, PATH_MAX, "%s/%s", folders[f], names[n]);
-			if (stat(ret, &st) == 0 && is_program(&st, &self))
-				return 0;
-		}
-	}
+	for (size_t n = 0; n < ARRAY_SIZE(names); n++)
+		if (find(names[n], &self, ret))
+			return 0;
 	return err_set(
 		err, -ENOENT,
 		"no lower runtime: install crun (or runc), or name one as \"lowerRuntime\" in "
 		"gabion.json");
+}
+
+/* What the program says of itself. */
+static int read_help(const char *path, struct buf *ret)
+{
+	CLEANUP_FD int in = -EBADF;
+	int ends[2];
+	pid_t pid;
+	int r;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	in = ends[0];
+	pid = fork();
+	if (pid == 0) {
+		if (dup2(ends[1], STDOUT_FILENO) >= 0)
+			(void)execl(path, path, "run", "--help", (char *)NULL);
+		_exit(1);
+	}
+	r = pid < 0 ? -errno : 0;
+	(void)fd_close(ends[1]);
+	if (r == 0)
+		r = file_read_fd(in, ret);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return r;
+}
+
+int lower_for_keep(const struct facts *facts, char *ret, struct err *err)
+{
+	CLEANUP_BUF struct buf help = BUF_INIT(HELP_MAX);
+	char other[PATH_MAX];
+	struct stat self;
+
+	if (!lower_is_crun(ret))
+		return 0;
+	if (read_help(ret, &help) < 0 || strstr(help.p ? help.p : "", "--keep"))
+		return 0; /* or it says by itself what is wrong */
+	if (!facts->lower_runtime && stat("/proc/self/exe", &self) == 0 &&
+	    find("runc", &self, other)) {
+		(void)snprintf(ret, PATH_MAX, "%s", other);
+		return 0;
+	}
+	return err_set(
+		err, -ENOTSUP,
+		"%s does not know `run --keep`, which the BuildKit of this engine asks for: crun "
+		"1.15 or later does, and runc, where gabion.json does not name another "
+		"lowerRuntime",
+		ret);
 }
 
 /* The program on a read-only mount that is nowhere attached, or -errno. */

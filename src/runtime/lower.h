@@ -11,6 +11,10 @@
  * first runc of the usual folders that is not gabion-runc itself under another name. */
 int lower_find(const struct facts *facts, char *ret, struct err *err);
 
+/* Another one in ret where this one does not know `run --keep` (crun before 1.15), which BuildKit
+ * from 0.13 on, Docker 26, asks for: the first runc, unless gabion.json names the lower runtime. */
+int lower_for_keep(const struct facts *facts, char *ret, struct err *err);
+
 /* By its name. */
 bool lower_is_crun(const char *path);
 

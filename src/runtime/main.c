@@ -151,6 +151,8 @@ static int run(struct runtime *rt, int argc, char **argv, struct err *err)
 		r = facts_load(&rt->arena, &rt->inst, &rt->facts, err);
 		if (r == 0)
 			r = lower_find(&rt->facts, rt->lower, err);
+		if (r == 0 && rt->args.keep)
+			r = lower_for_keep(&rt->facts, rt->lower, err);
 	}
 	if (r < 0)
 		return r;

@@ -87,10 +87,46 @@ static void test_what_is_no_program(void **state)
 	assert_int_equal(status_of(path, NULL), ENOEXEC);
 }
 
+/* A crun that knows it, one that does not, and one that gabion.json names. */
+static void test_keep(void **state)
+{
+	CLEANUP_TEST_DIR char dir[TEST_DIR_MAX] = "";
+	struct facts named = { .lower_runtime = "/usr/bin/crun" };
+	struct facts found = { 0 };
+	struct err err = ERR_INIT;
+	char old[PATH_MAX];
+	char new[PATH_MAX];
+	char at[PATH_MAX];
+	struct stat st;
+
+	(void)state;
+	test_dir_new(dir);
+	test_put(dir, "crun", "#!/bin/sh\necho '--no-new-keyring: keep the same session key'\n");
+	test_put(dir, "crun-new", "#!/bin/sh\necho '      --keep   do not delete'\n");
+	assert_int_equal(chmod(test_path(old, dir, "crun"), 0700), 0);
+	assert_int_equal(chmod(test_path(new, dir, "crun-new"), 0700), 0);
+	(void)snprintf(at, sizeof(at), "%s", new);
+	assert_int_equal(lower_for_keep(&found, at, &err), 0);
+	assert_string_equal(at, new);
+	(void)snprintf(at, sizeof(at), "%s", old);
+	assert_int_equal(lower_for_keep(&named, at, &err), -ENOTSUP);
+	assert_non_null(strstr(err.text, "--keep"));
+	(void)snprintf(at, sizeof(at), "%s", old);
+	if (stat("/usr/sbin/runc", &st) == 0 || stat("/usr/bin/runc", &st) == 0) {
+		assert_int_equal(lower_for_keep(&found, at, &err), 0);
+		assert_non_null(strstr(at, "/runc"));
+	} else {
+		assert_int_equal(lower_for_keep(&found, at, &err), -ENOTSUP);
+	}
+	(void)snprintf(at, sizeof(at), "/usr/sbin/runc");
+	assert_int_equal(lower_for_keep(&named, at, &err), 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_container_can_write_to_it),
+		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_scripts_have_a_path),
 		cmocka_unit_test(test_what_is_no_program),
 	};
