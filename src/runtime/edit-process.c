@@ -138,7 +138,7 @@ static int check_frontend(const struct runtime *rt, const struct json *process, 
 {
 	const struct json *env = json_get(process, "env");
 
-	if (rt->facts.frontends || strcmp(rt->args.command, "run") != 0 ||
+	if (rt->facts.frontends || !rt->args.command || strcmp(rt->args.command, "run") != 0 ||
 	    !has_variable(env, "BUILDKIT_EXPORTEDPRODUCT=") ||
 	    !has_variable(env, "BUILDKIT_WORKERS="))
 		return 0;
