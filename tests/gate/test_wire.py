@@ -452,9 +452,19 @@ def test_h2c_upgrades(gate, path):
     stream.send(f"POST {path} HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n"
                 "X-Docker-Expose-Session-Uuid: u\r\n\r\n".encode())
     assert b"Upgrade: h2c" in stream.until(b"\r\n\r\n")
-    stream.send(b"pri * http/2.0")
+    # The builder's tunnel is read, and what is no HTTP/2 ends it; a session is the engine's to read.
+    stream.send(b"PRI * HTTP/2.0" if path == "/grpc" else b"pri * http/2.0")
     assert stream.exactly(14) == b"PRI * HTTP/2.0"
     assert gate.engine.requests[0].get("X-Docker-Expose-Session-Uuid") == "u"
+
+
+def test_a_builders_tunnel_of_something_else(gate):
+    gate.engine.script = echo(UPGRADED.replace(b"tcp", b"h2c"))
+    stream = gate.connect()
+    stream.send(b"POST /grpc HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n")
+    stream.until(b"\r\n\r\n")
+    stream.send(b"GET /containers/json HTTP/1.1\r\n\r\n")
+    assert stream.all() == b""
 
 
 # ── trouble ────────────────────────────────────────────────────────────────────────────────────
