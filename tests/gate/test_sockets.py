@@ -92,7 +92,9 @@ def test_other_names_for_others(cage, policy):
 def test_other_names_for_a_listed_image(cage, policy):
     with other_names(cage) as names:
         for name in names:
-            done = run(cage, "docker", "ps", "-q", "--no-trunc", args=("-v", f"{name}:/var/run/docker.sock"))
+            # The engine may not know yet that the container runs, which is what it lists.
+            ask = "for i in 1 2 3 4 5 6 7 8 9; do docker ps -q --no-trunc >/seen || exit; test -s /seen && break; sleep 1; done; cat /seen"
+            done = run(cage, "sh", "-c", ask, args=("-v", f"{name}:/var/run/docker.sock"))
             assert len(done.lines) == 1, name
 
 
