@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -88,8 +89,9 @@ int timens_create(uint64_t born_ns, struct err *err)
 	if (r < 0)
 		return err_errno(err, r, "cannot make a time namespace");
 	made = make(offset);
-	if (setns(own, CLONE_NEWTIME) < 0)
-		return err_errno(err, -ENOTRECOVERABLE, "cannot return to the host's time");
+	if (setns(own, CLONE_NEWTIME) < 0) /* not EPERM, which is nothing made */
+		return err_set(err, -ENOTRECOVERABLE, "cannot return to the host's time: %s",
+			       strerror(errno));
 	return made < 0 ? err_errno(err, made, "cannot make a time namespace") : TAKE_FD(made);
 }
 
