@@ -18,7 +18,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "cli/capture.h"
+#include "cli/which.h"
 #include "json/json.h"
 
 #define CONFIG_MAX (1u << 20)
@@ -163,7 +163,7 @@ int client_run(const struct instance *inst, char *const words[], const char *fie
 			return err_set(err, -E2BIG, "more than %d words", WORDS_MAX);
 		argv[n] = words[n - 1];
 	}
-	if (capture_find("docker", program) < 0)
+	if (which_find("docker", program) < 0)
 		return err_set(err, -ENOENT, "there is no docker command on PATH");
 	if (!user_folder(folder))
 		folder[0] = '\0';

@@ -4,9 +4,10 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/capture.h"
 #include "base/cleanup.h"
-#include "cli/capture.h"
 #include "cli/doctor.h"
+#include "cli/which.h"
 
 #define VERSION_TIMEOUT_MS 10000
 
@@ -31,7 +32,7 @@ static enum found look(struct program *p, struct finding *f)
 	struct slice line;
 	int r;
 
-	if (capture_find(p->name, p->path) < 0) {
+	if (which_find(p->name, p->path) < 0) {
 		doctor_problem(f, "%s is not installed", p->name);
 		return FOUND_MISSING;
 	}
@@ -146,7 +147,7 @@ void doctor_slirp(const struct doctor *d, struct finding *f)
 	char path[PATH_MAX];
 
 	(void)d;
-	if (capture_find("slirp4netns", path) == 0) {
+	if (which_find("slirp4netns", path) == 0) {
 		doctor_ok(f, "%s", path);
 		return;
 	}
@@ -165,7 +166,7 @@ void doctor_crun(const struct doctor *d, struct finding *f)
 	(void)d;
 	switch (look(&p, f)) {
 	case FOUND_MISSING:
-		f->state = capture_find("runc", runc) == 0 ? DOCTOR_WARNING : DOCTOR_PROBLEM;
+		f->state = which_find("runc", runc) == 0 ? DOCTOR_WARNING : DOCTOR_PROBLEM;
 		doctor_consequence(
 			f, f->state == DOCTOR_WARNING
 				   ? "runc is the lower runtime: slower, and with its own known "
@@ -206,7 +207,7 @@ void doctor_runc(const struct doctor *d, struct finding *f)
 	(void)d;
 	switch (look(&p, f)) {
 	case FOUND_MISSING:
-		if (capture_find("crun", crun) == 0) {
+		if (which_find("crun", crun) == 0) {
 			doctor_ok(f, "not installed, and not needed beside crun");
 			return;
 		}

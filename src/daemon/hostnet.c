@@ -12,7 +12,6 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "daemon/process.h"
 #include "linux/mnt.h"
 
 #define PORTS "/proc/sys/net/ipv4/ip_local_port_range"

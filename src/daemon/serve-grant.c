@@ -33,7 +33,6 @@
 
 #define GRANTS_MAX 4096	    /* a listening socket each */
 #define HOLD_PREFIX "sock/" /* of their names with gabion-hold */
-#define AUDIT_MAX (16 * 1024 * 1024)
 
 struct serve_grant {
 	struct serve_grant *next;
@@ -421,8 +420,7 @@ void serve_audit(struct serve_channel *ch, const struct control_request *q, int 
 	(void)fd_close(take_fd);
 	buf_add(&line, q->text.text, q->text.size);
 	buf_add_char(&line, '\n');
-	r = buf_ok(&line) ? auditfile_append(ch->serve->instance->lib, buf_slice(&line), AUDIT_MAX)
-			  : -ENOMEM;
+	r = buf_ok(&line) ? auditfile_append(ch->serve->instance->lib, buf_slice(&line)) : -ENOMEM;
 	if (r < 0) {
 		auditfile_path(ch->serve->instance->lib, 0, path);
 		(void)err_errno(&err, r, "%s", path);

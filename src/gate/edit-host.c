@@ -122,16 +122,16 @@ static int check_devices(struct arena *a, const struct json *hc, const struct ed
  * for paths anywhere. */
 static bool is_device_path(struct slice path)
 {
-	static const char *const not [] = { "..", ".",	   "",	     "shm",   "mqueue",
-					    "fd", "stdin", "stdout", "stderr" };
+	static const char *const never[] = { "..", ".",	    "",	      "shm",   "mqueue",
+					     "fd", "stdin", "stdout", "stderr" };
 	struct slice rest = slice_from(path, 5);
 	struct slice part;
 
 	if (!slice_starts(path, SLICE_LIT("/dev/")))
 		return false;
 	while (slice_split(&rest, '/', &part))
-		for (size_t i = 0; i < ARRAY_SIZE(not ); i++)
-			if (slice_eq_str(part, not [i]))
+		for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+			if (slice_eq_str(part, never[i]))
 				return false;
 	return true;
 }
@@ -169,7 +169,7 @@ int edit_driver(struct slice name, struct edit *e, struct err *err)
 	bool ok = name.n == 0 || isalnum((unsigned char)name.p[0]);
 
 	for (size_t i = 0; i < name.n; i++)
-		ok &= isalnum((unsigned char)name.p[i]) || strchr("_.-", name.p[i]);
+		ok &= isalnum((unsigned char)name.p[i]) || memchr("_.-", name.p[i], 3);
 	if (ok)
 		return EDIT_OK;
 	(void)err_set(err, -EPERM,

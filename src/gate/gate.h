@@ -12,11 +12,12 @@
  *   create.c     what follows a creation
  *   exchange.c, exchange-answer.c   a request to the engine and its answer, relayed or collected
  *   tunnel.c     after an upgrade: bytes both ways
- *   grpc.c       pure: the builder's tunnel of a container, read as it goes by
+ *   grpc.c       pure: the builder's tunnel, read as it goes by
  *   archive.c    docker cp of running containers, by gabiond and gabion-cp
  *   edit.c, edit-filters.c   pure: what a JSON body asks for, and how it is written afresh
  *   edit-shape.c  pure: which parts of a body the engine would decode
- *   edit-host.c  pure: devices, log drivers and security options in it
+ *   edit-host.c  pure: devices, drivers and security options in it
+ *   edit-top.c   pure: arguments of ps(1)
  *   family.c     ownChildrenOnly: which containers exist for a container
  *   kin.c        pure: which containers were made by which others
  *   sift.c       pure: lists and streams of objects, with some of them left out

@@ -50,9 +50,7 @@ struct frame {
 	struct slice raw; /* head and payload */
 };
 
-typedef int solve_fn(struct slice message, struct solve *ret);
-
-/* A call of Solve. */
+/* A call that is read. */
 struct call {
 	uint32_t stream; /* 0: free */
 	solve_fn *read;
@@ -236,14 +234,7 @@ static bool path_ok(struct slice path)
 	return true;
 }
 
-static solve_fn *reader_of(struct slice path)
-{
-	if (slice_eq_str(path, SOLVE_PATH))
-		return solve_read;
-	return slice_eq_str(path, SOLVE_BRIDGE_PATH) ? solve_read_bridge : NULL;
-}
-
-/* The one :path of a whole header block; *ret reads its message if it is a Solve's. */
+/* The one :path of a whole header block; *ret reads its message, if it has a say. */
 static int read_block(struct grpc *g, solve_fn **ret)
 {
 	const uint8_t *at = (const uint8_t *)g->block.p;
@@ -265,7 +256,7 @@ static int read_block(struct grpc *g, solve_fn **ret)
 			value = (struct slice){ (const char *)nv.value, nv.valuelen };
 			if (nv.namelen == 5 && memcmp(nv.name, ":path", 5) == 0) {
 				paths += path_ok(value) ? 1 : 2;
-				*ret = reader_of(value);
+				*ret = solve_reader(value);
 			}
 		}
 		if (flags & NGHTTP2_HD_INFLATE_FINAL)

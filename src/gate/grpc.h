@@ -4,7 +4,7 @@
  * that a build which pushes by itself is judged like a push, and one that could reach the host is
  * refused. Pure: bytes in, bytes out.
  *
- * Only calls of Control.Solve and LLBBridge.Solve are looked into. The frame with which such a call
+ * Only calls that solve_reader() knows are looked into. The frame with which such a call
  * is complete waits for the verdict, which is asked for at once; if it is no, the engine is told
  * that the call is cancelled (RST_STREAM), and the client gets the text with PERMISSION_DENIED
  * (gRPC over HTTP/2, "Trailers-Only"), between two frames of the engine. Everything else passes

@@ -68,35 +68,41 @@ static size_t plain_run(struct slice s)
 	return at;
 }
 
+/* One that is written as it is. */
+static void emit_plain(struct slice s, struct buf *b)
+{
+	char *to = buf_reserve(b, s.n + 2);
+
+	if (!to)
+		return;
+	to[0] = '"';
+	if (s.n)
+		memcpy(to + 1, s.p, s.n);
+	to[s.n + 1] = '"';
+	buf_commit(b, s.n + 2);
+}
+
 static void emit_string(struct slice s, struct buf *b)
 {
-	size_t at = plain_run(s);
-	char *to;
+	size_t run = plain_run(s);
 
-	if (at == s.n) {
-		to = buf_reserve(b, s.n + 2);
-		if (!to)
-			return;
-		to[0] = '"';
-		if (s.n)
-			memcpy(to + 1, s.p, s.n);
-		to[s.n + 1] = '"';
-		buf_commit(b, s.n + 2);
+	if (run == s.n) {
+		emit_plain(s, b);
 		return;
 	}
-	at = 0;
 	buf_add_char(b, '"');
-	while (at < s.n) {
-		size_t run = plain_run(slice_from(s, at)), used;
+	for (;;) {
+		size_t used;
 		uint32_t c;
 
-		buf_add(b, s.p + at, run);
-		at += run;
-		if (at == s.n)
+		buf_add(b, s.p, run);
+		s = slice_from(s, run);
+		if (s.n == 0)
 			break;
-		used = utf8_decode(slice_from(s, at), &c);
+		used = utf8_decode(s, &c);
 		emit_char(b, c);
-		at += MAX(used, (size_t)1);
+		s = slice_from(s, MAX(used, (size_t)1));
+		run = plain_run(s);
 	}
 	buf_add_char(b, '"');
 }

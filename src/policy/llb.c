@@ -26,12 +26,17 @@ static int read_attribute(struct slice bytes, uint64_t number, const char **what
 	return r;
 }
 
-static int read_source(struct slice bytes, uint64_t number, const char **what)
+int llb_read_source(struct slice source, const char **what)
 {
 	static const struct proto_reader table[] = { { 2, PROTO_BYTES, read_attribute } };
 
+	return proto_read(source, table, ARRAY_SIZE(table), UINT32_MAX, what);
+}
+
+static int read_source(struct slice bytes, uint64_t number, const char **what)
+{
 	(void)number;
-	return proto_read(bytes, table, ARRAY_SIZE(table), UINT32_MAX, what);
+	return llb_read_source(bytes, what);
 }
 
 static int read_build(struct slice bytes, uint64_t number, const char **what)

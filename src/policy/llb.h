@@ -13,5 +13,8 @@
  * left alone. */
 int llb_read(struct slice definition, const char **what);
 
+/* A message SourceOp; the same. */
+int llb_read_source(struct slice source, const char **what);
+
 /* A source policy, which changes sources: none may be about files' names. */
 void llb_read_policy(struct slice policy, const char **what);

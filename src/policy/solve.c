@@ -134,9 +134,24 @@ static int read_policy(struct slice bytes, uint64_t number, const char **what)
 	return 0;
 }
 
+static int read_source(struct slice bytes, uint64_t number, const char **what)
+{
+	(void)number;
+	return llb_read_source(bytes, what);
+}
+
+/* The client would be asked for policies during the build. */
+static int read_policy_session(struct slice bytes, uint64_t number, const char **what)
+{
+	(void)number;
+	if (bytes.n > 0)
+		*what = "source policies that are told later (SourcePolicySession)";
+	return 0;
+}
+
+/* SolveRequest of api/services/control/control.proto, v0.8 to v0.28. */
 int solve_read(struct slice message, struct solve *ret)
 {
-	/* SolveRequest of api/services/control/control.proto, v0.8 to v0.23. */
 	static const struct proto_reader pushes[] = {
 		{ 3, PROTO_BYTES, read_exporter_type },
 		{ 4, PROTO_BYTES, read_attribute },
@@ -148,6 +163,7 @@ int solve_read(struct slice message, struct solve *ret)
 		{ 2, PROTO_BYTES, read_definition },
 		{ 10, PROTO_BYTES, read_input },
 		{ 12, PROTO_BYTES, read_policy },
+		{ 15, PROTO_BYTES, read_policy_session },
 	};
 	int r;
 
@@ -157,15 +173,56 @@ int solve_read(struct slice message, struct solve *ret)
 		     : proto_read(message, reaches, ARRAY_SIZE(reaches), UINT32_MAX, &ret->reaches);
 }
 
+/* The rest is of frontend/gateway/pb/gateway.proto, v0.8 to v0.28. */
+
 int solve_read_bridge(struct slice message, struct solve *ret)
 {
-	/* SolveRequest of frontend/gateway/pb/gateway.proto, v0.8 to v0.23. */
 	static const struct proto_reader reaches[] = {
 		{ 1, PROTO_BYTES, read_definition },
-		{ 12, PROTO_BYTES, read_input },
+		{ 13, PROTO_BYTES, read_input },
 		{ 15, PROTO_BYTES, read_policy },
 	};
 
 	*ret = (struct solve){ 0 };
 	return proto_read(message, reaches, ARRAY_SIZE(reaches), 31, &ret->reaches);
+}
+
+/* ResolveSourceMetaRequest: newer BuildKits fetch what an http source's name says. */
+static int read_meta(struct slice message, struct solve *ret)
+{
+	static const struct proto_reader reaches[] = {
+		{ 1, PROTO_BYTES, read_source },
+		{ 8, PROTO_BYTES, read_policy },
+	};
+
+	*ret = (struct solve){ 0 };
+	return proto_read(message, reaches, ARRAY_SIZE(reaches), UINT32_MAX, &ret->reaches);
+}
+
+/* ResolveImageConfigRequest. */
+static int read_config(struct slice message, struct solve *ret)
+{
+	static const struct proto_reader reaches[] = { { 8, PROTO_BYTES, read_policy } };
+
+	*ret = (struct solve){ 0 };
+	return proto_read(message, reaches, ARRAY_SIZE(reaches), UINT32_MAX, &ret->reaches);
+}
+
+solve_fn *solve_reader(struct slice path)
+{
+	static const struct {
+		const char *path;
+		solve_fn *read;
+	} calls[] = {
+		{ SOLVE_PATH, solve_read },
+		/* What a client asks for that is its own frontend, as buildx is. */
+		{ "/moby.buildkit.v1.frontend.LLBBridge/Solve", solve_read_bridge },
+		{ "/moby.buildkit.v1.frontend.LLBBridge/ResolveSourceMeta", read_meta },
+		{ "/moby.buildkit.v1.frontend.LLBBridge/ResolveImageConfig", read_config },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		if (slice_eq_str(path, calls[i].path))
+			return calls[i].read;
+	return NULL;
 }

@@ -16,8 +16,6 @@
 #include "base/slice.h"
 
 #define SOLVE_PATH "/moby.buildkit.v1.Control/Solve"
-/* What a client asks for that is its own frontend, as buildx is. */
-#define SOLVE_BRIDGE_PATH "/moby.buildkit.v1.frontend.LLBBridge/Solve"
 
 struct solve {
 	const char *pushes;  /* static: what pushes; NULL: nothing does */
@@ -25,8 +23,11 @@ struct solve {
 };
 
 /* -EPROTO: that is no such message. */
-int solve_read(struct slice message, struct solve *ret);
-int solve_read_bridge(struct slice message, struct solve *ret);
+typedef int solve_fn(struct slice message, struct solve *ret);
+solve_fn solve_read, solve_read_bridge;
+
+/* How the message of the gRPC call of that path is read; NULL: it has no say. */
+solve_fn *solve_reader(struct slice path);
 
 /* An exporter of that type with none of the attributes below. */
 bool solve_exporter_known(struct slice type);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -209,7 +210,7 @@ static void test_reaches(void **state)
 		assert_int_equal(s.reaches != NULL, cases[i].reaches);
 		put(&input, 1, SLICE_LIT("context"));
 		put(&input, 2, buf_slice(&definition));
-		for (unsigned field = 10; field <= 12; field += 2) {
+		for (unsigned field = 10; field <= 13; field += 3) {
 			buf_reset(&b);
 			put(&b, field, buf_slice(&input));
 			assert_int_equal(field == 10 ? solve_read(buf_slice(&b), &s)
@@ -237,6 +238,39 @@ static void test_policies(void **state)
 	put(&b, 15, SLICE_LIT("x"));
 	assert_int_equal(solve_read_bridge(buf_slice(&b), &s), 0);
 	assert_null(s.reaches);
+	buf_reset(&b);
+	put(&b, 15, SLICE_LIT("session"));
+	assert_int_equal(solve_read(buf_slice(&b), &s), 0);
+	assert_non_null(s.reaches);
+}
+
+/* What asks about sources without building. */
+static void test_metadata(void **state)
+{
+	static const char prefix[] = "/moby.buildkit.v1.frontend.LLBBridge/";
+	CLEANUP_BUF struct buf source = BUF_INIT(256);
+	CLEANUP_BUF struct buf b = BUF_INIT(1024);
+	struct solve s;
+
+	(void)state;
+	assert_ptr_equal(solve_reader(SLICE_LIT(SOLVE_PATH)), solve_read);
+	assert_null(solve_reader(SLICE_LIT("/moby.buildkit.v1.Control/Status")));
+	for (size_t i = 0; i < 2; i++) {
+		char path[128];
+		solve_fn *read;
+
+		(void)snprintf(path, sizeof(path), "%s%s", prefix,
+			       i ? "ResolveImageConfig" : "ResolveSourceMeta");
+		read = solve_reader(slice_str(path));
+		assert_non_null(read);
+		buf_reset(&source);
+		buf_reset(&b);
+		put_pair(&source, 2, "http.filename", "../x");
+		put(&b, i ? 8 : 1, buf_slice(&source));
+		assert_int_equal(read(buf_slice(&b), &s), 0);
+		assert_non_null(s.reaches);
+		assert_null(s.pushes);
+	}
 }
 
 static void test_fields(void **state)
@@ -289,8 +323,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_exporters), cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_caches),	  cmocka_unit_test(test_reaches),
-		cmocka_unit_test(test_policies),  cmocka_unit_test(test_fields),
-		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_policies),  cmocka_unit_test(test_metadata),
+		cmocka_unit_test(test_fields),	  cmocka_unit_test(test_bad),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,10 +92,12 @@ int edit_filter(struct runtime *rt, struct err *err)
 
 	if (!json_is(profile, JSON_OBJECT) || !lower_is_crun(rt->lower))
 		return 0;
-	if (stat("/proc/self/exe", &self) == 0) /* the same version may be built anew */
-		buf_printf(&key, "%llx %llx %llx.%lx\n", (unsigned long long)self.st_dev,
-			   (unsigned long long)self.st_ino, (unsigned long long)self.st_mtim.tv_sec,
-			   self.st_mtim.tv_nsec);
+	if (stat("/proc/self/exe", &self) < 0)
+		return 0;
+	/* Whose programs these are: another build may make others. */
+	buf_printf(&key, "%llx %llx %llx.%lx\n", (unsigned long long)self.st_dev,
+		   (unsigned long long)self.st_ino, (unsigned long long)self.st_mtim.tv_sec,
+		   self.st_mtim.tv_nsec);
 	filter_key(profile, &key);
 	if (!buf_ok(&key))
 		return 0; /* too large to be kept */

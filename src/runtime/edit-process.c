@@ -15,6 +15,7 @@
 #include "linux/at.h"
 #include "policy/texts.h"
 #include "runtime/edit.h"
+#include "runtime/frontend.h"
 #include "runtime/runtime.h"
 
 #define PARTS_MAX 256
@@ -117,40 +118,6 @@ int process_check_cwd(struct runtime *rt, int root, struct err *err)
 	return err_set(err, -ELOOP, "working directory %s: too many symlinks", cwd);
 }
 
-static bool has_variable(const struct json *env, const char *prefix)
-{
-	for (size_t i = 0; json_is(env, JSON_ARRAY) && i < env->n; i++) {
-		const char *s = json_str(env->items[i]);
-
-		if (s && strncmp(s, prefix, strlen(prefix)) == 0)
-			return true;
-	}
-	return false;
-}
-
-/*
- * An image that a Dockerfile names as its frontend ("# syntax=") tells the engine's BuildKit what
- * to do, past the gate: before 0.28.1 it can have files of the host written (CVE-2026-33747),
- * before 0.31.1 steps without a seccomp filter (GHSA-7236-3392-c5c6). BuildKit starts it with these
- * variables, `run`, and nobody else's containers so.
- */
-static int check_frontend(const struct runtime *rt, const struct json *process, struct err *err)
-{
-	const struct json *env = json_get(process, "env");
-
-	if (rt->facts.frontends || !rt->args.command || strcmp(rt->args.command, "run") != 0 ||
-	    !has_variable(env, "BUILDKIT_EXPORTEDPRODUCT=") ||
-	    !has_variable(env, "BUILDKIT_WORKERS="))
-		return 0;
-	return err_set(
-		err, -EPERM,
-		"a Dockerfile's frontend (\"# syntax=\") is refused: in most versions of the "
-		"engine's BuildKit it can write files of the host. Take the line out, or, where "
-		"all who build are trusted or BuildKit is 0.31.1 or later, set "
-		"\"buildFrontends\": \"allow\" in %s/gabion.json",
-		rt->inst.etc);
-}
-
 int edit_process(struct runtime *rt, struct err *err)
 {
 	const struct json *process = json_get(rt->spec, "process");
@@ -163,5 +130,5 @@ int edit_process(struct runtime *rt, struct err *err)
 		return refuse(cwd, err);
 	if (listener && *listener)
 		return err_set(err, -EPERM, TEXT_SECCOMP_LISTENER, listener);
-	return check_frontend(rt, process, err);
+	return frontend_check(rt, err);
 }

@@ -143,8 +143,9 @@ int edit_record(struct runtime *rt, struct err *err)
 
 int record_plain(struct runtime *rt, struct err *err)
 {
-	/* Its spec is left alone, so nothing would take the record of a `run` away. */
-	if (strcmp(rt->args.command, "run") == 0)
+	/* Its spec is left alone, so nothing would take the record of a `run` away, but a `delete`
+	 * when it is kept. */
+	if (strcmp(rt->args.command, "run") == 0 && !rt->args.keep)
 		return 0;
 	rt->plain = true;
 	rt->base = 0;

@@ -12,7 +12,6 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/util.h"
-#include "gabion-version.h"
 
 #define PREFIX "SCMP_ARCH_"
 #define ARGS_MAX 6
@@ -24,8 +23,7 @@ void filter_key(const struct json *profile, struct buf *ret)
 {
 	const struct scmp_version *v = seccomp_version();
 
-	buf_printf(ret, "gabion %s, libseccomp %u.%u.%u, machine %x", GABION_VERSION, v->major,
-		   v->minor, v->micro, seccomp_arch_native());
+	buf_printf(ret, "libseccomp %u.%u.%u", v->major, v->minor, v->micro);
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		const struct json *part = json_get(profile, parts[i]);
 

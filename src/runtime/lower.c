@@ -7,11 +7,10 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/capture.h"
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/util.h"
 #include "linux/mnt.h"
 
@@ -19,6 +18,7 @@
 static const char *const folders[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
 				       "/usr/bin",	  "/sbin",	    "/bin" };
 #define HELP_MAX 65536u
+#define PATIENCE_MS 5000
 
 static const char *const names[] = { "crun", "runc" };
 
@@ -70,41 +70,16 @@ int lower_find(const struct facts *facts, char *ret, struct err *err)
 		"gabion.json");
 }
 
-/* What the program says of itself. */
-static int read_help(const char *path, struct buf *ret)
-{
-	CLEANUP_FD int in = -EBADF;
-	int ends[2];
-	pid_t pid;
-	int r;
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	in = ends[0];
-	pid = fork();
-	if (pid == 0) {
-		if (dup2(ends[1], STDOUT_FILENO) >= 0)
-			(void)execl(path, path, "run", "--help", (char *)NULL);
-		_exit(1);
-	}
-	r = pid < 0 ? -errno : 0;
-	(void)fd_close(ends[1]);
-	if (r == 0)
-		r = file_read_fd(in, ret);
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	return r;
-}
-
 int lower_for_keep(const struct facts *facts, char *ret, struct err *err)
 {
 	CLEANUP_BUF struct buf help = BUF_INIT(HELP_MAX);
+	const char *const argv[] = { ret, "run", "--help", NULL };
 	char other[PATH_MAX];
 	struct stat self;
 
 	if (!lower_is_crun(ret))
 		return 0;
-	if (read_help(ret, &help) < 0 || strstr(help.p ? help.p : "", "--keep"))
+	if (capture(argv, PATIENCE_MS, &help) != 0 || strstr(help.p ? help.p : "", "--keep"))
 		return 0; /* or it says by itself what is wrong */
 	if (!facts->lower_runtime && stat("/proc/self/exe", &self) == 0 &&
 	    find("runc", &self, other)) {

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "oci/spec.h"
 #include "runtime/edit.h"
+#include "runtime/frontend.h"
 #include "runtime/hook.h"
 #include "runtime/lower.h"
 #include "runtime/ownstdio.h"
@@ -189,6 +190,8 @@ int main(int argc, char **argv)
 	}
 	runtime_init(&rt);
 	(void)run(&rt, argc, argv, &err); /* comes back only when it failed */
+	if (err.code == -EPERM && rt.spec && frontend_check(&rt, NULL) < 0)
+		frontend_tell(err.text);
 	refusal_audit(&rt, &err);
 	report(&rt.args, err.text);
 	runtime_done(&rt);

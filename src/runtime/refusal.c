@@ -38,7 +38,7 @@ void refusal_audit(const struct runtime *rt, const struct err *err)
 	add(&a, o, "message", json_new_str(&a, err->text));
 	json_emit(o, &line);
 	buf_add_char(&line, '\n');
-	r = buf_ok(&line) ? auditfile_append(rt->inst.lib, buf_slice(&line), 0) : -ENOMEM;
+	r = buf_ok(&line) ? auditfile_append(rt->inst.lib, buf_slice(&line)) : -ENOMEM;
 	if (r < 0 && r != -ENOENT) /* without a folder there never was an instance */
 		log_warning("audit log of %s: %s", rt->inst.lib, strerror(-r));
 }

@@ -3,12 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+
+#define SIZE_MAX_BYTES (16 * 1024 * 1024)
 
 void auditfile_path(const char *lib, int number, char ret[PATH_MAX])
 {
@@ -52,7 +56,16 @@ static int open_log(const char *lib)
 	return fd < 0 ? -errno : fd;
 }
 
-int auditfile_append(const char *lib, struct slice line, long max)
+static bool is_current(const char *lib, const struct stat *st)
+{
+	char path[PATH_MAX];
+	struct stat now;
+
+	auditfile_path(lib, 0, path);
+	return stat(path, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino;
+}
+
+int auditfile_append(const char *lib, struct slice line)
 {
 	CLEANUP_FD int fd = open_log(lib);
 	struct stat st;
@@ -62,8 +75,11 @@ int auditfile_append(const char *lib, struct slice line, long max)
 		return fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (max > 0 && st.st_size + (off_t)line.n > max) {
-		put_aside(lib);
+	if (st.st_size + (off_t)line.n > SIZE_MAX_BYTES) {
+		if (flock(fd, LOCK_EX) < 0)
+			return -errno;
+		if (is_current(lib, &st)) /* else somebody has just done that */
+			put_aside(lib);
 		(void)fd_close(TAKE_FD(fd));
 		fd = open_log(lib);
 		if (fd < 0)

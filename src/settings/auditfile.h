@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files of the audit log: lib/audit.log, and the older ones beside it, lib/audit.log.1 to .4. A
- * line is one JSON object. gabiond writes the gate's lines and puts a full file aside; gabion-runc,
- * which works without gabiond, appends its own.
+ * line is one JSON object. gabiond writes the gate's lines; gabion-runc, which works without
+ * gabiond, its own.
  */
 #pragma once
 
@@ -19,6 +19,6 @@ void auditfile_path(const char *lib, int number, char ret[PATH_MAX]);
 /* Now, as the member "time" has it: RFC 3339, UTC, milliseconds. */
 void auditfile_now(char ret[AUDITFILE_TIME_MAX]);
 
-/* Appends a line, which ends in a newline, in one write. When the file would get longer than max
- * bytes it is put aside before; 0: never. Returns 0 or -errno. */
-int auditfile_append(const char *lib, struct slice line, long max);
+/* Appends a line, which ends in a newline, in one write; a file that would get too long is put
+ * aside before, by one process at a time. Returns 0 or -errno. */
+int auditfile_append(const char *lib, struct slice line);

@@ -3,6 +3,7 @@
 
 import pytest
 
+import cages
 import newer
 
 pytestmark = pytest.mark.long
@@ -18,3 +19,11 @@ def test_build(cage, policy):
     done = cage.build("FROM alpine\nRUN cat /proc/self/uid_map >/map\nRUN echo was built\n", tag="gbt-built")
     assert "was built" in done.text
     assert int(cage.run("--network", "none", image="gbt-built", cmd="cat /map").out.split()[1]) >= 100000
+
+
+def test_build_with_isolation_off(cage, policy):
+    off = cages.settings()
+    off["enhancedContainerIsolation"]["value"] = False
+    cages.put(cage, off)
+    done = cage.build("FROM alpine\nRUN cat /proc/self/uid_map\n")
+    assert " 0          0 4294967295" in done.text, done

@@ -163,7 +163,11 @@ REACHES = {
     "definition": (SOLVE, field(1, b"r") + field(2, definition(OUT))),
     "input": (SOLVE, field(1, b"r") + field(10, field(1, b"c") + field(2, definition(OUT)))),
     "policy": (SOLVE, field(1, b"r") + field(12, b"\x08\x01\x12\x1d\x1a\x1b\x12\x19" + field(1, b"http.filename") + field(2, b"../../x"))),
+    "policy of the session": (SOLVE, field(1, b"r") + field(15, b"session")),
     "bridge": (BRIDGE, field(1, definition(OUT))),
+    "input of the bridge": (BRIDGE, field(13, field(1, b"c") + field(2, definition(OUT)))),
+    "policy of the bridge": (BRIDGE, field(15, pair(2, b"http.filename", OUT))),
+    "source": (BRIDGE.replace(b"Solve", b"ResolveSourceMeta"), field(1, pair(2, b"http.filename", OUT))),
     "build in a build": (SOLVE, field(1, b"r") + field(2, field(1, field(5, b"")))),
 }
 
@@ -188,7 +192,7 @@ def test_a_frontend(cage, policy):
     cage.need("alpine")
     cage.docker("tag", "alpine", "frontend")
     done = cage.build("# syntax=frontend\nFROM alpine\n", check=False)
-    assert done.rc != 0, done
+    assert done.rc != 0 and "Take the line out" in done.text, done
     line = support.wait_until(lambda: [e for e in map(json.loads, cage.cli("events", "--json").lines) if e["rule"] == "runtime"])[-1]
     assert "frontend" in line["message"] and "buildFrontends" in line["message"], line
 

@@ -1,52 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/capture.h"
+#include "base/capture.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 
-#define SBIN "/usr/local/sbin:/usr/sbin:/sbin"
 #define CHUNK 4096
-
-static bool is_program(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0;
-}
-
-static int find_in(struct slice folders, const char *name, char *ret)
-{
-	struct slice folder;
-	int n;
-
-	while (slice_split(&folders, ':', &folder)) {
-		if (folder.n == 0 || folder.p[0] != '/')
-			continue;
-		n = snprintf(ret, PATH_MAX, "%.*s/%s", SLICE_ARG(folder), name);
-		if (n < PATH_MAX && is_program(ret))
-			return 0;
-	}
-	return -ENOENT;
-}
-
-int capture_find(const char *name, char *ret)
-{
-	if (find_in(slice_str(getenv("PATH")), name, ret) == 0)
-		return 0;
-	return find_in(SLICE_LIT(SBIN), name, ret);
-}
 
 static NORETURN void become(const char *const argv[], int out)
 {
