@@ -15,9 +15,11 @@ static const struct {
 	const char *name;
 	const char *folder;
 } built[] = {
-	{ "gabion", "cli" },	   { "gabiond", "daemon" }, { "gabion-runc", "runtime" },
-	{ "gabion-gate", "gate" }, { "gabion-cp", "cp" },   { "gabion-port", "port" },
-	{ "gabion-hold", "hold" }, { "gabion-vet", "vet" }, { "gabion-vfs", "vfs" },
+	{ "gabion", "cli" },	      { "gabiond", "daemon" },
+	{ "gabion-runc", "runtime" }, { "gabion-gate", "gate" },
+	{ "gabion-cp", "cp" },	      { "gabion-port", "port" },
+	{ "gabion-hold", "hold" },    { "gabion-vet", "vet" },
+	{ "gabion-vfs", "vfs" },      { "gabion-frontend", "buildkit" },
 };
 
 static bool is_program(const char *path)

@@ -41,8 +41,8 @@ static const struct {
 	{ "iptables", "iptables" },
 };
 
-static const char *const ours[] = { "gabion-runc", "gabion-gate", "gabion-port",
-				    "gabion-hold", "gabion-vet",  "gabion-vfs" };
+static const char *const ours[] = { "gabion-runc", "gabion-gate", "gabion-port",    "gabion-hold",
+				    "gabion-vet",  "gabion-vfs",  "gabion-frontend" };
 
 static const char *const programs[] = {
 	[SERVICE_HOLD] = "gabion-hold",	   [SERVICE_VET] = "gabion-vet",

@@ -195,11 +195,8 @@ static bool reaches_host(struct conn *c, const char *what, struct buf *text)
 {
 	if (!what || images_plain(c->gate->images))
 		return false;
-	buf_printf(text,
-		   "a build with %s is not supported by gabion: the engine would write as root "
-		   "of the host",
-		   what);
-	audit_build(c, "build-reaches-host", NULL, "build with a Dockerfile", text);
+	buf_printf(text, TEXT_BUILD_REACHES, what);
+	audit_build(c, TEXT_BUILD_REACHES_RULE, NULL, "build with a Dockerfile", text);
 	return true;
 }
 

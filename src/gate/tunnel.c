@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
+#include "buildkit/grpc.h"
 #include "gate/commands.h"
-#include "gate/grpc.h"
 #include "gate/request.h"
 
 /* Of one read, and what was waiting for its end. */

@@ -19,6 +19,13 @@
 	"seccomp profiles with a listenerPath (\"%.256s\") are not supported by gabion: the " \
 	"runtime would connect to that socket as root of the host"
 
+/* A build that could reach the host; printf, with what of it (solve.h). */
+#define TEXT_BUILD_REACHES                                                                   \
+	"a build with %s is not supported by gabion: the engine would write as root of the " \
+	"host"
+/* Its rule in the audit log. */
+#define TEXT_BUILD_REACHES_RULE "build-reaches-host"
+
 /* A container asked for the engine's socket. image: its image's name, expanded, without tag. */
 void text_socket_denied(const struct profile *p, struct slice image, struct buf *b);
 

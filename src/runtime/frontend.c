@@ -2,22 +2,21 @@
 #include "runtime/frontend.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/program.h"
+#include "buildkit/frontend.h"
 #include "oci/spec.h"
 #include "runtime/runtime.h"
 
-#define PATIENCE_MS 5000
-#define ANSWER_MAX 65536u
-#define HEAD 9u	 /* of a frame (RFC 9113 section 4.1) */
-#define DENIED 7 /* PERMISSION_DENIED of gRPC */
-
-enum frame { FRAME_DATA = 0, FRAME_HEADERS = 1, FRAME_SETTINGS = 4 };
-enum flag { FLAG_END_STREAM = 0x1, FLAG_END_HEADERS = 0x4 };
+#define PROGRAM "gabion-frontend"
+#define EXIT_FAILED 1
 
 /* BuildKit starts frontends with these variables, and with `run`, as nobody else's containers. */
 static bool is_frontend(const struct runtime *rt)
@@ -35,113 +34,80 @@ static bool is_frontend(const struct runtime *rt)
 	return found == (1u << ARRAY_SIZE(names)) - 1;
 }
 
-int frontend_check(const struct runtime *rt, struct err *err)
+/* The descriptors that gabion-frontend expects: all of these are above them, but the standard
+ * ones, which it takes as they are. */
+static void become_relay(const struct runtime *rt, const char *program, int to, int from)
 {
-	if (rt->facts.frontends || !is_frontend(rt))
-		return 0;
-	return err_set(
-		err, -EPERM,
-		"a Dockerfile's frontend (\"# syntax=\") is refused: in most versions of the "
-		"engine's BuildKit it can write files of the host. Take the line out, or, where "
-		"all who build are trusted or BuildKit is 0.31.1 or later, set "
-		"\"buildFrontends\": \"allow\" in %s/gabion.json",
-		rt->inst.etc);
-}
+	static const int keep[] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, FRONTEND_TO_FD,
+				    FRONTEND_FROM_FD };
+	char uid[16];
 
-static void put_number(struct buf *b, size_t v, unsigned bytes)
-{
-	while (bytes-- > 0)
-		buf_add_char(b, (char)(v >> (8 * bytes) & 0xff));
-}
-
-static void put_frame(struct buf *b, enum frame type, unsigned flags, unsigned stream,
-		      const struct buf *payload)
-{
-	put_number(b, payload ? payload->n : 0, 3);
-	put_number(b, type, 1);
-	put_number(b, flags, 1);
-	put_number(b, stream, 4);
-	if (payload)
-		buf_add_slice(b, buf_slice(payload));
-}
-
-/* Literal fields that enter no table (RFC 7541 section 6.2.2); shorter than 127 bytes. */
-static void put_header(struct buf *b, const char *name, const char *value)
-{
-	put_number(b, 0, 1);
-	put_number(b, strlen(name), 1);
-	buf_add_str(b, name);
-	put_number(b, strlen(value), 1);
-	buf_add_str(b, value);
-}
-
-/* A field of bytes (protocol buffers); numbers up to 15, at most 16383 bytes. */
-static void put_field(struct buf *b, unsigned number, struct slice s)
-{
-	put_number(b, number << 3 | 2, 1);
-	if (s.n > 127)
-		put_number(b, (s.n & 0x7f) | 0x80, 1);
-	put_number(b, s.n > 127 ? s.n >> 7 : s.n, 1);
-	buf_add_slice(b, s);
-}
-
-/* LLBBridge.Return of frontend/gateway/pb/gateway.proto, with an error (google.rpc.Status). */
-static void put_call(struct buf *b, const char *why)
-{
-	CLEANUP_BUF struct buf headers = BUF_INIT(1024);
-	CLEANUP_BUF struct buf status = BUF_INIT(2 * ERR_TEXT_MAX);
-	CLEANUP_BUF struct buf request = BUF_INIT(2 * ERR_TEXT_MAX);
-	CLEANUP_BUF struct buf message = BUF_INIT(2 * ERR_TEXT_MAX);
-
-	put_header(&headers, ":method", "POST");
-	put_header(&headers, ":scheme", "http");
-	put_header(&headers, ":path", "/moby.buildkit.v1.frontend.LLBBridge/Return");
-	put_header(&headers, ":authority", "localhost");
-	put_header(&headers, "content-type", "application/grpc");
-	put_header(&headers, "te", "trailers");
-	put_number(&status, 1 << 3, 1);
-	put_number(&status, DENIED, 1);
-	put_field(&status, 2, slice_str(why));
-	put_field(&request, 2, buf_slice(&status));
-	put_number(&message, 0, 1); /* not compressed */
-	put_number(&message, request.n, 4);
-	buf_add_slice(&message, buf_slice(&request));
-	buf_add_str(b, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-	put_frame(b, FRAME_SETTINGS, 0, 0, NULL);
-	put_frame(b, FRAME_HEADERS, FLAG_END_HEADERS, 1, &headers);
-	put_frame(b, FRAME_DATA, FLAG_END_STREAM, 1, &message);
-}
-
-/* Whether the call's end is there, in frames of the engine. */
-static bool is_answered(struct slice s)
-{
-	while (s.n >= HEAD) {
-		const unsigned char *p = (const unsigned char *)s.p;
-		size_t size = (size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2];
-
-		if (p[3] == FRAME_HEADERS && (p[4] & FLAG_END_STREAM))
-			return true;
-		s = slice_from(s, HEAD + size);
-	}
-	return false;
-}
-
-void frontend_tell(const char *why)
-{
-	CLEANUP_BUF struct buf call = BUF_INIT(8 * ERR_TEXT_MAX);
-	CLEANUP_BUF struct buf answer = BUF_INIT(ANSWER_MAX);
-	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
-
-	put_call(&call, why);
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (!buf_ok(&call) || fd_write_all(STDOUT_FILENO, call.p, call.n) < 0)
+	(void)snprintf(uid, sizeof(uid), "%" PRIu32, rt->has_asker ? rt->asker.uid : 0);
+	if (setsid() < 0 || dup2(to, FRONTEND_TO_FD) < 0 || dup2(from, FRONTEND_FROM_FD) < 0)
 		return;
-	while (!is_answered(buf_slice(&answer)) && poll(&p, 1, PATIENCE_MS) == 1) {
-		char *to = buf_reserve(&answer, 4096);
-		ssize_t n = to ? read(STDIN_FILENO, to, 4096) : 0;
+	fd_close_but(keep, ARRAY_SIZE(keep));
+	(void)execl(program, PROGRAM, rt->inst.lib, rt->args.id, uid, NULL);
+}
 
-		if (n <= 0)
-			return;
-		buf_commit(&answer, (size_t)n);
+/* A grandchild: the lower runtime, which this process becomes, shall have no child it does not
+ * know. */
+static int start(const struct runtime *rt, const char *program, int to, int from)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child < 0)
+		return -errno;
+	if (child == 0) {
+		child = fork();
+		if (child == 0)
+			become_relay(rt, program, to, from);
+		_exit(child > 0 ? 0 : EXIT_FAILED);
 	}
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EAGAIN;
+}
+
+/* Both ends above those that gabion-frontend expects. */
+static int open_pipe(int ret[2])
+{
+	int r = pipe2(ret, O_CLOEXEC) < 0 ? -errno : 0;
+
+	for (int i = 0; r == 0 && i < 2; i++) {
+		int fd = fcntl(ret[i], F_DUPFD_CLOEXEC, FRONTEND_FROM_FD + 1);
+
+		if (fd < 0)
+			return -errno;
+		(void)fd_close(ret[i]);
+		ret[i] = fd;
+	}
+	return r;
+}
+
+int frontend_relay(const struct runtime *rt, struct err *err)
+{
+	char program[PATH_MAX];
+	int down[2] = { -EBADF, -EBADF };
+	int up[2] = { -EBADF, -EBADF };
+	int r;
+
+	if (!is_frontend(rt))
+		return 0;
+	r = program_find(PROGRAM, program, err);
+	if (r < 0)
+		return r;
+	r = open_pipe(down);
+	if (r == 0)
+		r = open_pipe(up);
+	if (r == 0)
+		r = start(rt, program, down[1], up[0]);
+	if (r == 0 && (dup2(down[0], STDIN_FILENO) < 0 || dup2(up[1], STDOUT_FILENO) < 0))
+		r = -errno;
+	for (int i = 0; i < 2; i++) {
+		(void)fd_close(down[i]);
+		(void)fd_close(up[i]);
+	}
+	return r < 0 ? err_errno(err, r, "reading along in a build's frontend") : 0;
 }

@@ -90,6 +90,8 @@ static int isolate(struct runtime *rt, struct err *err)
 		r = load_spec(rt, err);
 	if (r == 0)
 		r = load_asker(rt, err);
+	if (r == 0)
+		r = frontend_relay(rt, err);
 	return r == 0 ? edits_make(rt, err) : r;
 }
 
@@ -190,8 +192,6 @@ int main(int argc, char **argv)
 	}
 	runtime_init(&rt);
 	(void)run(&rt, argc, argv, &err); /* comes back only when it failed */
-	if (err.code == -EPERM && rt.spec && frontend_check(&rt, NULL) < 0)
-		frontend_tell(err.text);
 	refusal_audit(&rt, &err);
 	report(&rt.args, err.text);
 	runtime_done(&rt);

@@ -11,8 +11,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "json/json.h"
 
 #define SIZE_MAX_BYTES (16 * 1024 * 1024)
+#define ARENA_BYTES 65536u
+#define LINE_BYTES 16384u
 
 void auditfile_path(const char *lib, int number, char ret[PATH_MAX])
 {
@@ -87,4 +90,24 @@ int auditfile_append(const char *lib, struct slice line)
 	}
 	n = write(fd, line.p, line.n);
 	return n < 0 ? -errno : (size_t)n == line.n ? 0 : -EIO;
+}
+
+int auditfile_deny(const char *lib, const struct auditfile_denial *d)
+{
+	CLEANUP_ARENA struct arena a = ARENA_INIT(ARENA_BYTES);
+	CLEANUP_BUF struct buf line = BUF_INIT(LINE_BYTES);
+	struct json *o = json_new(&a, JSON_OBJECT);
+	char now[AUDITFILE_TIME_MAX];
+
+	auditfile_now(now);
+	(void)json_set(&a, o, "time", json_new_str(&a, now));
+	(void)json_set(&a, o, "verdict", json_new_str(&a, "deny"));
+	(void)json_set(&a, o, "rule", json_new_str(&a, d->rule));
+	(void)json_set(&a, o, "uid", json_new_uint(&a, d->uid));
+	if (d->subject)
+		(void)json_set(&a, o, "subject", json_new_str(&a, d->subject));
+	(void)json_set(&a, o, "message", json_new_str(&a, d->message));
+	json_emit(o, &line);
+	buf_add_char(&line, '\n');
+	return buf_ok(&line) ? auditfile_append(lib, buf_slice(&line)) : -ENOMEM;
 }

@@ -122,11 +122,6 @@ static int on_unmappable(const struct target *t, const struct json *v)
 	return set_choice(t, v, "refuse", "nobody", &t->facts->unmappable_nobody);
 }
 
-static int on_frontends(const struct target *t, const struct json *v)
-{
-	return set_choice(t, v, "refuse", "allow", &t->facts->frontends);
-}
-
 static int on_unrecorded(const struct target *t, const struct json *v)
 {
 	return set_choice(t, v, "refuse", "root", &t->facts->unrecorded_root);
@@ -194,7 +189,6 @@ static const struct {
 	{ "idRange", on_range },
 	{ "unmappableFilesystem", on_unmappable },
 	{ "bindsWithoutRecord", on_unrecorded },
-	{ "buildFrontends", on_frontends },
 	{ "devices", on_devices },
 	{ "cdiDevices", on_cdi },
 	{ "hooks", on_hooks },

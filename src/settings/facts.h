@@ -35,7 +35,6 @@ struct facts {
 	uint32_t range_count;
 	bool unmappable_nobody; /* "unmappableFilesystem": "refuse" (default) or "nobody" */
 	bool unrecorded_root;	/* "bindsWithoutRecord": "refuse" (default) or "root" */
-	bool frontends;		/* "buildFrontends": "refuse" (default) or "allow" */
 	struct facts_list
 		devices; /* "devices": host nodes that --device may bring in beside the harmless */
 	struct facts_list cdi;	   /* "cdiDevices": CDI devices, VENDOR/CLASS=NAME or …=* */

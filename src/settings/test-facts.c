@@ -41,7 +41,6 @@ static void assert_defaults(const struct facts *f)
 	assert_false(f->has_range);
 	assert_false(f->unmappable_nobody);
 	assert_false(f->unrecorded_root);
-	assert_false(f->frontends);
 	assert_false(f->has_sharing);
 	assert_int_equal(f->devices.n, 0);
 	assert_int_equal(f->hooks.n, 0);
@@ -73,7 +72,6 @@ static void test_all(void **state)
 		   "\"engineProfile\":\"podman\","
 		   "\"idsPerContainer\":131072,\"idRange\":{\"start\":100000,\"count\":200000},"
 		   "\"unmappableFilesystem\":\"nobody\",\"bindsWithoutRecord\":\"root\","
-		   "\"buildFrontends\":\"allow\","
 		   "\"devices\":[\"/a\",\"/b c\"],\"hooks\":[\"/x\"],\"engineRoots\":[\"/x\"],"
 		   "\"restrictedMounts\":[\"/a\",\"/b c\"],"
 		   "\"filesharingAllowedDirectories\":[\"/x\"]}",
@@ -87,7 +85,6 @@ static void test_all(void **state)
 	assert_int_equal(f.range_count, 200000);
 	assert_true(f.unmappable_nobody);
 	assert_true(f.unrecorded_root);
-	assert_true(f.frontends);
 	assert_list(&f.devices, two, 2);
 	assert_list(&f.hooks, one, 1);
 	assert_list(&f.engines, one, 1);
@@ -154,7 +151,6 @@ static void test_wrong_kinds(void **state)
 		{ "idRange", "{\"start\":65536,\"count\":65536}" },
 		{ "unmappableFilesystem", "\"refuse\"" },
 		{ "bindsWithoutRecord", "\"refuse\"" },
-		{ "buildFrontends", "\"refuse\"" },
 		{ "devices", "[\"/x\"]" },
 		{ "cdiDevices", "[\"a/b=*\",\"a/b=c\"]" },
 		{ "hooks", "[\"/x\"]" },
@@ -216,7 +212,6 @@ static void test_wrong_values(void **state)
 		{ "{\"unmappableFilesystem\":\"Nobody\"}", "unmappableFilesystem" },
 		{ "{\"unmappableFilesystem\":\"root\"}", "unmappableFilesystem" },
 		{ "{\"bindsWithoutRecord\":\"nobody\"}", "bindsWithoutRecord" },
-		{ "{\"buildFrontends\":true}", "buildFrontends" },
 		{ "{\"engineProfile\":\"Docker\"}", "\"docker\", \"podman\" or \"iechor\"" },
 	};
 

@@ -33,7 +33,8 @@ CACHE = os.environ.get("GABION_TEST_CACHE", "/var/cache/gabion-tests")
 DOCKER = os.environ.get("GABION_E2E_DOCKER", "/usr/bin/docker")
 COMPOSE = os.environ.get("GABION_E2E_COMPOSE", "/usr/bin/docker-compose")
 MAKE_IMAGES = os.path.join(ROOT, "tests/images/make-images")
-IMAGES = ("alpine", "probe", "debian", "postgres", "redis", "nginx", "node", "java", "python", "mariadb", "gcc", "docker", "dind", "systemd", "machine")
+IMAGES = ("alpine", "probe", "debian", "postgres", "redis", "nginx", "node", "java", "python", "mariadb", "gcc", "docker", "dind", "systemd", "machine",
+          "frontend")
 RANGE = 65536
 DEFAULT_RANGE = (1879048192, 2147352575)
 

@@ -14,7 +14,7 @@ from test_attacks import (door, folder, forky, nodes, user, test_a_source_swappe
                           test_drivers_that_are_somebodys_socket, test_files_that_the_engine_reads, test_processes_of_others,
                           test_other_sockets_of_the_instance, test_the_engine_listens_nowhere_else, test_the_socket_inside,
                           test_a_creation_by_hand, test_binds_of_a_container_with_the_socket, test_use_api_socket)
-from test_tunnel import test_a_build_that_reaches_the_host, test_a_frontend  # noqa: F401
+from test_tunnel import test_a_build_that_reaches_the_host, test_a_frontend, test_a_frontend_that_reaches_the_host, test_a_frontend_that_is_none  # noqa: F401
 
 pytestmark = pytest.mark.long
 

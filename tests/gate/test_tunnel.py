@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import urllib.parse
@@ -187,14 +188,79 @@ def test_a_build_that_reaches_the_host(cage, policy, name):
     assert support.wait_until(lambda: events(cage, "deny"))[-1]["rule"] == "build-reaches-host"
 
 
+def frontend(cage, name, entrypoint):
+    """An image of that name, with a program of the image of frontends."""
+    cage.need("frontend", "alpine")
+    cage.build(f"FROM frontend\nENTRYPOINT {json.dumps(entrypoint)}\n", buildkit=False, tag=name)
+    return f"# syntax={name}\nFROM alpine\n"
+
+
+def relays(cage):
+    return {pid: argv for pid, argv in support.processes_of(cage.dir).items() if "gabion-frontend" in argv.split(" ")[0]}
+
+
+def told(cage):
+    """What the audit log says of the last frontend that something was refused."""
+    lines = [e for e in map(json.loads, cage.cli("events", "--json").lines) if e["rule"] == "build-reaches-host" and "subject" in e]
+    return lines[-1]["message"] if lines and lines[-1]["verdict"] == "deny" else ""
+
+
 def test_a_frontend(cage, policy):
-    """An image that tells BuildKit what to do, past the gate, is not started."""
+    """An image that reads the Dockerfile, as # syntax=docker/dockerfile:1 does, builds as the engine's own frontend does."""
+    dockerfile = frontend(cage, "dockerfile", ["/dockerfile"]) + \
+        "ARG WORD\nRUN --mount=type=cache,target=/c --mount=type=tmpfs,target=/t echo $WORD >/word && id -u >>/word\n" \
+        "COPY a /b\nFROM alpine\nCOPY --from=0 /word /b /\n"
+    big = "".join(chr(97 + i % 26) for i in range(300_000))
+    for syntax in ("", "# syntax=dockerfile\n"):
+        cage.build(syntax + dockerfile.split("\n", 1)[1], "--build-arg", "WORD=hello", files={"a": big}, tag="built")
+        assert cage.docker("run", "--rm", "built", "sh", "-c", "cat /word; wc -c </b").lines == ["hello", "0", "300000"]
+    failed = cage.build(dockerfile + "RUN exit 3\n", files={"a": ""}, check=False)
+    assert failed.rc != 0 and "3" in failed.text
+    support.wait_until(lambda: not relays(cage), 10, "no gabion-frontend without a frontend")
+
+
+def test_a_frontend_that_reaches_the_host(cage, policy):
+    """It is told why, so is the user, and the audit log."""
+    dockerfile = frontend(cage, "reacher", ["/reacher"])
+    name = "gabion-was-here"
+    done = cage.build(dockerfile, "--build-arg", f"NAME=../../../../../../root/{name}", check=False)
+    assert done.rc != 0 and "would write as root of the host" in done.text, done
+    assert "http.filename" in told(cage)
+    done = cage.build(dockerfile, "--build-arg", f"NAME={name}", check=False)
+    assert done.rc != 0 and "would write as root" not in done.text and "connection refused" in done.text
+    assert not os.path.exists(f"/root/{name}")
+
+
+@pytest.mark.parametrize("program, cut", [
+    ("printf 'PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n\\0\\0\\0\\5\\0\\0\\0\\0\\1'; sleep 60", True),
+    ("echo hello; sleep 60", True),
+    ("cat </dev/null", False),
+    ("exec >&-; sleep 2", False),
+], ids=["a push promise", "no preface", "nothing", "closed"])
+def test_a_frontend_that_is_none(cage, policy, program, cut):
     cage.need("alpine")
-    cage.docker("tag", "alpine", "frontend")
-    done = cage.build("# syntax=frontend\nFROM alpine\n", check=False)
-    assert done.rc != 0 and "Take the line out" in done.text, done
-    line = support.wait_until(lambda: [e for e in map(json.loads, cage.cli("events", "--json").lines) if e["rule"] == "runtime"])[-1]
-    assert "frontend" in line["message"] and "buildFrontends" in line["message"], line
+    cage.build(f"FROM alpine\nENTRYPOINT {json.dumps(['sh', '-c', program])}\n", buildkit=False, tag="none")
+    done = cage.build("# syntax=none\nFROM alpine\n", check=False, timeout=50)
+    assert done.rc != 0 and re.search("closed unexpectedly|no result", done.text), done
+    assert not cut or support.wait_until(lambda: "cut off" in told(cage))
+    support.wait_until(lambda: not relays(cage), 10, "no gabion-frontend without a frontend")
+
+
+def test_a_killed_relay(cage, policy):
+    """The build fails, and nothing stays."""
+    cage.need("alpine")
+    cage.build(f"FROM alpine\nENTRYPOINT {json.dumps(['cat'])}\n", buildkit=False, tag="silent")
+    for victim in (0, 1):
+        with subprocess.Popen([support.DOCKER, "build", "--no-cache", "-"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              env={**os.environ, **cage.environment(), "DOCKER_BUILDKIT": "1"}) as build:
+            build.stdin.write(b"# syntax=silent\nFROM alpine\n")
+            build.stdin.close()
+            pids = support.wait_until(lambda: len(relays(cage)) == 2 and sorted(relays(cage)))
+            os.kill(pids[victim], 9)
+            if victim == 0:  # only the audit log's
+                os.kill(pids[1], 9)
+            assert build.wait(30) != 0
+        support.wait_until(lambda: not relays(cage), 10, "no gabion-frontend without a frontend")
 
 
 def test_a_push_in_pieces(tunnel):

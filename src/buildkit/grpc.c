@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gate/grpc.h"
+#include "buildkit/grpc.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <stdint.h>
 
-#include "gate/grpc.h"
+#include "buildkit/grpc.h"
 #include "policy/solve.h"
 
 #define CAP (4u << 20)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Client's bytes are made with libnghttp2's encoder, as a client makes them. */
-#include "gate/grpc.h"
+#include "buildkit/grpc.h"
 
 #include <errno.h>
 #include <nghttp2/nghttp2.h>
