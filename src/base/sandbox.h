@@ -48,6 +48,6 @@ int sandbox_limits(const struct sandbox_limit *limits, size_t n, struct err *err
  * architecture's). */
 int sandbox_seccomp(const struct sandbox_rule *rules, size_t n, struct err *err);
 
-/* The same for a whole program, as its last stage. Under a sanitizer nothing: the sanitizer's own
- * calls are on nobody's list. */
+/* The same for a whole program, as its last stage. Under a sanitizer nothing, and ptrace is on: the
+ * sanitizer's own calls are on nobody's list, and it looks for leaks by ptrace. */
 int sandbox_program(const struct sandbox_rule *rules, size_t n, struct err *err);

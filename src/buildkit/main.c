@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -96,13 +95,7 @@ static int lock_up(struct err *err)
 
 	if (r == 0)
 		r = sandbox_limits(limits, ARRAY_SIZE(limits), err);
-	if (r == 0)
-		r = sandbox_program(rules, ARRAY_SIZE(rules), err);
-#ifdef __SANITIZE_ADDRESS__
-	if (r == 0 && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) /* it looks for leaks by ptrace */
-		r = -errno;
-#endif
-	return r;
+	return r == 0 ? sandbox_program(rules, ARRAY_SIZE(rules), err) : r;
 }
 
 /* What goes to standard error BuildKit shows as the frontend's own words. */
