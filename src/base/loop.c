@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -224,10 +225,54 @@ static void deferred_run(struct loop *l)
 
 /* --- rounds --- */
 
+#define HOPE_NS 200000u
+/* After so many times in vain, and more, a hope is believed once in 2^HOPE_SELDOM times. */
+#define HOPE_SELDOM 7u
+
+void loop_expect(struct loop *l, struct loop_hope *hope)
+{
+	l->hope = NULL;
+	if (hope->skips > 0) {
+		hope->skips--;
+		return;
+	}
+	l->hope = hope;
+	l->hope_until_ns = loop_clock() + HOPE_NS;
+}
+
+/* Events that come before it is time to sleep. */
+static int look(struct loop *l, struct epoll_event *batch)
+{
+	struct loop_hope *hope = l->hope;
+	int n;
+
+	do {
+		n = epoll_wait(l->epoll_fd, batch, LOOP_BATCH, 0);
+		if (n == 0)
+			(void)sched_yield(); /* whoever is to answer may wait for this processor */
+	} while (n == 0 && loop_clock() < l->hope_until_ns);
+	l->hope = NULL;
+	if (n != 0) {
+		hope->misses = 0;
+	} else {
+		hope->misses = MIN(hope->misses + 1, HOPE_SELDOM);
+		hope->skips = (1u << hope->misses) - 1;
+	}
+	return n;
+}
+
+static int wait_for_events(struct loop *l, struct epoll_event *batch, int timeout_ms)
+{
+	int ms = wait_ms(l, timeout_ms);
+	int n = ms != 0 && l->hope ? look(l, batch) : 0;
+
+	return n != 0 ? n : epoll_wait(l->epoll_fd, batch, LOOP_BATCH, ms);
+}
+
 int loop_once(struct loop *l, int timeout_ms)
 {
 	struct epoll_event batch[LOOP_BATCH];
-	int n = epoll_wait(l->epoll_fd, batch, LOOP_BATCH, wait_ms(l, timeout_ms));
+	int n = wait_for_events(l, batch, timeout_ms);
 
 	if (n < 0 && errno != EINTR)
 		return -errno;

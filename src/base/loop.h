@@ -44,6 +44,14 @@ struct loop {
 	uint64_t now_ns; /* CLOCK_MONOTONIC at the start of this round */
 	struct loop_timer *first, *last;
 	struct loop_deferred *deferred;
+	struct loop_hope *hope; /* whose time it is; NULL: sleep at once */
+	uint64_t hope_until_ns;
+};
+
+/* How well one kind of expectation does. Zero to begin with. */
+struct loop_hope {
+	unsigned misses; /* in a row, up to a limit */
+	unsigned skips;	 /* so many more are not believed */
 };
 
 #define LOOP_INIT ((struct loop){ .epoll_fd = -EBADF })
@@ -81,6 +89,12 @@ int loop_run(struct loop *l);
 /* One round: waits at most timeout_ms (-1: for ever) for something to happen and handles it. */
 int loop_once(struct loop *l, int timeout_ms);
 void loop_stop(struct loop *l);
+
+/* Something is about to happen, as an answer to what was just sent: before it sleeps, the loop
+ * looks for it for a moment, because to be woken takes longer than most answers. It gets out of the
+ * way of whoever else wants the processor, and it learns: where a hope (the caller's, kept) was in
+ * vain, it is seldom believed. */
+void loop_expect(struct loop *l, struct loop_hope *hope);
 
 /* Monotonic nanoseconds; the round's own time is l->now_ns. */
 uint64_t loop_clock(void);

@@ -217,6 +217,45 @@ static void run_child(struct kid *k, int code, int sig)
 	assert_int_equal(waitpid(pid, NULL, WNOHANG), -1); /* reaped */
 }
 
+/* What comes is handled, looked for or not; what does not come is seldom looked for, and waited for
+ * all the same. */
+static void test_expect(void **state)
+{
+	struct loop_hope hope = { 0 };
+	unsigned believed = 0;
+	struct pair p;
+
+	(void)state;
+	pair_make(&p);
+	assert_int_equal(loop_fd_start(&loop, &p.a, p.fds[0], EPOLLIN, on_ready), 0);
+	for (int i = 0; i < 200; i++) {
+		loop_expect(&loop, &hope);
+		believed += loop.hope == &hope;
+		assert_int_equal(loop_once(&loop, 0), 0); /* no time to look */
+		assert_int_equal(hope.misses, 0);
+	}
+	assert_int_equal(believed, 200);
+	believed = 0;
+	for (int i = 0; i < 200; i++) {
+		loop_expect(&loop, &hope);
+		believed += loop.hope == &hope;
+		assert_int_equal(loop_once(&loop, 1), 0);
+		assert_null(loop.hope);
+	}
+	assert_in_range(believed, 2, 8); /* after 1, 3, 7, 15, 31, 63 and 127 others */
+	assert_int_equal(p.calls, 0);
+	while (hope.skips > 0)
+		loop_expect(&loop, &hope);
+	loop_expect(&loop, &hope);
+	assert_int_equal(write(p.fds[1], "x", 1), 1);
+	assert_int_equal(loop_once(&loop, -1), 0);
+	assert_int_equal(p.calls, 1);
+	assert_int_equal(hope.misses, 0);
+	loop_expect(&loop, &hope);
+	assert_ptr_equal(loop.hope, &hope);
+	pair_close(&p);
+}
+
 static void test_children(void **state)
 {
 	struct kid k;
@@ -263,6 +302,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stop_within_round, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_timers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deferred, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_expect, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_children, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_signals, setup, teardown),
 	};

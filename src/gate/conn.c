@@ -242,6 +242,8 @@ void conn_next_request(struct conn *c)
 	/* From the loop, so that a hundred pipelined requests are no recursion. */
 	if (c->client.in.n > 0 || c->client.eof)
 		loop_defer(&c->gate->loop, &c->later, later);
+	else
+		loop_expect(&c->gate->loop, &c->gate->requests);
 }
 
 /* End of the round: free what is dead, or look at what was pipelined. */

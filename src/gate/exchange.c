@@ -56,6 +56,7 @@ static void send_parts(struct conn *c, struct slice head, struct slice body)
 		exchange_pump_up(c);
 	if (!c->dead && side_is_open(&c->engine))
 		side_uncork(&c->engine);
+	loop_expect(&c->gate->loop, &c->gate->answers);
 }
 
 static void wait_for_queue(struct conn *c, struct slice head, struct slice body)

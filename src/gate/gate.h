@@ -93,6 +93,8 @@ struct gate_user {
 struct gate {
 	struct gate_limits limits;
 	struct loop loop;
+	struct loop_hope answers,
+		requests;	     /* of the engine; of clients that have just been answered */
 	struct loop_signals signals; /* SIGTERM, SIGINT: the end */
 	int clients; /* listening socket of run/docker.sock, owned until its door opens */
 	struct door *doors;

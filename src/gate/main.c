@@ -197,6 +197,7 @@ static int lock_up(const struct arguments *a, struct err *err)
 		{ .call = "rt_sigaction" },
 		{ .call = "rt_sigprocmask" },
 		{ .call = "rt_sigreturn" },
+		{ .call = "sched_yield" },
 		{ .call = "sendmsg" },
 		{ .call = "sendto" },
 		{ .call = "shutdown" },

@@ -48,7 +48,7 @@ def test_an_allowed_creation(cage, policy):
     ("rmi", "alpine"), ("save", "alpine"), ("tag", "alpine", "y:1"), ("import", "-")], ids=lambda c: c[0])
 def test_nothing_is_done(cage, policy, command):
     def state():
-        return [cage.docker(*c).out for c in (("images", "-q"), ("network", "ls", "-q"), ("volume", "ls", "-q"), ("ps", "-aq"))]
+        return [sorted(cage.docker(*c).lines) for c in (("images", "-q"), ("network", "ls", "-q"), ("volume", "ls", "-q"), ("ps", "-aq"))]
 
     before = state()
     done = cage.cli("explain", "--", *command, check=False)
