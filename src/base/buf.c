@@ -28,7 +28,7 @@ void buf_reset(struct buf *b)
 		b->p[0] = '\0';
 }
 
-char *buf_reserve(struct buf *b, size_t n)
+char *buf_grow(struct buf *b, size_t n)
 {
 	size_t want;
 	size_t size;
@@ -41,10 +41,10 @@ char *buf_reserve(struct buf *b, size_t n)
 		return NULL;
 	}
 	want = b->n + n + 1;
-	if (want <= b->size)
-		return b->p + b->n;
 	size = MAX(want, MIN(b->size * 2, b->max + 1));
 	size = MAX(size, (size_t)256);
+	if (size > b->max) /* so that what there is room for is allowed */
+		size = b->max + 1;
 	p = realloc(b->p, size);
 	if (!p) {
 		b->failed = true;

@@ -14,7 +14,7 @@
 struct buf {
 	char *p;     /* owned; NUL-terminated one past n whenever it is not NULL */
 	size_t n;    /* bytes in use */
-	size_t size; /* bytes allocated */
+	size_t size; /* bytes allocated; never more than max + 1 */
 	size_t max;  /* most bytes that may be in use */
 	bool failed; /* out of memory or over max, once true always true */
 };
@@ -34,10 +34,18 @@ void buf_add_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Makes room for n more bytes and returns where they go, or NULL; buf_commit() says how many came.
  */
-char *buf_reserve(struct buf *b, size_t n);
+static inline char *buf_reserve(struct buf *b, size_t n);
 void buf_commit(struct buf *b, size_t n);
 /* Drops the first n bytes. */
 void buf_consume(struct buf *b, size_t n);
+
+/* The same where there is no room yet. */
+char *buf_grow(struct buf *b, size_t n);
+
+static inline char *buf_reserve(struct buf *b, size_t n)
+{
+	return !b->failed && n < b->size - b->n ? b->p + b->n : buf_grow(b, n);
+}
 
 static inline bool buf_ok(const struct buf *b)
 {

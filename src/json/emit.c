@@ -50,46 +50,52 @@ static void emit_char(struct buf *b, uint32_t c)
 	}
 }
 
-/* Whether eight bytes are written as they are. */
-static bool are_plain(uint64_t w)
+/* As json_not_plain(), of what is not written as it is. */
+static uint64_t not_as_is(uint64_t w)
 {
-	return json_are_plain(w) &&
-	       (json_bytes_like(w, '<') | json_bytes_like(w, '>') | json_bytes_like(w, '&')) == 0;
+	return json_not_plain(w) | json_bytes_like(w, '<') | json_bytes_like(w, '>') |
+	       json_bytes_like(w, '&');
 }
 
 static size_t plain_run(struct slice s)
 {
 	size_t at = 0;
 
-	while (s.n - at >= sizeof(uint64_t) && are_plain(json_word(s.p + at)))
-		at += sizeof(uint64_t);
+	for (; s.n - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+		uint64_t mask = not_as_is(json_word(s.p + at));
+
+		if (mask)
+			return at + json_first(mask);
+	}
+	if (at > 0 && at < s.n)
+		return at + json_first(not_as_is(json_last_word(s.p, s.n, s.n - at)));
 	while (at < s.n && json_is_plain(s.p[at]) && !needs_escape((unsigned char)s.p[at]))
 		at++;
 	return at;
 }
 
-/* One that is written as it is. */
-static void emit_plain(struct slice s, struct buf *b)
+/* One that is written as it is, and up to one byte on either side of it. */
+static void emit_plain(char before, struct slice s, char after, struct buf *b)
 {
-	char *to = buf_reserve(b, s.n + 2);
+	char *to = buf_reserve(b, s.n + 4);
+	char *end = to;
 
 	if (!to)
 		return;
-	to[0] = '"';
+	if (before)
+		*end++ = before;
+	*end++ = '"';
 	if (s.n)
-		memcpy(to + 1, s.p, s.n);
-	to[s.n + 1] = '"';
-	buf_commit(b, s.n + 2);
+		memcpy(end, s.p, s.n);
+	end += s.n;
+	*end++ = '"';
+	if (after)
+		*end++ = after;
+	buf_commit(b, (size_t)(end - to));
 }
 
-static void emit_string(struct slice s, struct buf *b)
+static void emit_escaped(struct slice s, size_t run, struct buf *b)
 {
-	size_t run = plain_run(s);
-
-	if (run == s.n) {
-		emit_plain(s, b);
-		return;
-	}
 	buf_add_char(b, '"');
 	for (;;) {
 		size_t used;
@@ -105,6 +111,22 @@ static void emit_string(struct slice s, struct buf *b)
 		run = plain_run(s);
 	}
 	buf_add_char(b, '"');
+}
+
+/* before, after: a byte, or '\0' for none. */
+static void emit_string(char before, struct slice s, char after, struct buf *b)
+{
+	size_t run = plain_run(s);
+
+	if (run == s.n) {
+		emit_plain(before, s, after, b);
+		return;
+	}
+	if (before)
+		buf_add_char(b, before);
+	emit_escaped(s, run, b);
+	if (after)
+		buf_add_char(b, after);
 }
 
 static void emit_break(int level, struct buf *b)
@@ -125,13 +147,15 @@ static void emit_list(const struct json *v, int level, struct buf *b)
 
 	buf_add_char(b, is_object ? '{' : '[');
 	for (size_t i = 0; i < v->n; i++) {
-		if (i)
+		bool joined = is_object && level == COMPACT;
+
+		if (i && !joined)
 			buf_add_char(b, ',');
 		emit_break(inner, b);
-		if (is_object) {
-			emit_string(v->members[i].key, b);
-			buf_add_str(b, level == COMPACT ? ":" : ": ");
-		}
+		if (is_object)
+			emit_string(i && joined ? ',' : '\0', v->members[i].key, ':', b);
+		if (is_object && !joined)
+			buf_add_char(b, ' ');
 		emit_value(is_object ? v->members[i].value : v->items[i], inner, b);
 	}
 	if (v->n)
@@ -152,7 +176,7 @@ static void emit_value(const struct json *v, int level, struct buf *b)
 		buf_add_slice(b, v->text);
 		return;
 	case JSON_STRING:
-		emit_string(v->text, b);
+		emit_string('\0', v->text, '\0', b);
 		return;
 	case JSON_ARRAY:
 	case JSON_OBJECT:

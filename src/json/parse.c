@@ -2,8 +2,8 @@
 /*
  * How this works: one recursive descent over the text. The grammar is that of Go's scanner, which
  * is RFC 8259 to the letter; what differs from other parsers is what a string decodes to. A string
- * that does not simply stand there is walked twice by the same code: once to check and measure it,
- * once to write its bytes.
+ * that simply stands there stays where it is, in a copy of the whole text; another one is walked
+ * twice by the same code: once to check and measure it, once to write its bytes.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -14,11 +14,15 @@
 #include "json/utf8.h"
 
 #define GO_DEPTH_MAX 10000u
+/* Of the arena's room, the text's copy takes no more than a fourth: the rest is for the tree. */
+#define COPY_PART 4u
 
 struct parser {
 	struct arena *arena;
 	struct slice text;
-	size_t at; /* next byte to read */
+	char *copy; /* of the text, where strings end in a NUL and not in a quote; NULL: too large
+		     */
+	size_t at;  /* next byte to read */
 	const struct json_limits *limits;
 	size_t depth_max;
 	struct json_place *place; /* NULL: the place goes into the error's text */
@@ -219,9 +223,10 @@ static int parse_string(struct parser *p, struct slice *ret)
 	int r;
 
 	if (start + run < p->text.n && p->text.p[start + run] == '"') {
-		out = arena_dup(p->arena, p->text.p + start, run);
+		out = p->copy ? p->copy + start : arena_dup(p->arena, p->text.p + start, run);
 		if (!out)
 			return fail_memory(p);
+		out[run] = '\0';
 		*ret = (struct slice){ out, run };
 		p->at = start + run + 1;
 		return 0;
@@ -417,6 +422,8 @@ static int parse_document(struct parser *p, struct json **ret)
 	int r;
 
 	p->depth_max = MIN(p->limits->depth, (size_t)GO_DEPTH_MAX);
+	if (p->text.n <= (p->arena->max - MIN(p->arena->used, p->arena->max)) / COPY_PART)
+		p->copy = arena_dup(p->arena, p->text.p, p->text.n);
 	r = parse_value(p, 0, &v);
 	if (r < 0)
 		return r;

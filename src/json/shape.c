@@ -281,16 +281,10 @@ static int decode_list(struct canon *c, const struct path *at, const struct shap
 	return 0;
 }
 
-static int decode_scalar(struct canon *c, const struct path *at, const struct json *src,
-			 struct json **slot)
+/* The document's own: nothing about it depends on the shape. */
+static int decode_scalar(const struct json *src, struct json **slot)
 {
-	struct json *v = json_new(c->arena, src->kind);
-
-	if (!v)
-		return fail_memory(c, at);
-	v->boolean = src->boolean;
-	v->text = src->text;
-	*slot = v;
+	*slot = (struct json *)src;
 	return 0;
 }
 
@@ -309,7 +303,7 @@ static int decode_any(struct canon *c, const struct path *at, const struct json 
 	case JSON_STRING:
 		break;
 	}
-	return decode_scalar(c, at, src, slot);
+	return decode_scalar(src, slot);
 }
 
 static int decode_strslice(struct canon *c, const struct path *at, const struct json *src,
@@ -321,7 +315,7 @@ static int decode_strslice(struct canon *c, const struct path *at, const struct 
 	if (src->kind != JSON_STRING)
 		return decode_list(c, at, &shape_string, src, slot);
 	*slot = json_new(c->arena, JSON_ARRAY);
-	if (!*slot || decode_scalar(c, at, src, &one) < 0 || json_append(c->arena, *slot, one) < 0)
+	if (!*slot || decode_scalar(src, &one) < 0 || json_append(c->arena, *slot, one) < 0)
 		return fail_memory(c, at);
 	return 0;
 }
@@ -357,7 +351,7 @@ static int decode_number(struct canon *c, const struct path *at, const struct sh
 				 : shape->kind == SHAPE_INT ? "a whole number"
 							    : "a whole number from 0 up",
 				 shape->bits);
-	return decode_scalar(c, at, src, slot);
+	return decode_scalar(src, slot);
 }
 
 static int decode_value(struct canon *c, const struct path *at, const struct shape *shape,
@@ -369,11 +363,11 @@ static int decode_value(struct canon *c, const struct path *at, const struct sha
 	case SHAPE_STRING:
 		if (src->kind != JSON_STRING)
 			return fail_kind(c, at, "a string", src);
-		return decode_scalar(c, at, src, slot);
+		return decode_scalar(src, slot);
 	case SHAPE_BOOL:
 		if (src->kind != JSON_BOOL)
 			return fail_kind(c, at, "true or false", src);
-		return decode_scalar(c, at, src, slot);
+		return decode_scalar(src, slot);
 	case SHAPE_INT:
 	case SHAPE_UINT:
 	case SHAPE_FLOAT:

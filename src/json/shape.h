@@ -92,9 +92,10 @@ struct shape_options {
 	void *ctx;
 };
 
-/* Decodes doc, which is in the same arena, into that shape. The new tree has nodes of its own and
- * shares the bytes of strings and numbers with doc, which nobody changes in place. 0; -EINVAL: does
- * not fit, and the error names the place (`HostConfig.Binds[2]: …`); -ENOMEM: the arena's cap. */
+/* Decodes doc, which is in the same arena, into that shape. The new tree has objects and
+ * lists of its own and shares what else there is with doc, which is of no other use then. 0;
+ * -EINVAL: does not fit, and the error names the place (`HostConfig.Binds[2]: …`); -ENOMEM: the
+ * arena's cap. */
 int json_canon(struct arena *a, const struct json *doc, const struct shape *shape,
 	       const struct shape_options *options, struct json **ret, struct err *err);
 
