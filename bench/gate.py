@@ -117,23 +117,38 @@ def idle_seconds():
         return int(f.readline().split()[4]) / os.sysconf("SC_CLK_TCK")
 
 
-def stream(g, table, rounds, size):
-    """An image's bytes on their way out. A row says how much longer it takes: 0.97 of the speed is 1.03. Over the
-    direct way only where that leaves a core free: the relay would take the engine's time away."""
-    g.image(size)
+def stream(g, table, rounds, name, *request):
+    """Many bytes one way. A row says how much longer it takes: 0.97 of the speed is 1.03. Over the direct way only where
+    that leaves a core free: the relay would take the engine's time away."""
     times = {way: [] for way in ("direct", "gate", "haproxy")}
     free = []
     for _ in range(rounds + 1):
         for way, seen in times.items():
-            idle, start = idle_seconds(), time.monotonic()
-            seen.append(g.ask(way, 1, "GET", "/images/bench/get")[0])
+            idle_before, start = idle_seconds(), time.monotonic()
+            seen.append(g.ask(way, 1, *request)[0])
             if way == "direct":
-                free.append((idle_seconds() - idle) / (time.monotonic() - start))
+                free.append((idle_seconds() - idle_before) / (time.monotonic() - start))
     ratio = {way: statistics.median(a / b for a, b in zip(times["gate"][1:], times[way][1:])) for way in ("direct", "haproxy")}
-    name = f"gate: save of {size >> 20} MiB, time over"
     if statistics.median(free) >= 1:
-        table.add(f"{name} direct", ratio["direct"], 1 / 0.97, "ratio")
-    table.add(f"{name} haproxy", ratio["haproxy"], 1.0, "ratio")
+        table.add(f"gate: {name}, time over direct", ratio["direct"], 1 / 0.97, "ratio")
+    table.add(f"gate: {name}, time over haproxy", ratio["haproxy"], 1.0, "ratio")
+
+
+def streams(g, table, rounds, size):
+    """An image's bytes on their way out and in, a container's files, and what one has said."""
+    amount = f"{size >> 20} MiB"
+    g.image(size)
+    stream(g, table, rounds, f"save of {amount}", "GET", "/images/bench/get")
+    saved = f"{g.dir}/saved.tar"
+    g.docker("direct", "save", "-o", saved, "bench")
+    stream(g, table, rounds, f"load of {amount}", "POST", "/images/load?quiet=1", saved)
+    os.unlink(saved)
+    g.docker("direct", "create", "--name", "files", "bench", "busybox", "true")
+    stream(g, table, rounds, f"export of {amount}", "GET", "/containers/files/export")
+    said = size // 8  # the engine's own file of it is JSON, and slow
+    g.docker("direct", "run", "--name", "said", "--network", "none", "bench", "busybox", "sh", "-c",
+             f"busybox yes {'x' * 1000} | busybox head -c {said}")
+    stream(g, table, rounds, f"log of {said >> 20} MiB", "GET", "/containers/said/logs?stdout=1")
 
 
 def idle(g, table, count):
@@ -180,5 +195,5 @@ def measure(bench, table, args):
         small(g, table, args.rounds, 200 if args.smoke else 2000)
         creation(g, table, 20 if args.smoke else 200)
         idle(g, table, 50 if args.smoke else 1000)
-        stream(g, table, max(1, args.rounds // 8), args.stream << 20)
+        streams(g, table, max(1, args.rounds // 8), args.stream << 20)
         runs(g, table, max(1, args.rounds // 2))
