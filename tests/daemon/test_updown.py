@@ -461,6 +461,19 @@ def test_closed_home():
         shutil.rmtree(home, ignore_errors=True)
 
 
+@pytest.mark.parametrize("service", ["engine", "containerd"])
+def test_what_the_engine_cannot_move(box, service):
+    """Nothing of the host goes into what it keeps by rename(2), nor the other way: CVE-2026-33748, whatever the engine."""
+    move = "import os, sys; os.rename(*sys.argv[1:])"
+    for a, b in ((f"{box.dir}/mine", f"{box.dir}/lib/{service}/mine"), (f"{box.dir}/lib/{service}/mine", f"{box.dir}/mine")):
+        os.mkdir(a)
+        done = subprocess.run(["nsenter", "-m", "-t", str(box.pid(service)), "/usr/bin/python3", "-c", move, a, b],
+                              capture_output=True, text=True, check=False)
+        assert "Invalid cross-device link" in done.stderr and os.path.isdir(a), done
+        os.rename(a, b)  # for others these are one file system
+        os.rmdir(b)
+
+
 def test_build_steps_are_members(box):
     """Build steps are in the instance's cgroup too, with both builders, and go down with it."""
     folder = f"{box.dir}/context"
