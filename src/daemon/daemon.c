@@ -29,6 +29,7 @@
 #include "base/log.h"
 #include "base/sock.h"
 #include "daemon/engine.h"
+#include "daemon/guard.h"
 #include "daemon/layout.h"
 #include "daemon/process.h"
 #include "daemon/tail.h"
@@ -400,6 +401,8 @@ static int start_service(struct daemon *d, enum service_id id, struct err *err)
 		return err_set(err, -EINTR, "interrupted");
 	if (s->state != SERVICE_UP)
 		return explain(s, err);
+	if (id == SERVICE_ENGINE && (r = guard_layers(&d->inst, err)) < 0)
+		return r;
 	if (id == SERVICE_ENGINE)
 		(void)snprintf(version, sizeof(version), " %s", d->engine_version);
 	daemon_say("%s%s is %s (%llu ms)", titles[id], version, how,

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "daemon/guard.h"
 #include "linux/mnt.h"
 #include "linux/mountinfo.h"
 
@@ -343,28 +344,6 @@ static int own_resolv_conf(const struct instance *inst, struct err *err)
 	return 0;
 }
 
-/* What engine and containerd keep is a mount of its own in the instance, so that neither of them
- * can be made to rename a file of the host into it, or one of its own out of it: EXDEV (rename(2)).
- * CVE-2026-33748 did that with links in the place of folders. */
-static int own_data(const struct instance *inst, struct err *err)
-{
-	static const char *const data[] = { "engine", "containerd" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(data); i++) {
-		char path[PATH_MAX];
-		int r = snprintf(path, sizeof(path), "%s/%s", inst->lib, data[i]);
-
-		if (r < 0 || (size_t)r >= sizeof(path))
-			return err_set(err, -ENAMETOOLONG, "%s/%s", inst->lib, data[i]);
-		if (mkdir(path, 0710) < 0 && errno != EEXIST)
-			return err_errno(err, -errno, "%s", path);
-		r = bind_mount(path, path, O_DIRECTORY | O_NOFOLLOW);
-		if (r < 0)
-			return err_errno(err, r, "mounting %s on itself in the instance", path);
-	}
-	return 0;
-}
-
 static int arrange(const struct space *s, const struct instance *inst,
 		   const struct profile *profile, bool resolv, struct err *err)
 {
@@ -378,7 +357,9 @@ static int arrange(const struct space *s, const struct instance *inst,
 	if (r == 0)
 		r = own_run_folders(inst, profile, err);
 	if (r == 0)
-		r = own_data(inst, err);
+		r = guard_data(inst, err);
+	if (r == 0)
+		r = guard_layers(inst, err);
 	if (r == 0 && resolv)
 		r = own_resolv_conf(inst, err);
 	if (r == 0)

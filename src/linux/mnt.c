@@ -37,6 +37,14 @@ int mnt_prepare(int mnt, const struct mnt_attr *attr)
 	return 0;
 }
 
+bool mnt_nosymfollow(int fd)
+{
+	const long nosymfollow = 0x2000; /* ST_NOSYMFOLLOW of linux/statfs.h */
+	struct statfs st;
+
+	return fstatfs(fd, &st) == 0 && (st.f_flags & nosymfollow);
+}
+
 int mnt_attach(int mnt, int target)
 {
 	if (move_mount(mnt, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)

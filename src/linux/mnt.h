@@ -26,6 +26,9 @@ int mnt_clone(int fd, bool recursive);
 /* mount_setattr(2). -EINVAL with a userns often means: this file system cannot be ID-mapped. */
 int mnt_prepare(int mnt, const struct mnt_attr *attr);
 
+/* Whether no symlink is followed on the mount that fd is on (Linux 5.10). */
+bool mnt_nosymfollow(int fd);
+
 /* Attaches a detached mount on what target refers to (a directory on a directory, a file on a
  * file). */
 int mnt_attach(int mnt, int target);

@@ -158,6 +158,9 @@ static int clone_source(struct runtime *rt, struct bind *b, int fd, const struct
 	b->follows = o->propagation &&
 		     (strstr(o->propagation, "slave") || strstr(o->propagation, "shared"));
 	attr.propagation = b->follows ? MS_SLAVE : MS_PRIVATE;
+	/* Of gabiond's guard (daemon/guard.h), which is about what the engine follows. */
+	if (engine && mnt_nosymfollow(fd))
+		attr.clear = MOUNT_ATTR_NOSYMFOLLOW & ~attr.set;
 	b->mnt = mnt_clone(fd, o->recursive);
 	if (b->mnt < 0)
 		return err_errno(err, b->mnt, "can't mount %s: open_tree", b->asked);
