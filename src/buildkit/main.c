@@ -64,7 +64,8 @@ static void on_refused(void *data, const char *text)
 {
 	const int *tell = data;
 
-	(void)send(*tell, text, MIN(strlen(text), (size_t)TEXT_MAX), MSG_NOSIGNAL);
+	/* One too many for the log must not stop the build. */
+	(void)send(*tell, text, MIN(strlen(text), (size_t)TEXT_MAX), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static int lock_up(struct err *err)
@@ -160,6 +161,7 @@ static int supervise(const struct arguments *a, pid_t child, int told)
 		log_error("%s", err.text);
 	else
 		record(a, told);
+	(void)fd_close(told);
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	return EXIT_DONE;

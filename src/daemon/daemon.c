@@ -401,7 +401,7 @@ static int start_service(struct daemon *d, enum service_id id, struct err *err)
 		return err_set(err, -EINTR, "interrupted");
 	if (s->state != SERVICE_UP)
 		return explain(s, err);
-	if (id == SERVICE_ENGINE && (r = guard_layers(&d->inst, err)) < 0)
+	if (id == SERVICE_ENGINE && (r = guard_folders(&d->inst, err)) < 0)
 		return r;
 	if (id == SERVICE_ENGINE)
 		(void)snprintf(version, sizeof(version), " %s", d->engine_version);

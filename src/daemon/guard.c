@@ -21,8 +21,9 @@ static const char *const data_folders[] = { "engine", "containerd" };
 static const struct {
 	const char *folder;
 	const char *links;
-} layer_folders[] = {
+} folders[] = {
 	{ "engine/overlay2", "l" },
+	{ "engine/volumes", NULL },
 	{ "containerd/io.containerd.snapshotter.v1.overlayfs", NULL },
 };
 
@@ -119,14 +120,14 @@ static int guard(const char *path, const char *links)
 	return fd < 0 ? fd : mnt_attach(mnt, fd);
 }
 
-int guard_layers(const struct instance *inst, struct err *err)
+int guard_folders(const struct instance *inst, struct err *err)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(layer_folders); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
 		char path[PATH_MAX];
-		int r = join(inst->lib, layer_folders[i].folder, path);
+		int r = join(inst->lib, folders[i].folder, path);
 
 		if (r == 0)
-			r = guard(path, layer_folders[i].links);
+			r = guard(path, folders[i].links);
 		if (r == -EBUSY || r == -EINVAL)
 			log_warning("symlinks in %s are followed by the engine: %s", path,
 				    r == -EBUSY ? "it was in use before it could be guarded"

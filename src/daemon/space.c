@@ -359,7 +359,7 @@ static int arrange(const struct space *s, const struct instance *inst,
 	if (r == 0)
 		r = guard_data(inst, err);
 	if (r == 0)
-		r = guard_layers(inst, err);
+		r = guard_folders(inst, err);
 	if (r == 0 && resolv)
 		r = own_resolv_conf(inst, err);
 	if (r == 0)

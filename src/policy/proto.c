@@ -90,16 +90,17 @@ int proto_read(struct slice s, const struct proto_reader *table, size_t n, uint3
 
 int proto_read_pair(struct slice s, struct slice *key, struct slice *value)
 {
+	struct slice *parts[] = { key, value };
+	unsigned seen = 0;
 	struct field f;
 
 	*key = *value = SLICE_LIT("");
 	while (s.n > 0) {
-		if (!take_field(&s, &f) || f.wire != PROTO_BYTES)
+		if (!take_field(&s, &f) || f.wire != PROTO_BYTES || f.number < 1 || f.number > 2 ||
+		    (seen & 1u << f.number))
 			return -EPROTO;
-		if (f.number == 1)
-			*key = f.bytes;
-		if (f.number == 2)
-			*value = f.bytes;
+		seen |= 1u << f.number;
+		*parts[f.number - 1] = f.bytes;
 	}
 	return 0;
 }

@@ -146,10 +146,12 @@ static int furnish(struct runtime *rt, struct err *err)
 /*
  * A step of a build: BuildKit takes away from the root what the step's mounts needed as their
  * places, once it is over. In a read-only view it could not, and they would stay in the image; it
- * reads nothing there, so it may have the container's own.
+ * reads nothing there, so it may have the container's own, but follows no symlink of the step's
+ * (CVE-2024-23652).
  */
 static int show_build(struct runtime *rt, struct err *err)
 {
+	static const struct mnt_attr attr = { .userns = -EBADF, .set = MOUNT_ATTR_NOSYMFOLLOW };
 	CLEANUP_FD int root = -EBADF;
 	CLEANUP_FD int mnt = -EBADF;
 	int r;
@@ -158,7 +160,9 @@ static int show_build(struct runtime *rt, struct err *err)
 		return 0;
 	root = open(rt->stage.root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	mnt = root < 0 ? -errno : mnt_clone(root, false);
-	r = mnt < 0 ? mnt : stage_show(rt, mnt, rt->rootfs.path);
+	r = mnt < 0 ? mnt : mnt_prepare(mnt, &attr);
+	if (r == 0 || r == -EINVAL) /* Linux 5.14 */
+		r = stage_show(rt, mnt, rt->rootfs.path);
 	return r < 0 ? err_errno(err, r, "giving the step's root to the builder") : 0;
 }
 

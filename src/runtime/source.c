@@ -15,7 +15,7 @@
 
 enum own_flags {
 	OWN_BUILD = 1u << 0,	   /* only while BuildKit runs a step */
-	OWN_VOLUME = 1u << 1,	   /* may hide a mount of a volume driver */
+	OWN_VOLUME = 1u << 1,	   /* may hide a mount of a volume driver; never a build's */
 	OWN_JOINED = 1u << 2,	   /* only for who joined another container's namespaces */
 	OWN_IMAGE_MOUNT = 1u << 3, /* only if Docker made it for this container */
 	OWN_IMAGE = 1u << 4,	   /* an image */
@@ -189,9 +189,11 @@ static int volume_is_host(struct runtime *rt, const struct own_path *p, struct e
 	struct elsewhere e = { .rt = rt, .p = p };
 	struct slice info;
 	const char *root;
+	const char *rest = source_below_root(rt, p->point, &root);
 	int r;
 
-	if (!source_below_root(rt, p->point, &root)) /* the data root's own file system */
+	/* The data root's own file system; daemon/guard.h has a mount of the volumes' folder. */
+	if (!rest || strcmp(rest, "volumes") == 0)
 		return 0;
 	r = runtime_mountinfo(rt, &info, err);
 	return r < 0 ? r : mountinfo_each(info, look_elsewhere, &e, err);
@@ -208,6 +210,8 @@ static bool is_tool(const char *asked, const char *dest, const struct at_ident *
 static bool applies(struct runtime *rt, unsigned flags, const struct own_path *p)
 {
 	if ((flags & OWN_BUILD) && !source_is_build(rt))
+		return false;
+	if ((flags & OWN_VOLUME) && source_is_build(rt))
 		return false;
 	if ((flags & OWN_JOINED) && !rt->joined)
 		return false;

@@ -43,9 +43,9 @@ static const struct {
 	{ "containers/hosts", SOURCE_HOST, SOURCE_HOST },
 	{ "hosts", SOURCE_HOST, SOURCE_HOST },
 	{ "x/containers/" OWN "/hosts", SOURCE_HOST, SOURCE_HOST },
-	/* volumes, and parts of them (volume-subpath) */
-	{ "volumes/v/_data/", SOURCE_ENGINE, SOURCE_ENGINE },
-	{ "volumes/v/_data/sub/", SOURCE_ENGINE, SOURCE_ENGINE },
+	/* volumes, and parts of them (volume-subpath); no build has any */
+	{ "volumes/v/_data/", SOURCE_ENGINE, SOURCE_HOST },
+	{ "volumes/v/_data/sub/", SOURCE_ENGINE, SOURCE_HOST },
 	{ "volumes/v/", SOURCE_HOST, SOURCE_HOST },
 	{ "volumes/v/_databank/", SOURCE_HOST, SOURCE_HOST },
 	{ "volumes/", SOURCE_HOST, SOURCE_HOST },
