@@ -18,11 +18,14 @@
 #include "base/log.h"
 #include "base/program.h"
 #include "daemon/serve-channel.h"
+#include "settings/asker.h"
 
 #define STATUS_MAX CONTROL_ANSWER_MAX
 /* One container's files may be such that reading them takes for ever (FUSE); it has no more of our
  * places than this. */
 #define COPIES_PER_BOX 8u
+/* In all containers of one user other than root: a file system of theirs may never answer. */
+#define COPIES_PER_USER 32u
 #define ARGS_MAX 32
 
 struct serve_copy {
@@ -31,6 +34,7 @@ struct serve_copy {
 	struct serve_channel *channel; /* NULL once that is gone */
 	struct control_header to;
 	char id[CONTROL_ID_LEN];
+	uid_t owner;	  /* whose container it is */
 	bool facts_first; /* GET: the first line is passed on at once */
 	bool facts_sent;
 	bool exited;
@@ -240,20 +244,34 @@ static int spawn(struct serve_copy *c, const struct control_copy *q, const struc
 	return 0;
 }
 
+/* Root where nobody is on record. */
+static uid_t owner_of(const struct serve *s, const char id[CONTROL_ID_LEN])
+{
+	char name[CONTROL_ID_LEN + 1] = "";
+	struct asker asker;
+
+	memcpy(name, id, CONTROL_ID_LEN);
+	return asker_load(s->instance->lib, name, &asker, NULL) == ASKER_OK ? asker.uid : 0;
+}
+
 static struct serve_copy *new_copy(struct serve_channel *ch, const struct control_request *q)
 {
 	struct serve *s = ch->serve;
 	struct serve_copy *c;
 	size_t free_slot = SERVE_COPIES_MAX;
 	size_t same = 0;
+	size_t theirs = 0;
+	uid_t owner = owner_of(s, q->copy.id);
 
 	for (size_t i = 0; i < SERVE_COPIES_MAX; i++) {
-		if (!s->copies[i])
+		if (!s->copies[i]) {
 			free_slot = i;
-		else if (memcmp(s->copies[i]->id, q->copy.id, CONTROL_ID_LEN) == 0)
-			same++;
+			continue;
+		}
+		same += memcmp(s->copies[i]->id, q->copy.id, CONTROL_ID_LEN) == 0;
+		theirs += owner != 0 && s->copies[i]->owner == owner;
 	}
-	if (free_slot == SERVE_COPIES_MAX || same >= COPIES_PER_BOX)
+	if (free_slot == SERVE_COPIES_MAX || same >= COPIES_PER_BOX || theirs >= COPIES_PER_USER)
 		return NULL;
 	c = calloc(1, sizeof(*c));
 	if (!c)
@@ -262,6 +280,7 @@ static struct serve_copy *new_copy(struct serve_channel *ch, const struct contro
 				  .slot = free_slot,
 				  .channel = ch,
 				  .to = q->header,
+				  .owner = owner,
 				  .facts_first = q->copy.mode == CONTROL_COPY_GET,
 				  .pipe = -EBADF,
 				  .child.pidfd = -EBADF,

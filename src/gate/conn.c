@@ -24,6 +24,8 @@
 #define PIPELINE_MAX 65536u
 /* Copies of the head, decoded targets, names. */
 #define ARENA_MAX (8u * HTTP_HEAD_MAX)
+/* Of what is held, nobody but root has more than one. */
+#define SHARES 4u
 
 static void client_ready(struct loop_fd *f, uint32_t events);
 static void later(struct loop_deferred *d);
@@ -64,12 +66,31 @@ int conn_new(struct door *d, int take_fd, struct gate_user *user, const struct u
 	return 0;
 }
 
+/* What all connections of a container, or of a user of the host, hold. */
+static size_t *share_of(struct conn *c)
+{
+	return door_is_container(c->door) ? &c->door->held : &c->user->held;
+}
+
 bool conn_hold(struct conn *c, size_t n)
 {
-	if (!gate_hold(c->gate, n))
+	size_t most = (size_t)c->gate->limits.held_mib * 1024 * 1024;
+	size_t *share = share_of(c);
+	bool is_root = !door_is_container(c->door) && c->uid == 0;
+
+	if (n > most - c->gate->held || (!is_root && *share + n > most / SHARES))
 		return false;
+	c->gate->held += n;
+	*share += n;
 	c->held += n;
 	return true;
+}
+
+void conn_release(struct conn *c, size_t n)
+{
+	c->gate->held -= n;
+	*share_of(c) -= n;
+	c->held -= n;
 }
 
 /* What belongs to one request. */
@@ -86,8 +107,7 @@ static void request_drop(struct conn *c)
 	if (c->req)
 		request_done(c->req);
 	c->req = NULL;
-	gate_release(c->gate, c->held);
-	c->held = 0;
+	conn_release(c, c->held);
 	arena_done(&c->arena);
 	conn_timer_stop(c);
 }

@@ -127,8 +127,10 @@ void conn_timer(struct conn *c, unsigned seconds);
 void conn_timer_ms(struct conn *c, unsigned ms);
 void conn_timer_stop(struct conn *c);
 
-/* Counts n bytes that the gate holds for this request; false: everybody together holds too much. */
+/* Counts n bytes that the gate holds for this request; false: everybody together holds too much, or
+ * this user or container alone. What was counted ends with the request, or before. */
 bool conn_hold(struct conn *c, size_t n);
+void conn_release(struct conn *c, size_t n);
 
 /* Logs that this client did something wrong or was denied. */
 void conn_log(const struct conn *c, const char *what, const char *why);

@@ -25,6 +25,7 @@ struct door {
 	bool allowed;
 	size_t entries[POLICY_LAYERS_MAX];
 	size_t conns;
+	size_t held; /* of gate->held, where it is a container's */
 };
 
 static inline bool door_is_container(const struct door *d)

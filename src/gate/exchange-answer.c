@@ -156,8 +156,7 @@ static bool count_held(struct conn *c)
 	c->x.sift_held = now;
 	if (now > before)
 		return conn_hold(c, now - before);
-	gate_release(c->gate, before - now);
-	c->held -= before - now;
+	conn_release(c, before - now);
 	return true;
 }
 

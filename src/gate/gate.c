@@ -98,19 +98,6 @@ bool gate_may_log(struct gate *g)
 	return true;
 }
 
-bool gate_hold(struct gate *g, size_t n)
-{
-	if (n > (size_t)g->limits.held_mib * 1024 * 1024 - g->held)
-		return false;
-	g->held += n;
-	return true;
-}
-
-void gate_release(struct gate *g, size_t n)
-{
-	g->held -= n;
-}
-
 /* --- life --- */
 
 int gate_connect_engine(const struct gate *g)

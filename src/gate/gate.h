@@ -56,7 +56,8 @@ struct gate_limits {
 	uint32_t conns;		 /* connections of everybody */
 	uint32_t conns_per_user; /* of one uid; root has no limit of its own */
 	uint32_t conns_per_container;
-	uint32_t held_mib;	  /* bodies that are read whole, of everybody together */
+	uint32_t held_mib;	  /* bodies that are read whole, of everybody together; a user
+				     other than root, or a container, has a fourth of it */
 	uint32_t head_seconds;	  /* from the first byte of a head to its last */
 	uint32_t body_seconds;	  /* between two parts of a body that is read whole */
 	uint32_t ask_seconds;	  /* for an answer of gabiond */
@@ -88,6 +89,7 @@ struct gate_user {
 	struct gate_user *next;
 	uid_t uid;
 	size_t conns;
+	size_t held; /* of gate->held */
 };
 
 struct gate {
@@ -144,7 +146,3 @@ void gate_user_drop(struct gate *g, struct gate_user *user);
 /* May one more line be logged that a client has caused? At length ten a second, fifty at once; says
  * how many were not. */
 bool gate_may_log(struct gate *g);
-
-/* Room for n more bytes of bodies? Counts them if so; give them back with gate_release(). */
-bool gate_hold(struct gate *g, size_t n);
-void gate_release(struct gate *g, size_t n);

@@ -266,6 +266,16 @@ void request_timed_out(struct conn *c)
 
 /* --- what can be said at once --- */
 
+/* The engine walks through the container's files by their names, as root of the host: in one that
+ * goes on meanwhile, folders become links (daemon/guard.h is no help where containerd mounts them).
+ */
+static void hold_still(struct http_target *t)
+{
+	for (size_t i = 0; i < t->nparams; i++)
+		if (slice_eq_str(t->params[i].key, "pause"))
+			t->params[i].value = SLICE_LIT("1");
+}
+
 /* The engine would let a form body override the query. */
 static bool is_form(const struct http_head *h)
 {
@@ -326,6 +336,8 @@ static bool refused(struct conn *c)
 		drop_content_type(&r->head);
 	}
 	r->how.plain = images_plain(c->gate->images);
+	if (r->match.route->kind == ROUTE_COMMIT && !r->how.plain)
+		hold_still(&r->target);
 	switch (r->match.route->class == ROUTE_CLASS_CONTAINER_TOP
 			? edit_top(&r->target, &r->how, &found, &err)
 			: edit_query(r->match.route->kind, &r->target, &r->how, &found, &err)) {

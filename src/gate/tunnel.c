@@ -22,8 +22,7 @@ static int account(struct conn *c, size_t before)
 
 	if (after > before)
 		return conn_hold(c, after - before) ? 0 : -ENOBUFS;
-	gate_release(c->gate, before - after);
-	c->held -= before - after;
+	conn_release(c, before - after);
 	return 0;
 }
 

@@ -720,6 +720,26 @@ def test_held_bodies_are_limited(make_gate):
     wait_until(lambda: gate.post("/networks/create", b"{" + b" " * 500000 + b"}").status == 200)
 
 
+def test_bodies_of_one_user_are_limited(make_gate, users):
+    """Whoever sends large bodies slowly keeps nobody else from sending any."""
+    gate = make_gate("--limit", "held-mib=4")
+    head = b"POST /networks/create HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nContent-Type: application/json\r\n\r\n{"
+    held = [gate.connect(uid=users[0]) for _ in range(8)]
+    for stream in held:
+        stream.send(head % 900000 + b" " * 800000)
+    time.sleep(0.2)  # it has been read; nothing shows that from outside
+    body = b" " * 900000 + b"}"
+
+    def post(uid):
+        stream = gate.connect(uid=uid)
+        stream.send(head % (len(body) + 1) + body)
+        return read_answer(stream).status
+
+    assert post(users[0]) == 503
+    assert post(users[1]) == 200
+    assert post(0) == 200
+
+
 def test_the_gate_ends_with_gabiond(make_gate):
     gate = make_gate()
     assert gate.get("/_ping").status == 200

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the engine does by itself, as root, with files that images and containers have: no link of theirs leads it to the host's
+(src/daemon/guard.h). A real engine; each of these had it read, write or remove files that only root may."""
+
+import contextlib
+import io
+import os
+import shutil
+import tarfile
+import tempfile
+
+import pytest
+
+from cages import support
+from test_attacks import user  # noqa: F401
+
+SECRET = "of root alone"
+
+
+@pytest.fixture
+def host():
+    """A folder that only root may use, with a file, and an empty one."""
+    path = tempfile.mkdtemp(prefix="gabion-hosts-", dir="/var/tmp")
+    support.write(f"{path}/secret", SECRET)
+    support.write(f"{path}/empty", "")
+    yield path
+    shutil.rmtree(path)
+
+
+def untouched(host):
+    assert sorted(os.listdir(host)) == ["empty", "secret"]
+    assert support.read(f"{host}/secret") == SECRET and os.stat(host).st_mode & 0o7777 == 0o700 and os.stat(host).st_uid == 0
+    return True
+
+
+def entries(*what):
+    """A tar archive of (name, bytes, or a link's target, or None for a folder)."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, content in what:
+            info = tarfile.TarInfo(name)
+            if content is None:
+                info.type, info.mode = tarfile.DIRTYPE, 0o755
+            elif isinstance(content, str):
+                info.type, info.linkname = tarfile.SYMTYPE, content
+            else:
+                info.size = len(content)
+            tar.addfile(info, io.BytesIO(content) if isinstance(content, bytes) else None)
+    return out.getvalue()
+
+
+def parents(path):
+    parts = path.strip("/").split("/")
+    return [("/".join(parts[:i + 1]), None) for i in range(len(parts))]
+
+
+def test_what_is_guarded(cage):
+    flags = {}
+    for line in support.read(f"/proc/{cage.dockerd()}/mountinfo").splitlines():
+        fields = line.split(" ")
+        flags[fields[4]] = fields[5].split(",")
+    assert "nosymfollow" in flags[f"{cage.data}/volumes"]
+    if os.path.exists(f"{cage.data}/overlay2/l"):
+        assert "nosymfollow" in flags[f"{cage.data}/overlay2"] and "nosymfollow" not in flags[f"{cage.data}/overlay2/l"]
+    snapshots = f"{cage.dir}/lib/containerd/io.containerd.snapshotter.v1.overlayfs"
+    assert not os.path.exists(snapshots) or "nosymfollow" in flags[snapshots]
+
+
+def test_a_file_behind_a_link_in_a_layer(cage, host, user):
+    """What the host has there was pushed to whatever registry, as far as it went, before the engine saw that it is not the
+    layer's. Such an image is not taken."""
+    layer = entries(*parents(host), ("link", host), ("link/secret", b"x" * len(SECRET)))
+    done = cage.docker("import", "-", "behind", input=layer, user=user, check=False)
+    if os.path.exists(f"{cage.data}/overlay2/l"):  # containerd unpacks by another way, and pushes what it got
+        assert done.rc != 0 and "too many levels of symbolic links" in done.err, done
+    assert untouched(host)
+
+
+def test_what_an_image_has_for_a_volume(cage, host, user):
+    """The engine copies it as root; a container that has the volume already puts a link in the way."""
+    cage.need("alpine")
+    cage.build("FROM alpine\nRUN mkdir -p /data && cd /data && for i in 1 2 3 4; do mkdir f$i z$i; (cd f$i; seq 1500 | xargs touch); "
+               "echo x >z$i/pwned; chmod 4755 z$i/pwned; done\n", buildkit=False, tag="filled")
+    for _ in range(2):
+        cage.docker("volume", "create", "shared")
+        cage.docker("run", "-d", "--name", "other", "-v", "shared:/data", "alpine", "sh", "-c",
+                    f'while [ -z "$(ls /data)" ]; do :; done; for i in 1 2 3 4; do ln -s {host} /data/z$i; done; sleep 600', user=user)
+        cage.docker("create", "--name", "one", "-v", "shared:/data", "filled", user=user, check=False)
+        assert untouched(host)
+        cage.docker("rm", "-f", "one", "other", check=False)
+        cage.docker("volume", "rm", "shared")
+
+
+def test_a_commit_while_a_folder_becomes_a_link(cage, host, user):
+    """--pause=false is not heard."""
+    flip = ("import ctypes, os; l = ctypes.CDLL(None); os.mkdir('/r'); os.chdir('/r'); os.mkdir('d'); "
+            f"open('d/secret', 'w').write('x' * {len(SECRET)}); os.symlink('{host}', 'l')\n"
+            "while 1: l.renameat2(-100, b'd', -100, b'l', 2)")
+    cage.need("python")
+    cage.docker("run", "-d", "--name", "flip", "python", "python3", "-c", flip, user=user)
+    for _ in range(8):
+        if cage.docker("commit", "--pause=false", "flip", "leak", user=user, check=False).rc == 0:
+            assert SECRET not in cage.docker("run", "--rm", "leak", "sh", "-c", "cat /r/*/secret", check=False).out
+    cage.docker("rm", "-f", "flip")
+
+
+def test_a_step_that_leaves_a_link(cage, host, user):
+    """CVE-2024-23652: BuildKit removes what a step's mounts needed as their places."""
+    cage.build(f"FROM alpine\nRUN --mount=type=cache,target=/x/empty mv /x /z && ln -s {host} /x\n", user=user, check=False)
+    assert untouched(host)
+
+
+def test_a_cache_that_becomes_a_link(cage, host, user):
+    """CVE-2024-23651: a part of a cache, bound into the next step. The volume is another container's."""
+    cage.need("alpine")
+    cage.docker("run", "--rm", "-v", "others:/v", "alpine", "sh", "-c", f"echo {SECRET} >/v/secret")
+    to = cage.docker("volume", "inspect", "-f", "{{.Mountpoint}}", "others").out
+    mount = "--mount=type=cache,id=flip,target=/c"
+    cage.build(f"FROM alpine\nRUN {mount} rm -rf /c/sub; ln -s {to} /c/sub\n", user=user, fresh=False)
+    done = cage.build(f"FROM alpine\nRUN {mount},source=sub cat /c/secret\n", user=user, fresh=False, check=False)
+    assert SECRET not in done.text
+    cage.docker("volume", "rm", "others")
+
+
+def test_volumes_below_a_volume(cage, host, user):
+    """For a copy the engine mounts the volumes of a container that does not run."""
+    flip = ("import ctypes, os; l = ctypes.CDLL(None); os.mkdir('/a/d'); "
+            f"os.symlink('{host}', '/a/l')\nwhile 1: l.renameat2(-100, b'/a/d', -100, b'/a/l', 2)")
+    cage.need("python", "alpine")
+    cage.docker("run", "-d", "--name", "flip", "-v", "outer:/a", "python", "python3", "-c", flip, user=user)
+    cage.docker("create", "--name", "still", "-v", "outer:/v", "-v", "inner:/v/d/sub", "alpine", user=user)
+    for _ in range(60):
+        support.run("curl", "-s", "-I", "--unix-socket", cage.socket, "http://x/containers/still/archive?path=/v/d/sub", check=False)
+        assert untouched(host)
+    cage.docker("rm", "-f", "flip", "still")
+    cage.docker("volume", "rm", "outer", "inner")
+
+
+def test_links_of_containers_are_links(cage, user):
+    """In what a container has, they lead where they always did: root, volumes, what an image has for one, mounts of steps."""
+    cage.need("alpine")
+    cage.build("FROM alpine\nRUN mkdir -p /data/a && echo file >/data/a/f && ln -s a /data/b && ln -s a/f /data/g\n",
+               buildkit=False, tag="linked")
+    say = "cat /data/b/f /data/g"
+    assert cage.docker("run", "--rm", "linked", "sh", "-c", say, user=user).lines == ["file"] * 2
+    assert cage.docker("run", "--name", "one", "-v", "links:/data", "linked", "sh", "-c", say, user=user).lines == ["file"] * 2
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp"))
+        for path in ("/data/g", "/data/a/f"):
+            cage.docker("cp", "-L", f"one:{path}", f"{folder}/copy")
+            assert support.read(f"{folder}/copy") == "file\n"
+    built = cage.build("FROM alpine\nRUN --mount=from=alpine,target=/m /m/bin/ls -d /m >/x\nCOPY --from=linked /data/b/f /y\n"
+                       "RUN cat /x /y\n", user=user, tag="built")
+    assert cage.docker("run", "--rm", "built", "cat", "/x", "/y", user=user).lines == ["/m", "file"], built
+    cage.docker("rm", "one")
+    cage.docker("volume", "rm", "links")
