@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/program.h"
+#include "daemon/guard.h"
 #include "daemon/subnet.h"
 #include "settings/facts.h"
 
@@ -332,8 +333,10 @@ void engine_make_way(struct daemon *d, enum service_id id)
 	char path[PATH_MAX];
 
 	static_assert(ARRAY_SIZE(files) == SERVICE_COUNT, "a service is missing");
-	if (id == SERVICE_ENGINE)
+	if (id == SERVICE_ENGINE) {
 		d->told_runtime = d->written_runtime; /* it reads its configuration */
+		guard_again(&d->inst);
+	}
 	if (!files[id])
 		return;
 	(void)snprintf(path, sizeof(path), "%s/%s", d->inst.run, files[id]);

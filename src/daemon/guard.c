@@ -137,3 +137,11 @@ int guard_folders(const struct instance *inst, struct err *err)
 	}
 	return 0;
 }
+
+void guard_again(const struct instance *inst)
+{
+	struct err err = ERR_INIT;
+
+	if (guard_folders(inst, &err) < 0)
+		log_error("%s", err.text);
+}

@@ -21,3 +21,7 @@ int guard_data(const struct instance *inst, struct err *err);
 /* The folders of layers and volumes that are there and not guarded yet. Where something is mounted
  * below one, it is left as it is, because that would be hidden. */
 int guard_folders(const struct instance *inst, struct err *err);
+
+/* The same, with a line in the log where it fails: an engine that ends while no container runs
+ * unmounts all below its layers' folder, and that. */
+void guard_again(const struct instance *inst);

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import shutil
+import signal
 import tarfile
 import tempfile
 
@@ -64,6 +65,15 @@ def test_what_is_guarded(cage):
         assert "nosymfollow" in flags[f"{cage.data}/overlay2"] and "nosymfollow" not in flags[f"{cage.data}/overlay2/l"]
     snapshots = f"{cage.dir}/lib/containerd/io.containerd.snapshotter.v1.overlayfs"
     assert not os.path.exists(snapshots) or "nosymfollow" in flags[snapshots]
+
+
+def test_it_is_guarded_again(cage):
+    """An engine that is asked to end, while no container runs, unmounts what is below its layers' folder, and that."""
+    before = cage.dockerd()
+    os.kill(before, signal.SIGTERM)
+    support.wait_until(lambda: cage.dockerd() not in (None, before) and cage.docker("version", check=False).rc == 0, 60, "another engine")
+    support.wait_until(lambda: cage.run(check=False).rc == 0, 30)
+    test_what_is_guarded(cage)
 
 
 def test_a_file_behind_a_link_in_a_layer(cage, host, user):
