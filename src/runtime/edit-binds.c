@@ -71,12 +71,18 @@ static void read_option(const char *o, struct bind_options *ret)
 			ret->propagation = propagations[i];
 }
 
+static bool is_type(const struct json *mount, const char *want)
+{
+	const char *type = json_get_str(mount, "type");
+
+	return type && strcmp(type, want) == 0;
+}
+
 static void read_options(const struct json *mount, struct bind_options *ret)
 {
 	const struct json *list = json_get(mount, "options");
-	const char *type = json_get_str(mount, "type");
 
-	*ret = (struct bind_options){ .bind = type && strcmp(type, "bind") == 0 };
+	*ret = (struct bind_options){ .bind = is_type(mount, "bind") };
 	for (size_t i = 0; json_is(list, JSON_ARRAY) && i < list->n; i++)
 		if (json_str(list->items[i]))
 			read_option(json_str(list->items[i]), ret);
@@ -337,6 +343,95 @@ static int rewrite(struct runtime *rt, struct json *mount, const struct bind_opt
 	return r == 0 ? json_set(&rt->arena, mount, "options", options) : r;
 }
 
+/* What containerd's snapshotter and BuildKit say of an overlay; others could name more layers. */
+static bool is_overlay_option(const char *o)
+{
+	static const char *const known[] = { "lowerdir=", "upperdir=", "workdir=", "index=off",
+					     "redirect_dir=off" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (strncmp(o, known[i], strlen(known[i])) == 0)
+			return true;
+	return false;
+}
+
+/* The options of an overlay, joined as mountinfo prints them; NULL: one is not known, or would have
+ * to be escaped. */
+static const char *overlay_options(struct runtime *rt, const struct json *mount, struct err *err)
+{
+	const struct json *list = json_get(mount, "options");
+	const char *all = "";
+
+	for (size_t i = 0; json_is(list, JSON_ARRAY) && i < list->n; i++) {
+		const char *o = json_str(list->items[i]);
+
+		if (!o || strpbrk(o, " ,\t\n\\") || (strchr(o, '=') && !is_overlay_option(o))) {
+			(void)err_set(err, -EINVAL, "an overlay with the option %s",
+				      o ? o : "that is no text");
+			return NULL;
+		}
+		if (strchr(o, '='))
+			all = arena_must(
+				arena_printf(&rt->arena, "%s%s%s", all, *all ? "," : "", o));
+	}
+	return all;
+}
+
+/* Whether a folder is a layer that BuildKit may have for its steps. */
+static int check_layer(struct runtime *rt, const char *path, const char *dest, struct err *err)
+{
+	CLEANUP_FD int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	enum source_kind kind;
+	int r = fd < 0 ? err_errno(err, -errno, "layer %s", path)
+		       : source_classify(rt, fd, path, dest, &kind, err);
+
+	if (r < 0 || (path[0] == '/' && kind == SOURCE_ENGINE))
+		return r;
+	return err_set(err, -EPERM, "a layer of the mount on %s is none of the engine's: %s", dest,
+		       path);
+}
+
+/*
+ * What a step of a build mounts of an image: with images in containerd, BuildKit has the runtime
+ * put their layers together (`RUN --mount=from=IMAGE`), where it does that itself for others.
+ */
+static int edit_overlay(struct runtime *rt, struct json *mount, const struct bind_options *o,
+			struct err *err)
+{
+	const char *dest = json_get_str(mount, "destination");
+	const char *options = overlay_options(rt, mount, err);
+	struct bind *b = &rt->binds[rt->nbinds];
+	struct overlay *parsed = arena_must(arena_alloc(&rt->arena, sizeof(*parsed)));
+	int r;
+
+	if (!options)
+		return -EINVAL;
+	if (!dest)
+		return err_set(err, -EINVAL, "an overlay without a destination");
+	r = overlay_parse(&rt->arena, slice_str(options), parsed, err);
+	for (size_t i = 0; r == 0 && i < parsed->nlower; i++)
+		r = check_layer(rt, parsed->lower[i], dest, err);
+	if (r == 0 && parsed->upper)
+		r = check_layer(rt, parsed->upper, dest, err);
+	if (r == 0 && parsed->upper)
+		r = check_layer(rt, parsed->work, dest, err);
+	if (r < 0)
+		return r;
+	*b = (struct bind){ .mount = mount,
+			    .asked = parsed->lower[0],
+			    .mnt = -EBADF,
+			    .dir = true,
+			    .part = "/",
+			    .attr = o->attr };
+	rt->nbinds++;
+	b->layers = arena_must(arena_alloc(&rt->arena, sizeof(*b->layers)));
+	*b->layers = LAYERS_INIT;
+	r = layers_clone(rt, parsed->lower[0], slice_str(options), b->layers, err);
+	if (r == 0 && rewrite(rt, mount, o) < 0)
+		r = err_set(err, -ENOMEM, "out of memory");
+	return r;
+}
+
 static int edit_mount(struct runtime *rt, struct json *mount, struct err *err)
 {
 	const char *asked = json_get_str(mount, "source");
@@ -348,6 +443,8 @@ static int edit_mount(struct runtime *rt, struct json *mount, struct err *err)
 	int r;
 
 	read_options(mount, &o);
+	if (is_type(mount, "overlay") && source_is_build(rt))
+		return edit_overlay(rt, mount, &o, err);
 	if (!o.bind)
 		return check_type(mount, err);
 	if (!asked || !dest)

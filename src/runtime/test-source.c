@@ -230,6 +230,66 @@ static void test_volumes(void **state)
 	assert_int_equal(test_in_child(volumes, top), 0);
 }
 
+/* What BuildKit has put together for a step is of its own layers only, and only its steps have it.
+ */
+static void test_overlays(void **state)
+{
+	static const struct {
+		const char *options;
+		const char *bundle; /* below the root */
+		const char *why;
+	} bad[] = {
+		{ "[\"lowerdir=/etc:/usr\"]", "buildkit/executor/x", "none of the engine's: /etc" },
+		{ "[\"lowerdir=%s/overlay2/a/diff:/etc\"]", "buildkit/executor/x", ": /etc" },
+		{ "[\"lowerdir=%s/overlay2/a/diff:%s/volumes/v/_data\"]", "buildkit/executor/x",
+		  "volumes/v/_data" },
+		{ "[\"lowerdir=%s/overlay2/a/diff\",\"upperdir=/etc\",\"workdir=/usr\"]",
+		  "buildkit/executor/x", ": /etc" },
+		{ "[\"lowerdir=a/diff\"]", "buildkit/executor/x", "a/diff" },
+		{ "[\"lowerdir=/etc\",\"x=a,upperdir=/usr\"]", "buildkit/executor/x",
+		  "the option" },
+		{ "[\"ro\"]", "buildkit/executor/x", "without a lowerdir" },
+		{ "[\"lowerdir=%s/overlay2/a/diff\",\"lowerdir+=/etc\"]", "buildkit/executor/x",
+		  "the option" },
+		{ "[\"lowerdir=%s/overlay2/a/diff:%s/overlay2/a/diff\"]", "containers/x",
+		  "not for containers" },
+	};
+	CLEANUP_TEST_DIR char made[TEST_DIR_MAX] = "";
+	char root[PATH_MAX];
+
+	(void)state;
+	test_dir_new(made);
+	assert_non_null(realpath(made, root));
+	make(root, "overlay2/a/diff/");
+	make(root, "volumes/v/_data/");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		CLEANUP_BUF struct buf spec = BUF_INIT(65536);
+		struct slice left = slice_str(bad[i].options);
+		const char *items[1] = { root };
+		struct err err = ERR_INIT;
+		struct slice part;
+		struct runtime rt;
+
+		buf_add_str(&spec, "{\"mounts\":[{\"type\":\"overlay\",\"source\":\"overlay\","
+				   "\"destination\":\"/m\",\"options\":");
+		for (bool first = true; slice_split(&left, '%', &part); first = false) {
+			if (!first)
+				buf_add_str(&spec, root);
+			buf_add_slice(&spec, slice_from(part, first ? 0 : 1));
+		}
+		buf_add_str(&spec, "}]}");
+		test_runtime(&rt, spec.p);
+		rt.args.id = OWN;
+		rt.inst.private_dir = true;
+		rt.facts.engines = (struct facts_list){ items, 1 };
+		test_path(rt.bundle, root, bad[i].bundle);
+		assert_int_not_equal(edit_binds(&rt, &err), 0);
+		if (!strstr(err.text, bad[i].why))
+			fail_msg("%s: %s", bad[i].options, err.text);
+		runtime_done(&rt);
+	}
+}
+
 /* The program of --init is known by both names, its owner and its mode. */
 static void test_tools(void **state)
 {
@@ -297,8 +357,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_engine_root), cmocka_unit_test(test_joined),
 		cmocka_unit_test(test_by_link),	    cmocka_unit_test(test_volumes),
-		cmocka_unit_test(test_tools),	    cmocka_unit_test(test_cgroup),
-		cmocka_unit_test(test_roots),
+		cmocka_unit_test(test_overlays),    cmocka_unit_test(test_tools),
+		cmocka_unit_test(test_cgroup),	    cmocka_unit_test(test_roots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

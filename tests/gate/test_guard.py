@@ -159,8 +159,9 @@ def test_links_of_containers_are_links(cage, user):
         for path in ("/data/g", "/data/a/f"):
             cage.docker("cp", "-L", f"one:{path}", f"{folder}/copy")
             assert support.read(f"{folder}/copy") == "file\n"
-    built = cage.build("FROM alpine\nRUN --mount=from=alpine,target=/m /m/bin/ls -d /m >/x\nCOPY --from=linked /data/b/f /y\n"
+    built = cage.build("FROM alpine\nRUN --mount=from=alpine,target=/m /m/bin/ls -d /m >/x\n"
+                       "RUN --mount=from=linked,target=/m cat /m/data/b/f /m/data/g >>/x && ! touch /m/x\nCOPY --from=linked /data/b/f /y\n"
                        "RUN cat /x /y\n", user=user, tag="built")
-    assert cage.docker("run", "--rm", "built", "cat", "/x", "/y", user=user).lines == ["/m", "file"], built
+    assert cage.docker("run", "--rm", "built", "cat", "/x", "/y", user=user).lines == ["/m", "file", "file", "file"], built
     cage.docker("rm", "one")
     cage.docker("volume", "rm", "links")
