@@ -474,6 +474,21 @@ def test_what_the_engine_cannot_move(box, service):
         os.rmdir(b)
 
 
+def test_it_is_guarded_again(box):
+    """An engine that is asked to end, while no container runs, unmounts what is below its layers' folder, and that. No link
+    in layers is followed by the next one either."""
+    def guarded():
+        lines = [line.split(" ") for line in read(f"/proc/{box.pid('engine')}/mountinfo").splitlines()]
+        return any(f[4] == f"{box.dir}/lib/engine/overlay2" and "nosymfollow" in f[5] for f in lines)
+
+    assert guarded()
+    old = box.pid("engine")
+    os.kill(old, signal.SIGTERM)
+    box.wait_restarted("engine", old)
+    assert guarded()
+    assert box.docker("run", "--rm", "box", "echo", "hello").stdout == "hello"
+
+
 def test_build_steps_are_members(box):
     """Build steps are in the instance's cgroup too, with both builders, and go down with it."""
     folder = f"{box.dir}/context"
