@@ -31,8 +31,7 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Reads until end of file or until the time is over. */
-static int drain(int fd, int timeout_ms, struct buf *out)
+int capture_drain(int fd, int timeout_ms, struct buf *out)
 {
 	int64_t end = now_ms() + timeout_ms;
 
@@ -73,7 +72,7 @@ int capture(const char *const argv[], int timeout_ms, struct buf *out)
 	(void)fd_close(ends[1]);
 	if (pid < 0)
 		return -EAGAIN;
-	r = drain(in, timeout_ms, out);
+	r = capture_drain(in, timeout_ms, out);
 	if (r < 0)
 		(void)kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0)

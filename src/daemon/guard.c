@@ -42,9 +42,11 @@ static int open_folder(const char *path)
 }
 
 /* A mount of what is there, in a peer group of its own, on itself. */
-static int mount_on_itself(const char *path, uint64_t set)
+static int mount_on_itself(const char *path, uint64_t set, uint64_t clear)
 {
-	const struct mnt_attr alone = { .userns = -EBADF, .set = set, .propagation = MS_PRIVATE };
+	const struct mnt_attr alone = {
+		.userns = -EBADF, .set = set, .clear = clear, .propagation = MS_PRIVATE
+	};
 	const struct mnt_attr shared = { .userns = -EBADF, .propagation = MS_SHARED };
 	CLEANUP_FD int fd = open_folder(path);
 	CLEANUP_FD int mnt = fd < 0 ? fd : mnt_clone(fd, false);
@@ -64,7 +66,7 @@ int guard_data(const struct instance *inst, struct err *err)
 		if (r == 0 && mkdir(path, 0710) < 0 && errno != EEXIST)
 			r = -errno;
 		if (r == 0)
-			r = mount_on_itself(path, 0);
+			r = mount_on_itself(path, 0, 0);
 		if (r < 0)
 			return err_errno(err, r, "mounting %s/%s on itself in the instance",
 					 inst->lib, data_folders[i]);
@@ -97,27 +99,28 @@ static int may_guard(const char *path)
 	return mountinfo_each(buf_slice(&mounts), is_below, (void *)path, NULL) ? -EBUSY : 0;
 }
 
+/* The links are looked at each time: without theirs, the engine finds no layers. */
 static int guard(const char *path, const char *links)
 {
-	CLEANUP_FD int fd = -EBADF;
-	CLEANUP_FD int mnt = -EBADF;
+	CLEANUP_FD int before = -EBADF;
+	CLEANUP_FD int after = -EBADF;
 	char inner[PATH_MAX];
-	int r = may_guard(path);
+	int r = join(path, links ? links : "", inner);
 
-	if (r < 0 || (r = join(path, links ? links : "", inner)) < 0)
+	if (r < 0)
 		return r;
-	fd = links ? open_folder(inner) : -EBADF;
-	if (links && fd < 0)
-		return fd; /* not the engine's yet */
-	mnt = links ? mnt_clone(fd, false) : -EBADF;
-	if (links && mnt < 0)
-		return mnt;
-	r = mount_on_itself(path, MOUNT_ATTR_NOSYMFOLLOW);
-	if (r < 0 || !links)
+	before = open_folder(inner);
+	if (before < 0)
+		return before; /* not the engine's yet */
+	r = may_guard(path);
+	if (r == 0)
+		r = mount_on_itself(path, MOUNT_ATTR_NOSYMFOLLOW, 0);
+	if ((r < 0 && r != -EALREADY) || !links)
 		return r;
-	fd = fd_close(fd);
-	fd = open_folder(inner); /* of the new mount */
-	return fd < 0 ? fd : mnt_attach(mnt, fd);
+	after = open_folder(inner); /* of the new mount */
+	if (after < 0)
+		return after;
+	return mnt_nosymfollow(after) ? mount_on_itself(inner, 0, MOUNT_ATTR_NOSYMFOLLOW) : 0;
 }
 
 int guard_folders(const struct instance *inst, struct err *err)

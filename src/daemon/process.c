@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/capture.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -26,7 +27,7 @@
 
 #define HIGH_FD 64 /* above every descriptor number that a child is given */
 #define FILES_WANTED 1048576u
-#define CAPTURE_NS (20 * LOOP_NSEC_PER_SEC)
+#define CAPTURE_MS 20000
 #define STAT_MAX 4096u
 /* Fields of proc_pid_stat(5). */
 #define STAT_STATE 3
@@ -164,31 +165,6 @@ int process_start(const struct process_start *p, pid_t *ret_pid, int *ret_pidfd,
 	return 0;
 }
 
-/* Reads until end of file or until the time is up. */
-static int collect(int fd, struct buf *out)
-{
-	uint64_t end = loop_clock() + CAPTURE_NS;
-
-	for (;;) {
-		struct pollfd pfd = { .fd = fd, .events = POLLIN };
-		uint64_t now = loop_clock();
-		char *to = buf_reserve(out, 4096);
-		ssize_t n;
-
-		if (!to)
-			return -EFBIG;
-		if (now >= end || poll(&pfd, 1, (int)((end - now) / LOOP_NSEC_PER_MSEC)) == 0)
-			return -ETIMEDOUT;
-		n = read(fd, to, 4096);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n == 0)
-			return 0;
-		if (n > 0)
-			buf_commit(out, (size_t)n);
-	}
-}
-
 int process_capture(const char *path, char *const *argv, struct buf *out, struct err *err)
 {
 	struct process_start p = { .path = path, .argv = argv, .env = environ, .cwd = "/" };
@@ -209,7 +185,7 @@ int process_capture(const char *path, char *const *argv, struct buf *out, struct
 	if (r < 0)
 		return r;
 	to = fd_close(to);
-	r = collect(from, out);
+	r = capture_drain(from, CAPTURE_MS, out);
 	if (r < 0)
 		(void)kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

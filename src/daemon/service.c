@@ -16,7 +16,6 @@
 #include "base/log.h"
 #include "daemon/daemon.h"
 #include "daemon/engine.h"
-#include "daemon/guard.h"
 #include "daemon/layout.h"
 #include "daemon/process.h"
 
@@ -146,10 +145,8 @@ static void service_answered(struct probe *p, const char *body)
 			serve_hold(&s->daemon->serve);
 		if (s->id == SERVICE_VFS)
 			vfs_watch(&s->daemon->vfs, &s->daemon->loop, service_stuck);
-		if (s->id == SERVICE_ENGINE) {
-			guard_again(&s->daemon->inst);
+		if (s->id == SERVICE_ENGINE)
 			engine_obey(s->daemon);
-		}
 		return;
 	}
 	log_error("%s does not answer on %s", names[s->id], s->socket);

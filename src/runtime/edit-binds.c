@@ -366,8 +366,10 @@ static const char *overlay_options(struct runtime *rt, const struct json *mount,
 		const char *o = json_str(list->items[i]);
 
 		if (!o || strpbrk(o, " ,\t\n\\") || (strchr(o, '=') && !is_overlay_option(o))) {
-			(void)err_set(err, -EINVAL, "an overlay with the option %s",
-				      o ? o : "that is no text");
+			(void)err_set(
+				err, -EINVAL,
+				"the overlay on %s has an option that gabion does not know: %s",
+				json_get_str(mount, "destination"), o ? o : "that is no text");
 			return NULL;
 		}
 		if (strchr(o, '='))

@@ -247,10 +247,10 @@ static void test_overlays(void **state)
 		  "buildkit/executor/x", ": /etc" },
 		{ "[\"lowerdir=a/diff\"]", "buildkit/executor/x", "a/diff" },
 		{ "[\"lowerdir=/etc\",\"x=a,upperdir=/usr\"]", "buildkit/executor/x",
-		  "the option" },
+		  "an option that gabion" },
 		{ "[\"ro\"]", "buildkit/executor/x", "without a lowerdir" },
 		{ "[\"lowerdir=%s/overlay2/a/diff\",\"lowerdir+=/etc\"]", "buildkit/executor/x",
-		  "the option" },
+		  "an option that gabion" },
 		{ "[\"lowerdir=%s/overlay2/a/diff:%s/overlay2/a/diff\"]", "containers/x",
 		  "not for containers" },
 	};
