@@ -12,7 +12,7 @@
 static const char file_name[] = "a file name that leads out of the build (" FILE_NAME ")";
 static const char nested[] = "a build within the build (BuildOp)";
 
-/* An entry of SourceOp.attrs: whatever the order, and however often. */
+/* An entry of SourceOp.attrs. */
 static int read_attribute(struct slice bytes, uint64_t number, const char **what)
 {
 	struct slice key;

@@ -90,17 +90,18 @@ int proto_read(struct slice s, const struct proto_reader *table, size_t n, uint3
 
 int proto_read_pair(struct slice s, struct slice *key, struct slice *value)
 {
-	struct slice *parts[] = { key, value };
+	struct slice parts[] = { SLICE_LIT(""), SLICE_LIT("") };
 	unsigned seen = 0;
 	struct field f;
 
-	*key = *value = SLICE_LIT("");
 	while (s.n > 0) {
 		if (!take_field(&s, &f) || f.wire != PROTO_BYTES || f.number < 1 || f.number > 2 ||
 		    (seen & 1u << f.number))
 			return -EPROTO;
 		seen |= 1u << f.number;
-		*parts[f.number - 1] = f.bytes;
+		parts[f.number - 1] = f.bytes;
 	}
+	*key = parts[0];
+	*value = parts[1];
 	return 0;
 }

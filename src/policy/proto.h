@@ -26,5 +26,6 @@ struct proto_reader {
 int proto_read(struct slice s, const struct proto_reader *table, size_t n, uint32_t newest,
 	       const char **why);
 
-/* An entry of map<string, …>: of several keys or values the last counts, in any order. */
+/* An entry of map<string, …>, key and value in any order; what is not there is empty. 0; -EPROTO:
+ * that is no such entry, or one of them stands there twice, where readers differ. */
 int proto_read_pair(struct slice s, struct slice *key, struct slice *value);

@@ -105,7 +105,8 @@ MAPS = {"labels", "tmpfs", "sysctls", "annotations", "storageopt", "config", "op
         "endpointsconfig"}
 HOST_ONLY = {k.lower() for k in (
     "Binds Mounts VolumesFrom Runtime UsernsMode PidMode IpcMode UTSMode NetworkMode CgroupnsMode Privileged Devices CapAdd SecurityOpt "
-    "Links DeviceCgroupRules DeviceRequests LogConfig CgroupParent").split()}
+    "Links DeviceCgroupRules DeviceRequests LogConfig CgroupParent VolumeDriver BlkioWeightDevice BlkioDeviceReadBps "
+    "BlkioDeviceWriteBps BlkioDeviceReadIOps BlkioDeviceWriteIOps").split()}
 
 
 def folded(key):
