@@ -254,30 +254,51 @@ static uid_t owner_of(const struct serve *s, const char id[CONTROL_ID_LEN])
 	return asker_load(s->instance->lib, name, &asker, NULL) == ASKER_OK ? asker.uid : 0;
 }
 
-static struct serve_copy *new_copy(struct serve_channel *ch, const struct control_request *q)
+/* A place for one more, and its container's owner; -EBUSY: there is none. */
+static int find_place(const struct serve *s, const char id[static CONTROL_ID_LEN], size_t *slot,
+		      uid_t *owner, struct err *err)
 {
-	struct serve *s = ch->serve;
-	struct serve_copy *c;
 	size_t free_slot = SERVE_COPIES_MAX;
 	size_t same = 0;
 	size_t theirs = 0;
-	uid_t owner = owner_of(s, q->copy.id);
 
+	*owner = owner_of(s, id);
 	for (size_t i = 0; i < SERVE_COPIES_MAX; i++) {
 		if (!s->copies[i]) {
 			free_slot = i;
 			continue;
 		}
-		same += memcmp(s->copies[i]->id, q->copy.id, CONTROL_ID_LEN) == 0;
-		theirs += owner != 0 && s->copies[i]->owner == owner;
+		same += memcmp(s->copies[i]->id, id, CONTROL_ID_LEN) == 0;
+		theirs += *owner != 0 && s->copies[i]->owner == *owner;
 	}
-	if (free_slot == SERVE_COPIES_MAX || same >= COPIES_PER_BOX || theirs >= COPIES_PER_USER)
-		return NULL;
+	if (same >= COPIES_PER_BOX)
+		return err_set(err, -EBUSY, "too many copies at once: %u of this container",
+			       COPIES_PER_BOX);
+	if (theirs >= COPIES_PER_USER)
+		return err_set(err, -EBUSY, "too many copies at once: %u of user %u's containers",
+			       COPIES_PER_USER, *owner);
+	if (free_slot == SERVE_COPIES_MAX)
+		return err_set(err, -EBUSY, "too many copies at once: %d", SERVE_COPIES_MAX);
+	*slot = free_slot;
+	return 0;
+}
+
+static int new_copy(struct serve_channel *ch, const struct control_request *q,
+		    struct serve_copy **ret, struct err *err)
+{
+	struct serve *s = ch->serve;
+	struct serve_copy *c;
+	size_t slot;
+	uid_t owner;
+	int r = find_place(s, q->copy.id, &slot, &owner, err);
+
+	if (r < 0)
+		return r;
 	c = calloc(1, sizeof(*c));
 	if (!c)
-		return NULL;
+		return err_errno(err, -ENOMEM, "a copy");
 	*c = (struct serve_copy){ .serve = s,
-				  .slot = free_slot,
+				  .slot = slot,
 				  .channel = ch,
 				  .to = q->header,
 				  .owner = owner,
@@ -286,8 +307,9 @@ static struct serve_copy *new_copy(struct serve_channel *ch, const struct contro
 				  .child.pidfd = -EBADF,
 				  .lines = BUF_INIT(STATUS_MAX) };
 	memcpy(c->id, q->copy.id, CONTROL_ID_LEN);
-	s->copies[free_slot] = c;
-	return c;
+	s->copies[slot] = c;
+	*ret = c;
+	return 0;
 }
 
 void serve_copy_start(struct serve_channel *ch, const struct control_request *q, int take_fd)
@@ -295,7 +317,7 @@ void serve_copy_start(struct serve_channel *ch, const struct control_request *q,
 	CLEANUP_FD int fd = take_fd;
 	struct err err = ERR_INIT;
 	struct serve_box box;
-	struct serve_copy *c;
+	struct serve_copy *c = NULL;
 	pid_t pid;
 	int r = serve_box_load(ch->serve->instance, q->copy.id, &box, &err);
 
@@ -305,9 +327,8 @@ void serve_copy_start(struct serve_channel *ch, const struct control_request *q,
 		serve_answer(ch, &q->header, r, SLICE_NULL);
 		return;
 	}
-	c = r == 0 ? new_copy(ch, q) : NULL;
-	if (r == 0 && !c)
-		r = err_set(&err, -EBUSY, "too many copies at once");
+	if (r == 0)
+		r = new_copy(ch, q, &c, &err);
 	if (r == 0)
 		r = spawn(c, &q->copy, &box, pid, fd, &err);
 	if (r == 0)

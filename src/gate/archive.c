@@ -261,8 +261,8 @@ static void on_copy(struct ask_call *call, int result, struct slice body)
 			    "container %.*s is not running any more",
 			    SLICE_ARG(c->req->subjects[0].name));
 	else
-		answer_text(c, &(struct answer){ .status = 500 }, "copying failed: %.*s",
-			    SLICE_ARG(body));
+		answer_text(c, &(struct answer){ .status = result == -EBUSY ? 503 : 500 },
+			    "copying failed: %.*s", SLICE_ARG(body));
 	conn_update(c);
 }
 

@@ -2,6 +2,8 @@
 #include "gate/conn.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/fd.h"
@@ -26,6 +28,7 @@
 #define ARENA_MAX (8u * HTTP_HEAD_MAX)
 /* Of what is held, nobody but root has more than one. */
 #define SHARES 4u
+#define MIB ((size_t)1024 * 1024)
 
 static void client_ready(struct loop_fd *f, uint32_t events);
 static void later(struct loop_deferred *d);
@@ -67,23 +70,41 @@ int conn_new(struct door *d, int take_fd, struct gate_user *user, const struct u
 }
 
 /* What all connections of a container, or of a user of the host, hold. */
-static size_t *share_of(struct conn *c)
+static size_t *share_of(const struct conn *c)
 {
 	return door_is_container(c->door) ? &c->door->held : &c->user->held;
 }
 
+static bool is_root(const struct conn *c)
+{
+	return !door_is_container(c->door) && c->uid == 0;
+}
+
 bool conn_hold(struct conn *c, size_t n)
 {
-	size_t most = (size_t)c->gate->limits.held_mib * 1024 * 1024;
+	size_t most = c->gate->limits.held_mib * MIB;
 	size_t *share = share_of(c);
-	bool is_root = !door_is_container(c->door) && c->uid == 0;
 
-	if (n > most - c->gate->held || (!is_root && *share + n > most / SHARES))
+	if (n > most - c->gate->held || (!is_root(c) && *share + n > most / SHARES))
 		return false;
 	c->gate->held += n;
 	*share += n;
 	c->held += n;
 	return true;
+}
+
+void conn_why_not_held(const struct conn *c, size_t n, char ret[static CONN_WHY_MAX])
+{
+	uint32_t most = c->gate->limits.held_mib;
+
+	if (n > most * MIB - c->gate->held)
+		(void)snprintf(ret, CONN_WHY_MAX, "all together have %" PRIu32 " MiB", most);
+	else if (door_is_container(c->door))
+		(void)snprintf(ret, CONN_WHY_MAX, "this container's have %" PRIu32 " MiB",
+			       most / SHARES);
+	else
+		(void)snprintf(ret, CONN_WHY_MAX, "user %u's have %" PRIu32 " MiB", c->uid,
+			       most / SHARES);
 }
 
 void conn_release(struct conn *c, size_t n)

@@ -130,6 +130,11 @@ void conn_timer_stop(struct conn *c);
 /* Counts n bytes that the gate holds for this request; false: everybody together holds too much, or
  * this user or container alone. What was counted ends with the request, or before. */
 bool conn_hold(struct conn *c, size_t n);
+
+/* Whose bytes were too many, after conn_hold(c, n) said no: "user 1000's have 64 MiB". */
+#define CONN_WHY_MAX 64
+void conn_why_not_held(const struct conn *c, size_t n, char ret[static CONN_WHY_MAX]);
+
 void conn_release(struct conn *c, size_t n);
 
 /* Logs that this client did something wrong or was denied. */

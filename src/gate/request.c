@@ -164,6 +164,17 @@ static void body_complete(struct conn *c)
 	check_begin(c);
 }
 
+static void refuse_to_hold(struct conn *c, size_t n)
+{
+	char why[CONN_WHY_MAX];
+
+	conn_why_not_held(c, n, why);
+	answer_text(c, &(struct answer){ .status = 503, .rule = "too-large-at-once" },
+		    "gabion: too many large requests at once: %s (held-mib in gabion-gate(8)). "
+		    "Send it again when they are through",
+		    why);
+}
+
 static void take_body(struct conn *c, struct slice *in)
 {
 	struct request *r = c->req;
@@ -176,8 +187,7 @@ static void take_body(struct conn *c, struct slice *in)
 		*in = slice_from(*in, used);
 		if (got == HTTP_PIECE) {
 			if (!conn_hold(c, piece.n)) {
-				answer_text(c, &(struct answer){ .status = 503 },
-					    "too many large requests at once");
+				refuse_to_hold(c, piece.n);
 				return;
 			}
 			buf_add_slice(&r->body, piece);

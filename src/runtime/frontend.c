@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,14 +19,18 @@
 #define PROGRAM "gabion-frontend"
 #define EXIT_FAILED 1
 
-/* BuildKit starts frontends with these variables, and with `run`, as nobody else's containers. */
+/* BuildKit starts frontends with these variables, and with `run`, as nobody else's containers. It
+ * talks to them through pipes; a step of a Dockerfile that has such variables reads /dev/null. */
 static bool is_frontend(const struct runtime *rt)
 {
 	static const char *const names[] = { "BUILDKIT_EXPORTEDPRODUCT=", "BUILDKIT_WORKERS=" };
 	const struct json *env = json_at(rt->spec, "process.env");
 	unsigned found = 0;
+	struct stat st;
 
 	if (!rt->args.command || strcmp(rt->args.command, "run") != 0)
+		return false;
+	if (fstat(STDIN_FILENO, &st) == 0 && S_ISCHR(st.st_mode))
 		return false;
 	for (size_t i = 0; json_is(env, JSON_ARRAY) && i < env->n; i++)
 		for (size_t k = 0; k < ARRAY_SIZE(names); k++)

@@ -489,6 +489,16 @@ def test_it_is_guarded_again(box):
     assert box.docker("run", "--rm", "box", "echo", "hello").stdout == "hello"
 
 
+def test_links_of_its_own_come_back(box):
+    """Where the mount on which the engine follows its own links has gone, it would find no layers."""
+    old = box.pid("engine")
+    subprocess.run(["nsenter", f"--mount=/proc/{old}/ns/mnt", "umount", f"{box.dir}/lib/engine/overlay2/l"], check=True)
+    assert box.docker("run", "--rm", "box", "echo", "hello", check=False).returncode != 0
+    os.kill(old, signal.SIGKILL)
+    box.wait_restarted("engine", old)
+    assert box.docker("run", "--rm", "box", "echo", "hello").stdout == "hello"
+
+
 def test_build_steps_are_members(box):
     """Build steps are in the instance's cgroup too, with both builders, and go down with it."""
     folder = f"{box.dir}/context"

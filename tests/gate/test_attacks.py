@@ -140,6 +140,36 @@ def test_the_engine_as_a_containers_deputy(cage, policy, folder):
     assert not os.path.exists("/etc/shell")
 
 
+def test_copies_that_never_end(cage, policy, user):
+    """Each takes a process of ours: there are 8 of a container, 32 of a user's containers, and others have theirs."""
+    boxes = [cage.start(user=user) for _ in range(5)]
+    others = cage.start()
+
+    def copy(box, whole):
+        """(connection, status), where the archive is not whole, of a refusal only."""
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(0.5 if not whole else 30)
+        s.connect(cage.socket)
+        body = setuid_tar()
+        s.sendall(b"PUT /containers/%s/archive?path=/tmp HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (box.id.encode(), len(body)))
+        s.sendall(body if whole else body[:600])
+        try:
+            return s, s.recv(4096)
+        except TimeoutError:
+            return s, b""
+
+    slow = [copy(box, False) for box in boxes[:4] for _ in range(8)]
+    assert [said for _, said in slow if said] == []
+    said = copy(boxes[0], True)[1]
+    assert said.startswith(b"HTTP/1.1 503 ") and b"too many copies at once: 8 of this container" in said, said
+    said = copy(boxes[4], True)[1]
+    assert said.startswith(b"HTTP/1.1 503 ") and b"too many copies at once: 32 of user" in said, said
+    assert copy(others, True)[1].startswith(b"HTTP/1.1 200 ")
+    for s, _ in slow:
+        s.close()
+    support.wait_until(lambda: copy(boxes[0], True)[1].startswith(b"HTTP/1.1 200 "))
+
+
 def test_copies_where_nothing_is_bound(cage, policy, user):
     """Compose and testcontainers bring files in before the start."""
     box = cage.create("-v", "vol:/v", user=user, cmd="cat /v/shell /shell")

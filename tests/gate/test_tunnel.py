@@ -219,6 +219,13 @@ def test_a_frontend(cage, policy):
     support.wait_until(lambda: not relays(cage), 10, "no gabion-frontend without a frontend")
 
 
+def test_a_step_that_looks_like_a_frontend(cage, policy):
+    """By its variables; nothing stands between it and what it prints."""
+    done = cage.build("FROM alpine\nENV BUILDKIT_EXPORTEDPRODUCT=x BUILDKIT_WORKERS=x\nRUN echo said $((40 + 2)); wc -c; exit 3\n",
+                      check=False)
+    assert "said 42" in done.text and "exit code: 3" in done.text, done
+
+
 def test_a_frontend_that_reaches_the_host(cage, policy):
     """It is told why, so is the user, and the audit log."""
     dockerfile = frontend(cage, "reacher", ["/reacher"])

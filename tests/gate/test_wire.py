@@ -715,7 +715,8 @@ def test_held_bodies_are_limited(make_gate):
     held = gate.connect()
     held.send(head + b" " * 800000)
     time.sleep(0.2)  # it has been read; nothing shows that from outside
-    assert gate.post("/networks/create", b"{" + b" " * 500000 + b"}").status == 503
+    refused = gate.post("/networks/create", b"{" + b" " * 500000 + b"}")
+    assert refused.status == 503 and b"all together have 1 MiB (held-mib" in refused.body, refused
     held.close()
     wait_until(lambda: gate.post("/networks/create", b"{" + b" " * 500000 + b"}").status == 200)
 
@@ -733,11 +734,12 @@ def test_bodies_of_one_user_are_limited(make_gate, users):
     def post(uid):
         stream = gate.connect(uid=uid)
         stream.send(head % (len(body) + 1) + body)
-        return read_answer(stream).status
+        return read_answer(stream)
 
-    assert post(users[0]) == 503
-    assert post(users[1]) == 200
-    assert post(0) == 200
+    refused = post(users[0])
+    assert refused.status == 503 and f"user {users[0]}'s have 1 MiB (held-mib".encode() in refused.body, refused
+    assert post(users[1]).status == 200
+    assert post(0).status == 200
 
 
 def test_the_gate_ends_with_gabiond(make_gate):
