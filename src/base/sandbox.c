@@ -129,7 +129,7 @@ static int add_rule(scmp_filter_ctx ctx, const struct sandbox_rule *rule)
 		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
 	for (const uint64_t *v = rule->only; *v != UINT64_MAX && r == 0; v++)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
-				     SCMP_CMP(rule->argument, SCMP_CMP_EQ, *v));
+				     SCMP_CMP(rule->argument, SCMP_CMP_EQ, *v, 0));
 	return r;
 }
 

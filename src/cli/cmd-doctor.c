@@ -67,6 +67,7 @@ static const struct opts opts = {
 	.count = ARRAY_SIZE(table),
 };
 
+PRINTF_LIKE(2, 0)
 static void fill(char *text, const char *fmt, va_list ap)
 {
 	(void)vsnprintf(text, DOCTOR_TEXT_MAX, fmt, ap);

@@ -302,8 +302,8 @@ static void test_parent_by_any_form(void **state)
 	static const char *const entries[] = {
 		"paketobuildpacks/builder:*",
 		"paketobuildpacks/*:*",
-		"paketobuildpacks/builder@sha256:"
-		"000000000000000000000000000000000000000000000000000000000000000b",
+		("paketobuildpacks/builder@sha256:"
+		 "000000000000000000000000000000000000000000000000000000000000000b"),
 		"sha256:0000000000000000000000000000000000000000000000000000000000000001",
 	};
 	struct built b;

@@ -266,8 +266,9 @@ static void test_digests(void **state)
 /* Whole ids are told from names; the beginning of one cannot be. */
 static void test_ids(void **state)
 {
-	static const char *const maybe[] = { "a",	    "cafe",	    "0", "deadbeef0", HEX32,
-					     "sha256:cafe", "sha256:" HEX32 };
+	static const char *const maybe[] = {
+		"a", "cafe", "0", "deadbeef0", HEX32, "sha256:cafe", ("sha256:" HEX32)
+	};
 	static const char *const never[] = { "a/b",	    "cafes",
 					     "cafe:latest", "docker.io/cafe",
 					     "sha512:cafe", "sha256:cafes",

@@ -26,6 +26,7 @@ static void add(struct findings *f, const struct finding *made)
 	f->list[f->n++] = *made;
 }
 
+PRINTF_LIKE(2, 0)
 static const char *say(struct findings *f, const char *fmt, va_list ap)
 {
 	char text[TEXT_MAX];

@@ -375,5 +375,5 @@ const struct probe probes_call[] = {
 	{ "C27", "", 0, uid_outside, NULL },
 	{ "C29", "", 0, info, NULL },
 	{ "A09", "", 0, unknown_calls, NULL },
-	{ NULL },
+	{ .id = NULL },
 };

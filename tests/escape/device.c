@@ -159,5 +159,5 @@ const struct probe probes_device[] = {
 	{ "D09", "loop-control", 0, op_open_read, "/dev/loop-control" },
 	{ "D11", "", 0, stuff, NULL },
 	{ "M13", "", PROBE_MOUNTS, fuse, NULL },
-	{ NULL },
+	{ .id = NULL },
 };

@@ -190,5 +190,5 @@ const struct probe probes_kernel[] = {
 	{ "SB9", "bpf", PROBE_ASKED, refused_bpf, NULL },
 	{ "SB9", "unshare", PROBE_ASKED, refused_uts, NULL },
 	{ "SB9", "argument", PROBE_ASKED, refused_argument, NULL },
-	{ NULL },
+	{ .id = NULL },
 };

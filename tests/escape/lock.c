@@ -300,5 +300,5 @@ const struct probe probes_lock[] = {
 	{ "M18", "", PROBE_MOUNTS, x32_remount, RO_BIND },
 	{ "SB7", "ro", PROBE_MOUNTS, remount_rw, "/both-ro" },
 	{ "SB7", "bind", PROBE_MOUNTS, bind_part, "/both-ro" },
-	{ NULL },
+	{ .id = NULL },
 };

@@ -272,5 +272,5 @@ const struct probe probes_mount[] = {
 	{ "M29", "rw", 0, handle_of_root, RW_BIND },
 	{ "M29", "hosts", 0, handle_of_root, "/etc/hosts" },
 	{ "C13", "", 0, handle_of_namespace, NULL },
-	{ NULL },
+	{ .id = NULL },
 };

@@ -183,5 +183,5 @@ const struct probe probes_proc[] = {
 	{ "P25", "meminfo", 0, op_value, "/proc/meminfo" },
 	{ "P25", "cpuinfo", 0, processors, NULL },
 	{ "C11", "", 0, foreign_processes, NULL },
-	{ NULL },
+	{ .id = NULL },
 };

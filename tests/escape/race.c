@@ -153,5 +153,5 @@ const struct probe probes_race[] = {
 	{ "SB4", "", PROBE_MOUNTS, swap_name, RO_BIND },
 	{ "A03", "", PROBE_MOUNTS, swap_fd, RO_BIND },
 	{ "A05", "", PROBE_MOUNTS, storm, NULL },
-	{ NULL },
+	{ .id = NULL },
 };

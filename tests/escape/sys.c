@@ -253,5 +253,5 @@ const struct probe probes_sys[] = {
 	{ "Y15", "", PROBE_MOUNTS, second_sys, "firmware" },
 	{ "G03", "memory", PROBE_MOUNTS, agent_deeper, "memory" },
 	{ "G05", "", PROBE_MOUNTS, named_hierarchy, NULL },
-	{ NULL },
+	{ .id = NULL },
 };

@@ -85,5 +85,5 @@ static void watch(const char *folder)
 
 const struct probe probes_watch[] = {
 	{ "R27", "", PROBE_ASKED, watch, "/rw" },
-	{ NULL },
+	{ .id = NULL },
 };
