@@ -301,6 +301,13 @@ static int own_run_folders(const struct instance *inst, const struct profile *pr
 	return 0;
 }
 
+static bool is_folder(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int space_show_socket(const struct instance *inst, const struct profile *profile, struct err *err)
 {
 	struct points points;
@@ -321,6 +328,12 @@ int space_show_socket(const struct instance *inst, const struct profile *profile
 				      to);
 			return SPACE_NOT_EVERYWHERE;
 		}
+		if (is_folder(to))
+			return err_set(err, -EISDIR,
+				       "%s is a folder on this host, where clients look for the "
+				       "engine's socket: engines make one for `-v %s:...` while "
+				       "there is no socket. Remove it (rmdir %s), and start again",
+				       to, to, to);
 		r = bind_mount(from, to, O_NOFOLLOW);
 		if (r < 0)
 			return err_errno(err, r, "mounting %s on %s in the instance", from, to);

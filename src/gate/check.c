@@ -470,13 +470,13 @@ static bool names_container(const struct route *route)
 	return (route->flags & ROUTE_CONTAINER) || route->kind == ROUTE_COMMIT;
 }
 
-/* Where the request is limited: of the path, and of the body or the query. */
+/* Of the path, and of the body or the query: what edit.h found to be wanted. */
 static void add_things(struct request *r)
 {
 	const struct route *route = r->match.route;
 	bool volume = route->flags & ROUTE_NAMES_VOLUME;
 
-	if (volume || (route->flags & ROUTE_NAMES_NETWORK)) {
+	if (r->whose && (volume || (route->flags & ROUTE_NAMES_NETWORK))) {
 		add(r, r->match.name, false);
 		r->subjects[0].kind = volume ? SUBJECT_VOLUME : SUBJECT_NETWORK;
 		r->path_subject = true;
@@ -521,8 +521,7 @@ void check_begin(struct conn *c)
 		add(r, named(r), owner);
 		r->path_subject = true;
 	}
-	if (r->whose)
-		add_things(r);
+	add_things(r);
 	for (size_t i = 0; i < r->edit.nothers; i++) {
 		bool mounts = i < r->edit.nfrom && c->gate->doors->next && !r->how.plain;
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * After the engine has created a container: who asked for it is on record before the client hears
- * of it, or the container is taken away again.
+ * After the engine has created a container: what it made is read back and judged, and who asked for
+ * it is on record, before the client hears of it; or the container is taken away again.
  */
 #include "gate/create.h"
 
 #include "gate/answer.h"
 #include "gate/check.h"
+#include "gate/effect.h"
 #include "gate/exchange.h"
 #include "gate/family.h"
 #include "gate/request.h"
@@ -21,7 +22,7 @@ static void on_undone(struct conn *c)
 	struct request *r = c->req;
 
 	answer_text(c, &(struct answer){ .status = 500, .rule = "unrecorded" },
-		    "the container was %s: it could not be recorded who asked for it: %s",
+		    "the container was %s: it is not known enough of it to let it stay: %s",
 		    c->x.status == 204 ? "created and removed again"
 				       : "created, and could not be removed again",
 		    r->trouble);
@@ -106,6 +107,62 @@ static void on_anothers(struct conn *c)
 	undo(c, volumes_refuse);
 }
 
+static void on_not_asked_for(struct conn *c)
+{
+	answer_text(c,
+		    &(struct answer){ .status = 403,
+				      .rule = "effect",
+				      .hint = "tell those who look after this host, with the "
+					      "request: the engine has read it in another way "
+					      "than gabion" },
+		    "enhanced container isolation: the engine made a container with %s, which was "
+		    "not asked for%s",
+		    c->req->effect,
+		    c->x.status == 204 ? "; it was removed again"
+				       : ", and it could not be removed again");
+}
+
+static void confirm(struct conn *c)
+{
+	exchange_put_back(c, &c->req->kept);
+	volumes_confirm(c, record, on_anothers);
+}
+
+static void on_effect(struct conn *c)
+{
+	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
+	struct request *r = c->req;
+	const struct json *made = exchange_json(c, &tree, JSON_OBJECT);
+	const char *image = json_get_str(made, "Image");
+
+	if (c->x.status == 404) { /* somebody has removed it */
+		confirm(c);
+		return;
+	}
+	if (c->x.status != 200 || !image) {
+		create_undo(c, SLICE_LIT("the engine does not say what it made"));
+		return;
+	}
+	r->image = arena_strdup(&c->arena, image);
+	r->effect = effect_judge(made, &r->edit, &c->arena);
+	if (!r->image)
+		conn_kill(c);
+	else if (r->effect)
+		undo(c, on_not_asked_for);
+	else
+		confirm(c);
+}
+
+static void read_back(struct conn *c)
+{
+	CLEANUP_BUF struct buf target = BUF_INIT(4096);
+	struct exchange_head h = { .method = SLICE_LIT("GET"), .target = &target, .minor = 1 };
+
+	exchange_keep(c, &c->req->kept);
+	buf_printf(&target, "/containers/%s/json", c->req->created);
+	exchange_ask(c, &h, on_effect);
+}
+
 void create_answered(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
@@ -121,8 +178,10 @@ void create_answered(struct conn *c)
 		return;
 	}
 	c->req->created = arena_strdup(&c->arena, id);
-	if (c->req->created)
+	if (!c->req->created)
+		conn_kill(c);
+	else if (c->req->how.plain)
 		volumes_confirm(c, record, on_anothers);
 	else
-		conn_kill(c);
+		read_back(c);
 }

@@ -266,12 +266,24 @@ int edit_own_network(struct arena *a, struct json *doc, struct edit *e, struct e
 
 /* --- volumes --- */
 
-static struct edit_volume *find_volume(struct edit *e, struct slice name)
+static bool has_volume(const struct edit *e, struct slice name)
 {
 	for (size_t i = 0; i < e->nvolumes; i++)
 		if (slice_eq(e->volumes[i].name, name))
-			return &e->volumes[i];
-	return NULL;
+			return true;
+	return false;
+}
+
+int edit_volume(struct arena *a, struct edit *e, struct edit_volume v, struct err *err)
+{
+	if (!e->volumes)
+		e->volumes = arena_array(a, EDIT_VOLUMES_MAX, sizeof(*e->volumes));
+	if (!e->volumes)
+		return bad(err, "too large");
+	if (e->nvolumes == EDIT_VOLUMES_MAX)
+		return bad(err, "too many volumes are named");
+	e->volumes[e->nvolumes++] = v;
+	return EDIT_OK;
 }
 
 /* The body of the POST /volumes/create that makes it, or finds what is there. */
@@ -303,14 +315,17 @@ static int add_volume(struct arena *a, const struct edit_how *how, struct edit *
 {
 	struct slice make = SLICE_NULL;
 
-	if (name.n == 0 || find_volume(e, name))
+	if (name.n == 0 || has_volume(e, name))
 		return EDIT_OK;
-	if (e->nvolumes == EDIT_OTHERS_MAX)
-		return bad(err, "too many volumes are named");
-	if (print_volume(a, name, driver, labels, how, &make) < 0)
+	if (how->own && print_volume(a, name, driver, labels, how, &make) < 0)
 		return bad(err, "too large");
-	e->volumes[e->nvolumes++] = (struct edit_volume){ name, make };
-	return EDIT_OK;
+	return edit_volume(a, e, (struct edit_volume){ name, make }, err);
+}
+
+/* What is there is judged, and who may have it. */
+static bool wants_volumes(const struct edit_how *how)
+{
+	return how->own || !how->plain;
 }
 
 static int take_mount(struct arena *a, const struct json *m, const struct edit_how *how,
@@ -322,7 +337,7 @@ static int take_mount(struct arena *a, const struct json *m, const struct edit_h
 	const char *type = json_get_str(m, "Type");
 	int r = deny_label(labels, e, err);
 
-	if (r != EDIT_OK || !how->own || !source || !type || strcmp(type, "volume") != 0)
+	if (r != EDIT_OK || !wants_volumes(how) || !source || !type || strcmp(type, "volume") != 0)
 		return r;
 	return add_volume(a, how, e, source->text, json_get(options, "DriverConfig"), labels, err);
 }
@@ -351,7 +366,7 @@ static int take_volumes(struct arena *a, const struct json *hc, const struct edi
 		return bad(err, "too large");
 	for (size_t i = 0; mounts && i < mounts->n && r == EDIT_OK; i++)
 		r = take_mount(a, mounts->items[i], how, e, err);
-	for (size_t i = 0; how->own && binds && i < binds->n && r == EDIT_OK; i++)
+	for (size_t i = 0; wants_volumes(how) && binds && i < binds->n && r == EDIT_OK; i++)
 		r = take_bind(a, binds->items[i]->text, driver, how, e, err);
 	return r;
 }

@@ -99,16 +99,15 @@ static bool tmpfs_options(const char *o)
 	return true;
 }
 
-/* The engine's own volume driver mounts whatever its options say, as root on the host. */
-static int check_volume_options(const char *name, const struct json *options, struct edit *e,
-				struct err *err)
+int edit_volume_options(const char *driver, const struct json *options, struct edit *e,
+			struct err *err)
 {
 	const char *type = text_of(options, "type");
 	const char *o = text_of(options, "o");
 	const char *device = text_of(options, "device");
 
-	if (*name && strcmp(name, "local") != 0)
-		return edit_driver(slice_str(name), e, err);
+	if (*driver && strcmp(driver, "local") != 0)
+		return edit_driver(slice_str(driver), e, err);
 	if (!*type && !*o && !*device)
 		return EDIT_OK;
 	if (strcmp(type, "tmpfs") == 0 && tmpfs_options(o))
@@ -207,8 +206,7 @@ static int take_mounts(struct arena *a, const struct json *hc, const struct edit
 		const struct json *d = json_at(list->items[i], "VolumeOptions.DriverConfig");
 
 		if (!how->plain)
-			r = check_volume_options(text_of(d, "Name"), json_get(d, "Options"), e,
-						 err);
+			r = edit_volume_options(text_of(d, "Name"), json_get(d, "Options"), e, err);
 		if (r == EDIT_OK)
 			r = take_mount(a, list->items[i], how, e, err);
 	}
@@ -462,11 +460,11 @@ static int edit_made_volume(struct arena *a, struct json *doc, const struct edit
 {
 	const struct json *name = json_get(doc, "Name");
 	int r = how->plain ? EDIT_OK
-			   : check_volume_options(text_of(doc, "Driver"),
-						  json_get(doc, "DriverOpts"), e, err);
+			   : edit_volume_options(text_of(doc, "Driver"),
+						 json_get(doc, "DriverOpts"), e, err);
 
-	if (how->own && name && name->text.n > 0)
-		e->volumes[e->nvolumes++].name = name->text;
+	if (r == EDIT_OK && how->own && name && name->text.n > 0)
+		r = edit_volume(a, e, (struct edit_volume){ .name = name->text }, err);
 	return r == EDIT_OK ? edit_label(a, doc, how, e, err) : r;
 }
 

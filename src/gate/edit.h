@@ -23,6 +23,7 @@ enum edit_result {
 
 #define EDIT_OTHERS_MAX 32
 #define EDIT_SOURCES_MAX 256
+#define EDIT_VOLUMES_MAX 256
 
 /* A path of the host that the container is to have, or a device-cgroup rule. */
 struct edit_source {
@@ -33,8 +34,7 @@ struct edit_source {
 /* A volume that the body names. */
 struct edit_volume {
 	struct slice name; /* in the arena */
-	struct slice
-		make; /* JSON that has the engine make it, or find it; null: it is not needed */
+	struct slice make; /* own: JSON that has the engine make it, or find it; null: not needed */
 };
 
 /* What the body names beside what it creates. */
@@ -49,10 +49,10 @@ struct edit {
 	struct slice others[EDIT_OTHERS_MAX]; /* in the arena */
 	size_t nnetworks; /* where the names of own ones are wanted: each once, and no predefined */
 	struct slice networks[EDIT_OTHERS_MAX]; /* in the arena */
-	size_t nvolumes;			/* the same */
-	struct edit_volume volumes[EDIT_OTHERS_MAX];
-	size_t nsources;	     /* each path once */
-	struct edit_source *sources; /* in the arena; NULL: none */
+	size_t nvolumes;			/* that it mounts or makes, each once */
+	struct edit_volume *volumes;		/* in the arena; NULL: none */
+	size_t nsources;			/* each path once */
+	struct edit_source *sources;		/* in the arena; NULL: none */
 };
 
 /* How a body is judged and written. All zero: by every rule, names stay. */
@@ -92,6 +92,11 @@ int edit_filters(struct arena *a, struct slice text, const struct edit_how *how,
  * is known. EDIT_BAD: there are too many. */
 int edit_other(struct edit *e, const struct edit_how *how, struct slice *name, struct err *err);
 
+/* A volume that has these options, or is to have them: the engine's own driver mounts whatever they
+ * say, as root of the host, and copies there what an image has. */
+int edit_volume_options(const char *driver, const struct json *options, struct edit *e,
+			struct err *err);
+
 /* Between edit.c and edit-shape.c: what a body of that kind is decoded into. */
 extern const struct shape edit_shape_host_config;
 const struct shape *edit_shape_of(enum route_kind kind);
@@ -126,6 +131,8 @@ int edit_joined(struct arena *a, struct json *doc, const struct edit_how *how, s
 int edit_own_network(struct arena *a, struct json *doc, struct edit *e, struct err *err);
 /* Notes the network. */
 int edit_network(const struct edit_how *how, struct edit *e, struct slice name, struct err *err);
+/* Notes the volume. */
+int edit_volume(struct arena *a, struct edit *e, struct edit_volume v, struct err *err);
 /* A creation's volumes and networks. */
 int edit_things(struct arena *a, struct json *doc, const struct json *hc,
 		const struct edit_how *how, struct edit *e, struct err *err);

@@ -121,11 +121,16 @@ static bool keep_sources(struct arena *a, struct edit *e)
 
 static bool keep_volumes(struct arena *a, struct edit *e)
 {
-	for (size_t i = 0; i < e->nvolumes; i++)
-		if (!keep_slices(a, &e->volumes[i].name, 1) ||
-		    (e->volumes[i].make.n && !keep_slices(a, &e->volumes[i].make, 1)))
+	struct edit_volume *list = arena_array(a, e->nvolumes + 1, sizeof(*list));
+
+	for (size_t i = 0; list && i < e->nvolumes; i++) {
+		list[i] = e->volumes[i];
+		if (!keep_slices(a, &list[i].name, 1) ||
+		    (list[i].make.n && !keep_slices(a, &list[i].make, 1)))
 			return false;
-	return true;
+	}
+	e->volumes = list;
+	return list;
 }
 
 static void body_complete(struct conn *c)

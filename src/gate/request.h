@@ -7,14 +7,16 @@
  *   2. a JSON body is read whole, and edit.h says what it asks for
  *   3. names of containers that the request acts on become ids: the engine is asked; those that do
  *      not exist for whoever asks are told apart from what does not exist by nobody (family.h);
- *      where a request is limited, volumes and networks are looked at too (things.h)
+ *      volumes that a creation mounts are looked at, and where a request is limited, whose they
+ *      and networks are (things.h)
  *   4. who asked for those containers: gabiond is asked; others may not act on them
  *   5. paths of the host that a creation asks for: gabiond judges and makes them as the asker
  *   6. where one of those is the engine's socket, whatever it is called: may the image have it? And
  *      before a start: may it still?
  *   7. where the engine is about to read a running container's view: gabiond refreshes it
- *   8. go: the request is written afresh and relayed; a creation is recorded before its answer is
- *      passed on; an archive of a running container is gabion-cp's work
+ *   8. go: the request is written afresh and relayed; what a creation made is read back and judged,
+ *      and recorded before its answer is passed on; an archive of a running container is
+ * gabion-cp's work
  *
  * Root skips 4, and 3 where nothing else needs it: whatever it asks, it may.
  */
@@ -28,8 +30,8 @@
 
 enum subject_kind {
 	SUBJECT_CONTAINER,
-	SUBJECT_VOLUME,	 /* of a request that is limited (things.h) */
-	SUBJECT_NETWORK, /* likewise */
+	SUBJECT_VOLUME,	 /* of a creation, or a request that is limited (things.h) */
+	SUBJECT_NETWORK, /* of a request that is limited */
 	SUBJECT_KINDS,
 };
 
@@ -50,8 +52,6 @@ struct subject {
 	bool running;
 	const char *user; /* its Config.User, "" if none */
 };
-
-#define REQUEST_SUBJECTS_MAX 64
 
 struct explain;
 struct own_work;
@@ -90,11 +90,13 @@ struct request {
 	bool by_engine;			   /* ROUTE_ARCHIVE: with paths of the host, so as root */
 	const char *exec_id;		   /* ROUTE_EXEC_ID: its container is not known yet */
 	const char *created;		   /* ROUTE_CREATE: id in the engine's answer */
+	const char *image;		   /* ROUTE_CREATE: id of the image that it has */
+	const char *effect;		   /* ROUTE_CREATE: what it has and may not (effect.h) */
 	struct socket_work *socket;	   /* it asks for the engine's socket (socket.h) */
 	bool judged;			   /* it may have it */
 	struct explain *explain;	   /* only the verdict is wanted (explain.h) */
 	struct own_work *own;		   /* for one of the gate's own endpoints (own.h) */
-	const char *trouble;		   /* ROUTE_CREATE: why it could not be recorded */
+	const char *trouble;		   /* ROUTE_CREATE: why it must not stay */
 	bool plain; /* it runs without isolation: copies are the engine's own */
 };
 

@@ -8,17 +8,13 @@
 #include "gate/answer.h"
 #include "gate/check.h"
 #include "gate/explain.h"
-#include "gate/images-fetch.h"
+#include "gate/images.h"
 #include "gate/request.h"
-#include "json/json.h"
-
-#define TREE_MAX (64u << 20)
 
 /* In the connection's arena while a request asks for the socket. */
 struct socket_work {
 	struct conn *conn;
 	struct images_check check;
-	struct images_fetch fetch; /* what the engine made */
 	void (*yes)(struct conn *c);
 	void (*no)(struct conn *c, struct slice why);
 	void (*denied)(struct conn *c);
@@ -28,10 +24,8 @@ static struct socket_work *work(struct conn *c)
 {
 	if (!c->req->socket) {
 		c->req->socket = arena_alloc(&c->arena, sizeof(struct socket_work));
-		if (c->req->socket) {
+		if (c->req->socket)
 			c->req->socket->conn = c;
-			c->req->socket->fetch.fetch = FETCH_INIT;
-		}
 	}
 	return c->req->socket;
 }
@@ -43,7 +37,6 @@ void socket_stop(struct conn *c)
 	if (!w)
 		return;
 	images_check_stop(&w->check);
-	images_fetch_stop(&w->fetch);
 	c->req->socket = NULL;
 }
 
@@ -220,38 +213,11 @@ static void on_rejudged(struct images_check *k)
 	conn_update(c);
 }
 
-static void on_made(struct images_fetch *f, bool ok)
-{
-	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
-	struct socket_work *w = CONTAINER_OF(f, struct socket_work, fetch);
-	struct json_limits limits = JSON_LIMITS;
-	struct conn *c = w->conn;
-	struct json *doc = NULL;
-	const char *image;
-
-	if (ok)
-		(void)json_parse(&tree, buf_slice(&f->body), &limits, &doc, NULL, NULL);
-	image = json_get_str(doc, "Image");
-	if (!image) {
-		failed(w, SLICE_LIT("the engine does not say what it made"));
-		return;
-	}
-	/* The name may have meant another image when the engine looked. */
-	if (w->check.result == IMAGES_ALLOWED && slice_eq_str(w->check.grant.image.id, image)) {
-		keep_grant(c);
-		return;
-	}
-	images_check_stop(&w->check);
-	if (images_check_start(c->gate->images, &w->check, slice_str(image), c->req->edit.image,
-			       on_rejudged) < 0)
-		failed(w, SLICE_LIT("its image could not be looked at"));
-}
-
 void socket_grant(struct conn *c, void (*yes)(struct conn *c),
 		  void (*no)(struct conn *c, struct slice why), void (*denied)(struct conn *c))
 {
-	CLEANUP_BUF struct buf target = BUF_INIT(4096);
 	struct socket_work *w = work(c);
+	const char *image = c->req->image;
 
 	if (!w) {
 		conn_kill(c);
@@ -260,7 +226,14 @@ void socket_grant(struct conn *c, void (*yes)(struct conn *c),
 	w->yes = yes;
 	w->no = no;
 	w->denied = denied;
-	buf_printf(&target, "/containers/%s/json", c->req->created);
-	if (images_fetch_start(c->gate->images, &w->fetch, target.p, on_made) < 0)
-		failed(w, SLICE_LIT("the engine cannot be asked what it made"));
+	/* The name may have meant another image when the engine looked. */
+	if (image && w->check.result == IMAGES_ALLOWED &&
+	    slice_eq_str(w->check.grant.image.id, image)) {
+		keep_grant(c);
+		return;
+	}
+	images_check_stop(&w->check);
+	if (!image || images_check_start(c->gate->images, &w->check, slice_str(image),
+					 c->req->edit.image, on_rejudged) < 0)
+		failed(w, SLICE_LIT("its image could not be looked at"));
 }

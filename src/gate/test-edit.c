@@ -446,8 +446,12 @@ static void test_things(void **state)
 			assert_true(slice_eq_str(f->edit.networks[n], cases[i].networks[n]));
 		}
 		assert_int_equal(f->edit.nnetworks, n);
+		n = f->edit.nvolumes;
 		assert_int_equal(run(f, ROUTE_CREATE, cases[i].body, NULL), EDIT_OK);
-		assert_int_equal(f->edit.nnetworks + f->edit.nvolumes, 0);
+		assert_int_equal(f->edit.nnetworks, 0);
+		assert_int_equal(f->edit.nvolumes, n);
+		for (n = 0; n < f->edit.nvolumes; n++)
+			assert_int_equal(f->edit.volumes[n].make.n, 0);
 	}
 }
 

@@ -163,6 +163,21 @@ static void is_missing(struct conn *c)
 	}
 }
 
+/* It was made before there were rules, or past the gate. */
+static bool refuse_options(struct conn *c, const struct json *v)
+{
+	const char *driver = json_get_str(v, "Driver");
+	struct edit e = { .rule = NULL };
+	struct err err = ERR_INIT;
+
+	if (c->req->match.route->kind != ROUTE_CREATE || c->req->how.plain ||
+	    edit_volume_options(driver ? driver : "", json_get(v, "Options"), &e, &err) == EDIT_OK)
+		return false;
+	answer_text(c, &(struct answer){ .status = 403, .rule = e.rule, .hint = e.hint },
+		    "volume %.*s: %s", SLICE_ARG(things_current(c)->name), err.text);
+	return true;
+}
+
 static void on_volume(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
@@ -180,6 +195,12 @@ static void on_volume(struct conn *c)
 	v = exchange_json(c, &tree, JSON_OBJECT);
 	if (!v) {
 		answer_nonsense(c);
+		return;
+	}
+	if (refuse_options(c, v))
+		return;
+	if (!c->req->whose) {
+		things_go_on(c);
 		return;
 	}
 	s->labelled = maker_own(v, c->req->whose);
@@ -211,6 +232,8 @@ void volumes_look(struct conn *c, const struct subject *s)
 {
 	if (name_ok(s->name))
 		ask(c, "/volumes/", s->name, "", on_volume);
+	else if (!c->req->whose)
+		things_go_on(c); /* the engine says that no volume can have it */
 	else if (in_path(c))
 		no_such_volume(c, false);
 	else

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ownChildrenOnly, of volumes. A volume is one's own by the label that it was made with (maker.h).
- * One without a name of its own is its containers', as long as no other one has it.
+ * Volumes that a creation mounts are looked at: one that was made before there were rules may be
+ * mounted from anywhere, and the engine copies there, as root, what the image has.
+ *
+ * And ownChildrenOnly, of volumes. A volume is one's own by the label that it was made with
+ * (maker.h). One without a name of its own is its containers', as long as no other one has it.
  *
  * Volumes have no ids: another one may have the name at any time that no container holds it. So
  *

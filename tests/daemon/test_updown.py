@@ -489,6 +489,13 @@ def test_it_is_guarded_again(box):
     assert box.docker("run", "--rm", "box", "echo", "hello").stdout == "hello"
 
 
+def test_a_folder_in_the_sockets_place(fresh):
+    """As an engine leaves it on a host where somebody asked for -v /var/run/docker.sock:… too early."""
+    fresh.wrap = ["unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount -t tmpfs t /run && mkdir /run/docker.sock && exec "$@"', "x"]
+    done = fresh.up(check=False)
+    assert done.returncode != 0 and "rmdir /run/docker.sock" in done.stderr, done
+
+
 def test_links_of_its_own_come_back(box):
     """Where the mount on which the engine follows its own links has gone, it would find no layers."""
     old = box.pid("engine")

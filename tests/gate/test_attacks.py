@@ -183,20 +183,31 @@ def test_copies_where_nothing_is_bound(cage, policy, user):
 
 
 def test_volumes_from_before_there_were_rules(cage, policy, user, folder):
-    """Made while isolation was off; judged when they are mounted."""
+    """Made while isolation was off. The engine would mount them for a new container already, and copy there what its image has."""
     document = cages.settings(["docker:cli"], ["push"])
     document["enhancedContainerIsolation"]["value"] = False
     cages.put(cage, document)
-    for name, device in (("etc", "/etc"), ("run", f"{cage.dir}/run"), ("all", "/")):
+    devices = {"etc": "/etc", "run": f"{cage.dir}/run", "all": "/", "empty": folder}
+    for name, device in devices.items():
         cage.docker("volume", "create", "-o", "type=none", "-o", "o=bind", "-o", f"device={device}", name)
     policy(["docker:cli"], ["push"])
     before = set(os.listdir("/etc"))
-    for name in ("etc", "run", "all"):
-        for args in (["-v", f"{name}:/x"], ["--mount", f"type=volume,src={name},dst=/x"]):
-            for who, text in ((user, "Permission denied"), (None, WORDS)):
-                done = cage.run(*args, cmd="ls /x; cat /x/passwd /x/etc/passwd", user=who, check=False)
-                assert done.rc != 0 and text in done.err and not done.out, done
-    assert set(os.listdir("/etc")) == before
+    for name in devices:
+        for args in (["-v", f"{name}:/bin"], ["--mount", f"type=volume,src={name},dst=/bin"]):
+            for who in (user, None):
+                done = cage.run(*args, cmd="ls /bin; cat /bin/passwd /bin/etc/passwd", user=who, check=False)
+                assert done.rc != 0 and "the engine would mount them as root of the host" in done.err and not done.out, done
+    assert set(os.listdir("/etc")) == before and os.listdir(folder) == []
+
+
+def test_volumes_from_before_are_judged_at_a_start(cage, policy, user):
+    """Of a container that was made past the gate, too."""
+    engine = f"unix://{cage.dir}/run/engine.sock"
+    cage.docker("volume", "create", "-o", "type=none", "-o", "o=bind", "-o", "device=/etc", "old", env={"DOCKER_HOST": engine})
+    for who in (user, None):
+        box = cage.docker("create", "-v", "old:/x", "alpine", "cat", "/x/passwd", env={"DOCKER_HOST": engine}).out
+        done = cage.docker("start", "-a", box, user=who, check=False)
+        assert done.rc != 0 and not done.out and (WORDS in done.err or "gabion" in done.err), done
 
 
 @pytest.mark.parametrize("options", [

@@ -36,7 +36,10 @@ class Docker:
     def __init__(self, engine):
         self.by_name = {}
         self.execs = {}
+        self.volumes = {}
+        self.engine = engine
         self.created = C
+        self.made = {"Id": C, "Image": "sha256:" + "0" * 64}
         self.delete_status = 204
         engine.script = self.script
 
@@ -44,7 +47,17 @@ class Docker:
         self.by_name[name] = self.by_name[ident] = {
             "Id": ident, "State": {"Running": running}, "Config": {"User": user}, "Mounts": list(mounts)}
 
+    def read_back(self, stream, request):
+        """What the gate asks after a creation; it is not counted among the requests."""
+        if request.target != f"/containers/{self.created}/json":
+            return False
+        self.engine.requests.remove(request)
+        stream.send(answer(404 if self.made is None else 200, json.dumps(self.made).encode(), "Content-Type: application/json"))
+        return True
+
     def script(self, stream, request):
+        if self.read_back(stream, request):
+            return
         path = request.target.split("?")[0]
         path = path[path.index("/", 1):] if path.startswith("/v1.") else path
         parts = path.strip("/").split("/")
@@ -55,6 +68,9 @@ class Docker:
             found = self.by_name.get(parts[1])
             body = found or {"message": f"No such container: {parts[1]}"}
             stream.send(answer(200 if found else 404, json.dumps(body).encode(), "Content-Type: application/json"))
+        elif request.method == "GET" and parts[0] == "volumes":
+            found = self.volumes.get(parts[1])
+            stream.send(answer(200 if found else 404, json.dumps(found or {"message": "no such volume"}).encode(), "Content-Type: application/json"))
         elif request.method == "GET" and parts[0] == "exec":
             found = self.execs.get(parts[1])
             stream.send(answer(200 if found else 404, json.dumps({"ContainerID": found}).encode()))
@@ -72,6 +88,48 @@ def docker(gate):
 def create(gate, body, uid=None, **how):
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     return gate.post("/v1.41/containers/create?name=n", raw, uid, **how)
+
+
+# ── what the engine made ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("made, what", [
+    ({"HostConfig": {"PidMode": "host"}}, 'PidMode "host"'),
+    ({"Mounts": [{"Type": "bind", "Source": "/srv/a"}, {"Type": "bind", "Source": "/etc"}]}, "a bind of /etc"),
+    ({"HostConfig": {"Devices": [{"PathOnHost": "/dev/mem"}]}}, "the device /dev/mem"),
+])
+@pytest.mark.parametrize("delete_status, done", [(204, "; it was removed again"), (500, ", and it could not be removed again")])
+def test_an_engine_that_reads_it_in_another_way(gate, docker, made, what, delete_status, done):
+    """No engine that is known does."""
+    docker.made |= made
+    docker.delete_status = delete_status
+    got = create(gate, {"Image": "x", "HostConfig": {"Binds": ["/srv//a:/a"]}})
+    assert got.status == 403 and json.loads(got.body)["rule"] == "effect"
+    assert message(got) == f"enhanced container isolation: the engine made a container with {what}, which was not asked for{done}"
+    assert gate.engine.seen[-1] == f"DELETE /containers/{C}?force=1&v=1"
+    assert "RECORD" not in [q.op for q in gate.gabiond.asked]
+
+
+@pytest.mark.parametrize("made, status", [(None, 201), ({}, 500), ([], 500)])
+def test_what_was_made_is_not_known(gate, docker, made, status):
+    """Somebody may have removed it already."""
+    docker.made = made
+    assert create(gate, {"Image": "x"}).status == status
+
+
+def test_volumes_from_before_there_were_rules(gate, docker, users):
+    docker.volumes = {"plain": {"Name": "plain", "Driver": "local", "Options": None},
+                      "memory": {"Name": "memory", "Driver": "local", "Options": {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}},
+                      "cloud": {"Name": "cloud", "Driver": "cloud", "Options": {"device": "/x"}},
+                      "old": {"Name": "old", "Driver": "local", "Options": {"type": "none", "device": "/srv", "o": "bind"}}}
+    binds = [f"{name}:/{name}" for name in ("plain", "memory", "cloud", "new")]
+    assert create(gate, {"Image": "x", "HostConfig": {"Binds": binds}}, users[0]).status == 201
+    for config in ({"Binds": [*binds, "old:/x"]}, {"Mounts": [{"Type": "volume", "Source": "old", "Target": "/x"}]}):
+        for uid in (0, users[0]):
+            got = create(gate, {"Image": "x", "HostConfig": config}, uid)
+            assert got.status == 403 and json.loads(got.body)["rule"] == "volume-options"
+            assert message(got) == ('volume old: volumes of type "none" with device "/srv" and options "bind" are not supported by gabion: '
+                                    "the engine would mount them as root of the host")
 
 
 # ── the body of a creation ─────────────────────────────────────────────────────────────────────
@@ -250,7 +308,7 @@ def test_paths_are_judged_as_the_asker(gate, docker, users):
                                      ("/opt", MAKE | RECURSIVE), ("/srv", MAKE | RECURSIVE)]
     assert asked.id == "0" * 64
     assert (asked.asker()[0], asked.asker()[3]) == (users[0], [7])
-    assert seen == [[]]
+    assert seen == [["GET /v1.41/volumes/volume"]]
 
 
 @pytest.mark.parametrize("code,body,status,rule,hint", [

@@ -305,10 +305,10 @@ def making(make_gate, tmp_path):
     def start(**how):
         gabiond = Doors(str(tmp_path), {}, **how)
         gate = make_gate(gabiond=gabiond)
-        Docker(gate.engine)
+        docker = Docker(gate.engine)
         image = {"Id": GRANT["image"]["id"], "RepoTags": ["tool:1"], "RepoDigests": [], "RootFS": {"Layers": []}}
-        gate.engine.told = {"/info": {"DriverStatus": []}, "/images/tool:1/json": image,
-                            f"/containers/{C}/json": {"Id": C, "Image": image["Id"]}}
+        gate.engine.told = {"/info": {"DriverStatus": []}, "/images/tool:1/json": image}
+        docker.made["Image"] = image["Id"]
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(f"{tmp_path}/new.sock")
         listener.listen(8)

@@ -69,6 +69,8 @@ class Town(Docker):
         return (200, self.by_name[found[0]]) if found else (404, {"message": f"No such container: {name}"})
 
     def script(self, stream, request):
+        if self.read_back(stream, request):
+            return
         path = request.target.split("?")[0]
         path = path[path.index("/", 1):] if path.startswith("/v1.") else path
         parts = path.strip("/").split("/")
