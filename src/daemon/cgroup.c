@@ -43,7 +43,7 @@ static void sleep_ns(uint64_t ns)
 	(void)nanosleep(&t, NULL);
 }
 
-static int write_at(int dirfd, const char *path, const char *text)
+int cgroups_write(int dirfd, const char *path, const char *text)
 {
 	CLEANUP_FD int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC);
 
@@ -187,7 +187,7 @@ static void inherit_cpuset(int dir)
 		if (file_read_at(dir, files[i], &own) < 0 || own.n > 1 ||
 		    file_read_at(dir, up, &parents) < 0 || parents.n == 0)
 			continue;
-		(void)write_at(dir, files[i], parents.p);
+		(void)cgroups_write(dir, files[i], parents.p);
 	}
 }
 
@@ -208,7 +208,7 @@ static void delegate(int dir)
 			one.n--;
 		(void)snprintf(text, sizeof(text), "+%.*s", SLICE_ARG(one));
 		if (one.n > 0)
-			(void)write_at(dir, "cgroup.subtree_control", text);
+			(void)cgroups_write(dir, "cgroup.subtree_control", text);
 	}
 }
 
@@ -254,7 +254,7 @@ int cgroups_enter(const struct cgroups *c, struct err *err)
 
 	(void)snprintf(path, sizeof(path), "%s/engine/cgroup.procs", c->name);
 	for (size_t i = 0; i < c->n; i++) {
-		int r = write_at(c->h[i].root, path, "0");
+		int r = cgroups_write(c->h[i].root, path, "0");
 
 		if (r < 0)
 			return err_errno(err, r, "entering cgroup %s/%s", c->h[i].label, c->name);
@@ -268,10 +268,10 @@ int cgroups_leave(const struct cgroups *c, struct err *err)
 
 	for (size_t i = 0; i < c->n; i++) {
 		const struct cgroup_hierarchy *h = &c->h[i];
-		int r = h->home < 0 ? -ENOENT : write_at(h->home, "cgroup.procs", "0");
+		int r = h->home < 0 ? -ENOENT : cgroups_write(h->home, "cgroup.procs", "0");
 
 		if (r < 0)
-			r = write_at(h->root, "cgroup.procs", "0");
+			r = cgroups_write(h->root, "cgroup.procs", "0");
 		if (r < 0)
 			failed = err_errno(err, r, "leaving cgroup %s/%s", h->label, c->name);
 	}
@@ -372,7 +372,7 @@ static void thaw(int dir, unsigned int depth)
 	struct dirent *e;
 	int fd;
 
-	(void)write_at(dir, "freezer.state", "THAWED");
+	(void)cgroups_write(dir, "freezer.state", "THAWED");
 	fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	d = fd < 0 ? NULL : fdopendir(fd);
 	if (!d) {
@@ -397,7 +397,7 @@ static void kill_all(const struct cgroups *c)
 	(void)snprintf(path, sizeof(path), "%s/cgroup.kill", c->name);
 	for (size_t i = 0; i < c->n; i++)
 		if (c->h[i].v2)
-			(void)write_at(c->h[i].root, path, "1");
+			(void)cgroups_write(c->h[i].root, path, "1");
 	(void)cgroups_each(c, kill_one, (void *)c);
 	(void)snprintf(path, sizeof(path), "%s/freezer.state", c->name);
 	for (size_t i = 0; i < c->n; i++) {

@@ -43,6 +43,9 @@ int cgroups_make(const struct cgroups *c, struct err *err);
 int cgroups_enter(const struct cgroups *c, struct err *err);
 int cgroups_leave(const struct cgroups *c, struct err *err);
 
+/* Writes a control file below a cgroup's directory; -errno. */
+int cgroups_write(int dirfd, const char *path, const char *text);
+
 /* Whether process pid is in NAME or below, in any hierarchy. */
 bool cgroups_member(const struct cgroups *c, pid_t pid);
 /* Whether it is one of the daemons: in NAME/engine of every hierarchy where it is a member. */

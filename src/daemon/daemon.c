@@ -28,6 +28,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/sock.h"
+#include "daemon/devices.h"
 #include "daemon/engine.h"
 #include "daemon/guard.h"
 #include "daemon/layout.h"
@@ -285,6 +286,15 @@ static int load_policy(struct daemon *d, struct err *err)
 	return 0;
 }
 
+/* Where it cannot be had, this is a container, whose root cannot make nodes that open either. */
+static void limit_devices(const struct daemon *d)
+{
+	struct err err = ERR_INIT;
+
+	if (devices_limit(&d->cgroups, &err) < 0)
+		daemon_say("%s", err.text);
+}
+
 /* Everything up to the point where services can be started. */
 static int prepare(struct daemon *d, struct err *err)
 {
@@ -313,6 +323,8 @@ static int prepare(struct daemon *d, struct err *err)
 		r = engine_configure(d, err);
 	if (r == 0)
 		r = cgroups_make(&d->cgroups, err);
+	if (r == 0)
+		limit_devices(d);
 	if (r == 0)
 		r = cgroups_enter(&d->cgroups, err);
 	if (r == 0 && fresh)

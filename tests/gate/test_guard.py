@@ -4,6 +4,7 @@
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import tarfile
@@ -134,6 +135,49 @@ def test_volumes_below_a_volume(cage, host, user):
         assert untouched(host)
     cage.docker("rm", "-f", "flip", "still")
     cage.docker("volume", "rm", "outer", "inner")
+
+
+def node(name, kind, major, minor):
+    info = tarfile.TarInfo(name)
+    info.type, info.mode, info.devmajor, info.devminor = kind, 0o666, major, minor
+    return info, b""
+
+
+def archive(*members):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, content in members:
+            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+LEGACY = json.dumps({"id": "a" * 64, "architecture": "amd64", "os": "linux", "created": "2020-01-01T00:00:00Z", "config": {"Cmd": ["x"]}})
+
+
+@pytest.mark.parametrize("kind, major, minor", [(tarfile.BLKTYPE, 7, 0), (tarfile.CHRTYPE, 1, 11), (tarfile.CHRTYPE, 1, 5)],
+                         ids=["a disk", "the kernel's log", "no end"])
+def test_a_device_in_an_archive(cage, user, kind, major, minor):
+    """The engine, root, opened what was unpacked: as a layer of an image, which gave `docker save` the whole disk, or as what
+    an archive says of itself."""
+    layer, config = node("a" * 64 + "/layer.tar", kind, major, minor), node("a" * 64 + "/json", kind, major, minor)
+    names = {"repositories": b'{"stolen":{"latest":"%s"}}' % (b"a" * 64), "a" * 64 + "/VERSION": b"1.0"}
+    for what in ((("a" * 64 + "/json", LEGACY.encode()), layer), (config,)):
+        done = cage.docker("load", input=archive(*what, *names.items()), user=user, check=False)
+        assert done.rc != 0 and "operation not permitted" in done.err, done
+    manifest = b'[{"Config":"c.json","RepoTags":["stolen:2"],"Layers":["l.tar"]}]'
+    done = cage.docker("load", input=archive(("manifest.json", manifest), node("c.json", kind, major, minor)), user=user, check=False)
+    assert done.rc != 0 and "operation not permitted" in done.err, done
+    done = cage.docker("load", input=archive(node("manifest.json", kind, major, minor)), user=user, check=False)
+    assert done.rc != 0 and "operation not permitted" in done.err, done
+
+
+def test_a_device_in_a_context(cage, user):
+    context = archive(node("Dockerfile", tarfile.CHRTYPE, 1, 11))
+    for kit in ("0", "1"):
+        done = cage.docker("build", "-", input=context, user=user, check=False, env={"DOCKER_BUILDKIT": kit})
+        assert done.rc != 0 and "operation not permitted" in done.err, done
 
 
 def test_links_of_containers_are_links(cage, user):

@@ -29,6 +29,16 @@ t_not "the kernel's settings cannot be written" docker run --rm --privileged tes
 	sh -c 'cat /proc/sys/kernel/core_pattern >/proc/sys/kernel/core_pattern'
 t_not "no disk of the host" docker run --rm --privileged test sh -c 'head -c 1 /dev/vda'
 
+# A layer that is the host's disk: the engine, root, would open it, and `docker save` give it away.
+disk_as_layer() {
+	d=$(mktemp -d) id=$(printf 'a%.0s' $(seq 64)) &&
+		mkdir "$d/$id" && echo 1.0 >"$d/$id/VERSION" && printf '{"stolen":{"latest":"%s"}}' "$id" >"$d/repositories" &&
+		printf '{"id":"%s","architecture":"amd64","os":"linux","created":"2020-01-01T00:00:00Z"}' "$id" >"$d/$id/json" &&
+		mknod "$d/$id/layer.tar" b $(stat -c '0x%t 0x%T' /dev/vda) && tar -C "$d" -cf /var/tmp/disk.tar .
+}
+t "a layer that is a disk" disk_as_layer
+t "refused: opened by the engine" refused "operation not permitted" docker load -i /var/tmp/disk.tar
+
 # Kept over the reboot: keeps running, and its data has owners that must be the same afterwards.
 t "a container that restarts" docker run -d --name stays --restart=always -v data:/data test \
 	sh -c 'touch /data/mine && chown 33:33 /data/mine && touch /mine && chown 33:33 /mine && exec sleep 1000000'
