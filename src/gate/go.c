@@ -11,6 +11,7 @@
 #include "gate/explain.h"
 #include "gate/family.h"
 #include "gate/request.h"
+#include "gate/start.h"
 #include "gate/volumes.h"
 #include "json/json.h"
 
@@ -199,6 +200,9 @@ void go(struct conn *c)
 		exchange_ask(c, &h, create_answered);
 	} else if (r->match.route->kind == ROUTE_VOLUME && r->whose) {
 		exchange_ask(c, &h, volumes_made);
+	} else if (r->match.route->class == ROUTE_CLASS_CONTAINER_START &&
+		   h.body == HTTP_BODY_NONE) {
+		exchange_ask(c, &h, start_answered);
 	} else {
 		exchange_relay(c, &h);
 	}

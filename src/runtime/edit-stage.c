@@ -18,6 +18,7 @@
 #include "runtime/attach.h"
 #include "runtime/bundle.h"
 #include "runtime/edit.h"
+#include "runtime/habits.h"
 #include "runtime/nodes.h"
 #include "runtime/runtime.h"
 #include "runtime/source.h"
@@ -138,6 +139,8 @@ static int furnish(struct runtime *rt, struct err *err)
 	r = attach_binds(rt, root, err);
 	if (r == 0)
 		r = process_check_cwd(rt, root, err);
+	if (r == 0)
+		r = habits_keep(rt, root, err);
 	if (r == 0 && json_get_bool(json_get(rt->spec, "root"), "readonly", false))
 		r = target_lock_root(rt, root, err);
 	return r;

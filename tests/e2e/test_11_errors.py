@@ -197,14 +197,12 @@ def test_log_for_the_engine(clean_box, folder):
 # ── through the engine ─────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("cmd", [["/no/such/program"], ["no-such-program"], ["/etc"], ["/etc/passwd"]], ids=" ".join)
-def test_exit_codes_of_docker_run(same, cmd):
-    """126 and 127 as everybody's scripts expect them."""
-    def go(engine):
-        done = engine.run(cmd=cmd, check=False)
-        return done.rc, "not found" in done.err.lower() or "no such file" in done.err.lower(), "denied" in done.err.lower()
-
-    same(go)
+def test_exit_codes_of_docker_run(instance):
+    """126 and 127 as everybody's scripts expect them: those that runc's words give, also where crun is below."""
+    instance.need("alpine")
+    for cmd, code in (("/no/such/program", 127), ("no-such-program", 127), ("/etc", 126), ("/etc/passwd", 126)):
+        done = instance.docker("run", "--rm", "alpine", cmd, check=False)
+        assert done.rc == code and (cmd in done.err or "permission denied" in done.err), (code, done)
 
 
 def test_exit_codes_of_docker_exec(same):
@@ -301,3 +299,18 @@ def test_host_folder_helper_is_clean():
     with host_folder() as path:
         assert os.path.isdir(path)
     assert not os.path.exists(path)
+
+
+def test_what_images_know_from_runc(instance):
+    """HOME of a user whom the image does not know, the mode of a tmpfs over a folder, supplementary groups: src/runtime/habits.h."""
+    instance.need("alpine")
+    run = ["run", "--rm"]
+    assert instance.docker(*run, "-u", "4321:1", "alpine", "sh", "-c", "echo $HOME; cd && pwd").lines == ["/", "/"]
+    assert instance.docker(*run, "alpine", "sh", "-c", "echo $HOME").out == "/root"
+    assert instance.docker(*run, "-u", "4321", "-e", "HOME=/tmp", "alpine", "sh", "-c", "echo $HOME").out == "/tmp"
+    shown = instance.docker(*run, "--tmpfs", "/root", "--tmpfs", "/srv:size=1m", "--tmpfs", "/new", "--tmpfs", "/opt:mode=711",
+                            "--mount", "type=tmpfs,dst=/var", "--tmpfs", "/var/empty", "alpine", "stat", "-c", "%a %n",
+                            "/root", "/srv", "/new", "/opt", "/var", "/var/empty")
+    assert shown.lines == ["700 /root", "755 /srv", "1777 /new", "711 /opt", "755 /var", "1777 /var/empty"]
+    groups = instance.docker(*run, "alpine", "grep", "Groups", "/proc/self/status").out.split()[1:]
+    assert len(groups) == len(set(groups))

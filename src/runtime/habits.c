@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/habits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/slice.h"
+#include "linux/at.h"
+#include "runtime/lower.h"
+#include "runtime/runtime.h"
+
+#define PASSWD_MAX (4u << 20)
+
+static int no_memory(struct err *err)
+{
+	return err_set(err, -ENOMEM, "out of memory");
+}
+
+/* --- HOME --- */
+
+static bool has_home(const struct json *env)
+{
+	for (size_t i = 0; json_is(env, JSON_ARRAY) && i < env->n; i++)
+		if (slice_starts(env->items[i]->text, SLICE_LIT("HOME=")))
+			return true;
+	return false;
+}
+
+/* NAME:PASSWORD:UID:… */
+static bool is_of(struct slice line, uint64_t uid)
+{
+	struct slice part;
+	uint32_t found;
+
+	return slice_split(&line, ':', &part) && slice_split(&line, ':', &part) &&
+	       slice_split(&line, ':', &part) && num_parse_u32(part, &found) == 0 && found == uid;
+}
+
+/* The file is the image's, or the container's: whatever it is, nothing waits for it. */
+static bool has_entry(int root, uint64_t uid)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(PASSWD_MAX);
+	CLEANUP_FD int fd =
+		at_open_in_root(root, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	struct slice rest;
+	struct slice line;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || file_read_fd(fd, &text) < 0)
+		return false;
+	rest = buf_slice(&text);
+	while (slice_split(&rest, '\n', &line))
+		if (is_of(line, uid))
+			return true;
+	return false;
+}
+
+static int keep_home(struct runtime *rt, struct json *process, int root, struct err *err)
+{
+	struct json *env = json_need(&rt->arena, process, "env", JSON_ARRAY);
+	uint64_t uid = 0;
+
+	(void)json_get_u64(json_get(process, "user"), "uid", &uid);
+	if (!env)
+		return no_memory(err);
+	if (has_home(env) || has_entry(root, uid))
+		return 0;
+	return json_append(&rt->arena, env, json_new_str(&rt->arena, "HOME=/")) < 0 ? no_memory(err)
+										    : 0;
+}
+
+/* --- a tmpfs --- */
+
+static bool has_mode(const struct json *mount)
+{
+	const struct json *options = json_get(mount, "options");
+
+	for (size_t i = 0; json_is(options, JSON_ARRAY) && i < options->n; i++)
+		if (slice_starts(options->items[i]->text, SLICE_LIT("mode=")))
+			return true;
+	return false;
+}
+
+static bool is_tmpfs(const struct json *mount)
+{
+	const char *type = json_get_str(mount, "type");
+
+	return type && strcmp(type, "tmpfs") == 0 && json_get_str(mount, "destination");
+}
+
+/* What it covers is in a tmpfs that is mounted before it, and so not there. */
+static bool is_within(const struct json *mounts, size_t at)
+{
+	const char *path = json_get_str(mounts->items[at], "destination");
+
+	for (size_t i = 0; i < at; i++) {
+		const char *above = json_get_str(mounts->items[i], "destination");
+		size_t n = above ? strlen(above) : 0;
+
+		if (is_tmpfs(mounts->items[i]) && strncmp(path, above, n) == 0 && path[n] == '/')
+			return true;
+	}
+	return false;
+}
+
+static int keep_mode(struct runtime *rt, struct json *mount, int root, struct err *err)
+{
+	const char *path = json_get_str(mount, "destination");
+	CLEANUP_FD int fd = at_open_in_root(root, path, O_PATH | O_DIRECTORY, 0);
+	struct json *options;
+	char mode[16];
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return 0; /* it is made by the lower runtime */
+	(void)snprintf(mode, sizeof(mode), "mode=%04o", st.st_mode & 07777);
+	options = json_need(&rt->arena, mount, "options", JSON_ARRAY);
+	if (!options || json_append(&rt->arena, options, json_new_str(&rt->arena, mode)) < 0)
+		return no_memory(err);
+	return 0;
+}
+
+static int keep_modes(struct runtime *rt, int root, struct err *err)
+{
+	const struct json *mounts = json_get(rt->spec, "mounts");
+	int r = 0;
+
+	for (size_t i = 0; json_is(mounts, JSON_ARRAY) && i < mounts->n && r == 0; i++)
+		if (is_tmpfs(mounts->items[i]) && !has_mode(mounts->items[i]) &&
+		    !is_within(mounts, i))
+			r = keep_mode(rt, mounts->items[i], root, err);
+	return r;
+}
+
+/* --- groups --- */
+
+static void keep_groups(const struct json *process)
+{
+	const struct json *user = json_get(process, "user");
+	struct json *groups = json_get(user, "additionalGids");
+	const struct json *own = json_get(user, "gid");
+	size_t kept = 0;
+
+	if (!json_is(groups, JSON_ARRAY) || !json_is(own, JSON_NUMBER))
+		return;
+	for (size_t i = 0; i < groups->n; i++)
+		if (!slice_eq(groups->items[i]->text, own->text))
+			groups->items[kept++] = groups->items[i];
+	groups->n = kept;
+}
+
+int habits_keep(struct runtime *rt, int root, struct err *err)
+{
+	struct json *process = json_get(rt->spec, "process");
+	int r = 0;
+
+	if (!lower_is_crun(rt->lower))
+		return 0;
+	if (json_is(process, JSON_OBJECT)) {
+		keep_groups(process);
+		r = keep_home(rt, process, root, err);
+	}
+	return r == 0 ? keep_modes(rt, root, err) : r;
+}

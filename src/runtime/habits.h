@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What runc does beyond the runtime specification and crun does not, or not in all versions that
+ * are met: images and scripts rely on it, and with Docker it is runc that people know.
+ *
+ *   - HOME=/ for a user without an entry in /etc/passwd
+ *   - a tmpfs without a mode has that of the folder which it covers
+ *   - the process's own group does not stand among its supplementary groups twice
+ */
+#pragma once
+
+#include "base/err.h"
+
+struct runtime;
+
+/* root: the container's root with its binds in place. */
+int habits_keep(struct runtime *rt, int root, struct err *err);
