@@ -55,7 +55,7 @@ def test_no_image_at_all(cage, policy):
 
 
 def test_a_listed_image(cage, policy):
-    done = run(cage, "sh", "-c", "docker ps -q --no-trunc; docker version -f '{{.Server.Version}}'; cat /etc/hostname")
+    done = run(cage, "sh", "-c", "docker ps -aq --no-trunc; docker version -f '{{.Server.Version}}'; cat /etc/hostname")
     ident, version, name = done.lines
     assert ident.startswith(name) and version == cage.docker("version", "-f", "{{.Server.Version}}").out
 
@@ -127,7 +127,7 @@ def test_a_derived_image(cage, policy):
         done = run(cage, "true", image="derived:1", check=False)
         assert done.rc == 125 and "docker socket mount denied" in done.err
         policy(["docker:cli"], [], allowDerivedImages=True)
-        assert len(run(cage, "docker", "ps", "-q", image="derived:1").lines) == 1
+        assert len(run(cage, "docker", "ps", "-aq", image="derived:1").lines) == 1
         done = run(cage, "true", image="alpine", check=False)
         assert done.rc == 125 and DENIED % "alpine" in done.err
     finally:
@@ -169,7 +169,7 @@ def test_an_image_of_a_moment(cage, policy):
 
 def test_an_allow_list(cage, policy):
     policy(["docker:cli"], ["ps"], kind="allow")
-    assert len(run(cage, "docker", "ps", "-q").lines) == 1
+    assert len(run(cage, "docker", "ps", "-aq").lines) == 1
     done = run(cage, "docker", "images", check=False)
     assert done.rc != 0 and "is blocked" in done.err
 
@@ -362,7 +362,7 @@ def test_what_another_container_has(cage, policy):
     holder = cage.start("-v", SOCKET, image="docker:cli")
     done = run(cage, "true", image="alpine", args=("--volumes-from", holder.id), check=False)
     assert done.rc == 125 and DENIED % "alpine" in done.err and not cage.docker("ps", "-aqf", "ancestor=alpine").out
-    done = run(cage, "sh", "-c", "docker ps -q --no-trunc; cat /etc/hostname", args=("--volumes-from", holder.id))
+    done = run(cage, "sh", "-c", "docker ps -aq --no-trunc; cat /etc/hostname", args=("--volumes-from", holder.id))
     assert len(done.lines) == 3 and any(line.startswith(done.lines[-1]) for line in done.lines[:2])
     # Each has a socket of its own, with its own name in the audit log.
     done = run(cage, "docker", "push", "from-another", args=("--volumes-from", holder.id[:12] + ":ro"), check=False)
