@@ -42,6 +42,7 @@ int gate_limit_set(struct gate_limits *l, struct slice name, uint32_t value)
 		{ "ask-seconds", &l->ask_seconds },
 		{ "connect-seconds", &l->connect_seconds },
 		{ "linger-seconds", &l->linger_seconds },
+		{ "refresh-seconds", &l->refresh_seconds },
 	};
 
 	static_assert(ARRAY_SIZE(names) * sizeof(uint32_t) == sizeof(*l), "every limit has a name");

@@ -51,7 +51,8 @@
 
 #define GATE_BODY_MAX (8u * 1024u * 1024u) /* a JSON body, an answer that is read whole */
 
-/* What peers can make the gate hold. The names are those of `--limit NAME=N`. */
+/* What peers can make the gate hold, and for how long it believes registries. The names are those
+ * of `--limit NAME=N`. */
 struct gate_limits {
 	uint32_t conns;		 /* connections of everybody */
 	uint32_t conns_per_user; /* of one uid; root has no limit of its own */
@@ -63,6 +64,7 @@ struct gate_limits {
 	uint32_t ask_seconds;	  /* for an answer of gabiond */
 	uint32_t connect_seconds; /* while the engine's queue is full */
 	uint32_t linger_seconds;  /* for the rest of a request that was refused */
+	uint32_t refresh_seconds; /* between two looks at registries for the digests of images */
 };
 
 #define GATE_LIMITS                                        \
@@ -74,7 +76,8 @@ struct gate_limits {
 			       .body_seconds = 60,         \
 			       .ask_seconds = 60,          \
 			       .connect_seconds = 10,      \
-			       .linger_seconds = 5 })
+			       .linger_seconds = 5,        \
+			       .refresh_seconds = 600 })
 
 /* Sets the limit with that name ("head-seconds"). Returns 0 or -EINVAL. */
 int gate_limit_set(struct gate_limits *l, struct slice name, uint32_t value);

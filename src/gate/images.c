@@ -13,7 +13,6 @@
 #include "gate/commands.h"
 #include "gate/images-fetch.h"
 
-#define REFRESH_SECONDS 600u
 #define AGAIN_SECONDS 1u /* not as often as clients have new credentials */
 #define AUTH_ARENA_MAX (4u << 20)
 #define CLAIMS_KEPT_SECONDS (30u * 24u * 3600u)
@@ -264,6 +263,7 @@ static void tell_waiting(struct images *m)
 
 static void refresh_over(struct images *m)
 {
+	uint32_t wait = m->again ? AGAIN_SECONDS : MAX(m->gate->limits.refresh_seconds, 1u);
 	uint64_t now = images_now();
 
 	digests_trim(&m->digests, m->lists, m->policy.nsockets,
@@ -272,9 +272,7 @@ static void refresh_over(struct images *m)
 	if ((m->digests.dirty || m->digests.used) && !ask_is_open(&m->call))
 		(void)images_keep(m, &m->call, on_keep);
 	tell_waiting(m);
-	loop_timer_in(&m->gate->loop, &m->refresh,
-		      (m->again ? AGAIN_SECONDS : REFRESH_SECONDS) * LOOP_NSEC_PER_SEC,
-		      refresh_again);
+	loop_timer_in(&m->gate->loop, &m->refresh, wait * LOOP_NSEC_PER_SEC, refresh_again);
 	m->again = false;
 }
 

@@ -122,6 +122,8 @@ static enum imagelist_origin origin_of(struct decision *d, const struct view *v,
 
 			if (a && a->belongs == IMAGELIST_BELONGS)
 				return IMAGELIST_ORIGIN_REGISTRY;
+			if (!a && d->facts->was_local)
+				continue;
 			if (!a && may_ask)
 				ask(d, (struct imagelist_question){ .ask = IMAGELIST_ASK_BELONGS,
 								    .entry = IMAGELIST_NONE,

@@ -181,6 +181,9 @@ struct imagelist_facts {
 	bool has_locals;
 	const struct imagelist_image *locals; /* all images of this machine */
 	size_t nlocals;
+	/* Once it was decided that no registry has the image: where there is no answer, so it
+	 * stays. */
+	bool was_local;
 };
 
 /* --- the verdict --- */

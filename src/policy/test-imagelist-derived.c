@@ -173,6 +173,32 @@ static void test_origin_unreachable(void **state)
 	world_done(&b.w);
 }
 
+/* Once it was found to be on no registry, that stays so for who can ask nobody, as gabion-runc; but
+ * what a registry has said since counts. */
+static void test_origin_of_a_grant(void **state)
+{
+	struct built b;
+
+	(void)state;
+	built_init(&b, BASE_ENTRY);
+	b.child->store = IMAGELIST_CONTAINERD;
+	repo_digest(&b.w, b.child, "pack.local/builder/abc", 2);
+	allowed(&b.w, b.base, BASE_ENTRY, IMAGELIST_BY_TAG);
+	b.w.facts.has_locals = true;
+	b.w.given[0].has_layers = b.w.given[1].has_layers = true;
+	b.w.deaf = true;
+	denied(&b.w, b.child, CHILD, IMAGELIST_NOT_KNOWN);
+	b.w.facts.was_local = true;
+	allowed(&b.w, b.child, CHILD, IMAGELIST_BY_DERIVED);
+	assert_false(imagelist_needs(&b.w.v));
+	b.w.facts.was_local = b.w.deaf = false;
+	push(&b.w, "pack.local/builder/abc", "latest", 2);
+	denied(&b.w, b.child, CHILD, IMAGELIST_DERIVED_REMOTE);
+	b.w.facts.was_local = b.w.deaf = true;
+	denied(&b.w, b.child, CHILD, IMAGELIST_DERIVED_REMOTE);
+	world_done(&b.w);
+}
+
 /* A proper beginning: as many layers are not derived, fewer not, other ones not. */
 static void test_chain(void **state)
 {
@@ -450,6 +476,7 @@ int main(void)
 		cmocka_unit_test(test_origin),
 		cmocka_unit_test(test_origin_by_registry),
 		cmocka_unit_test(test_origin_unreachable),
+		cmocka_unit_test(test_origin_of_a_grant),
 		cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_empty_base),
 		cmocka_unit_test(test_parent_missing),

@@ -83,5 +83,6 @@ void grant_facts(const struct grant *g, struct imagelist_facts *ret)
 					 .image = &g->image,
 					 .has_locals = true,
 					 .locals = &g->parent,
-					 .nlocals = g->derived ? 1 : 0 };
+					 .nlocals = g->derived ? 1 : 0,
+					 .was_local = g->derived };
 }

@@ -194,7 +194,19 @@ def test_build_with_the_hosts_network(instance, buildkit):
         assert NETWORK in done.text, done
 
 
-@pytest.mark.parametrize("kind", ["network", "pid", "ipc", "uts", "mount", "user", "cgroup"])
+def test_its_clock(instance):
+    """It has a time namespace of its own (time_namespaces(7)), whose clock it cannot set, and the host's even less."""
+    c = instance.start("--privileged")
+    own = c.exec("readlink", "/proc/self/ns/time").out
+    assert own.startswith("time:[") and own != os.readlink("/proc/self/ns/time")
+    offsets = c.exec("cat", "/proc/self/timens_offsets").out
+    for command in ("echo boottime 86400 0 >/proc/self/timens_offsets", "echo monotonic 86400 0 >/proc/1/timens_offsets", "date -s @86400"):
+        done = c.exec("sh", "-c", command, check=False)
+        assert "Operation not permitted" in done.err or "Permission denied" in done.err, done
+    assert c.exec("cat", "/proc/self/timens_offsets").out == offsets != support.read("/proc/self/timens_offsets").rstrip()
+
+
+@pytest.mark.parametrize("kind", ["network", "pid", "ipc", "uts", "mount", "user", "cgroup", "time"])
 def test_path_of_a_hosts_namespace_in_a_bundle(box, kind):
     """The runtime itself refuses what no gate has seen."""
     file = {"network": "net", "mount": "mnt"}.get(kind, kind)

@@ -302,9 +302,9 @@ def test_nothing_before_there_is_a_policy(make_gate, tmp_path):
 def making(make_gate, tmp_path):
     """A gate whose gabiond says that the sources /s1, /s2, … are the engine's socket; there is one image."""
 
-    def start(**how):
+    def start(*args, **how):
         gabiond = Doors(str(tmp_path), {}, **how)
-        gate = make_gate(gabiond=gabiond)
+        gate = make_gate(*args, gabiond=gabiond)
         docker = Docker(gate.engine)
         image = {"Id": GRANT["image"]["id"], "RepoTags": ["tool:1"], "RepoDigests": [], "RootFS": {"Layers": []}}
         gate.engine.told = {"/info": {"DriverStatus": []}, "/images/tool:1/json": image}
@@ -351,6 +351,20 @@ def test_a_socket_that_has_another_name_is_granted(making):
     record, = [q for q in gate.gabiond.asked if q.op == "RECORD"]
     grant, = [q for q in gate.gabiond.asked if q.op == "GRANT"]
     assert record.id == grant.id == C and record.asker()[2] == BINDS
+
+
+def test_registries_are_asked_again(making):
+    """A tag that moves there is noticed without anybody's asking, which is every ten minutes where no limit says otherwise."""
+    gate = making("--limit", "refresh-seconds=1", images=["tool:1"])
+    gate.engine.told["/images/tool:1/json"]["RepoDigests"] = ["tool@sha256:" + "1" * 64]
+
+    def status_when(digit):
+        gate.engine.told["/distribution/tool:1/json"] = {"Descriptor": {"digest": "sha256:" + digit * 64}}
+        return create(gate, {"Image": "tool:1", "HostConfig": {"Binds": ["/s1:/s"]}}).status
+
+    wait_until(lambda: status_when("1") == 201)
+    wait_until(lambda: status_when("2") == 403)
+    wait_until(lambda: status_when("1") == 201)
 
 
 def test_a_name_proves_nothing(making):

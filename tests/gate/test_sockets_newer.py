@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What test_sockets.py, test_private.py and test_clients.py ask of Debian 12's engine, and those attacks of
+"""What test_sockets.py, test_private.py, test_compose.py and test_clients.py ask of Debian 12's engine, and those attacks of
 test_attacks.py that depend on the engine, asked of newer ones, with all of gabion before them; one has its images
 in containerd."""
 
@@ -11,12 +11,15 @@ from cages import HERE, support
 from test_attacks import (folder, test_a_volume_that_is_a_path, test_an_update_brings_nothing_in,  # noqa: F401
                           test_binds_that_come_with_the_start, test_device_requests, test_kinds_of_mounts,
                           test_names_of_images, test_security_options, user)
+from test_compose import compose, test_for_a_container  # noqa: F401
 from test_differential import place  # noqa: F401
 from test_private import (nobody, private, test_a_pull_teaches, test_the_file,  # noqa: F401
                           test_without_credentials)
 from test_sockets import (test_a_denied_command, test_a_derived_image, test_a_listed_image,  # noqa: F401
-                          test_a_retagged_image, test_an_allow_list, test_an_image_outside_of_the_list,
-                          test_runs_again_after_the_engine, test_the_registry_moves_on, test_what_it_makes_is_isolated)
+                          test_a_retagged_image, test_a_tag_that_moves, test_an_allow_list,
+                          test_an_image_of_a_moment, test_an_image_outside_of_the_list,
+                          test_runs_again_after_the_engine, test_the_registry_is_down, test_what_it_makes_is_isolated)
+from test_tunnel import door, forky  # noqa: F401
 
 pytestmark = pytest.mark.long
 

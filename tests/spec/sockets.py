@@ -179,6 +179,13 @@ def local_image(cell, base):
     return f"{LOCAL}:alone"
 
 
+def local_under_a_name(cell, base):
+    """Any tag of that repository is on the list."""
+    name = f"{base.rsplit(':', 1)[0]}:alone"
+    cell.docker("tag", local_image(cell, base), name)
+    return name
+
+
 def derived_image(cell, base):
     """Built from the image that the row has named before."""
     cell.build(f"FROM {base}\nCOPY more /more\n", files={"more": uuid.uuid4().hex}, buildkit=False, tag=f"{LOCAL}:built")
@@ -195,6 +202,7 @@ def derived_with_digest(cell, base):
 
 IMAGES = {
     "a local image": local_image,
+    "a local image with a name of the list": local_under_a_name,
     "local image built from it": derived_image,
     "the same with a repository digest": derived_with_digest,
 }

@@ -149,6 +149,14 @@ def test_errata_name_rows_that_exist():
     assert named - by_place(ALL).keys() == set()
 
 
+def test_errata_name_tests_that_exist():
+    text = (blocks.HERE.parent.parent / "docs" / "spec-errata.md").read_text()
+    named = re.findall(r"((?:src|tests)/[\w/.-]+)::?(test_\w+)", text)
+    assert len(named) > 2
+    for path, test in named:
+        assert re.search(rf"^(def|static void) {test}\(", (blocks.HERE.parent.parent / path).read_text(), re.M), (path, test)
+
+
 def run_row(row, instance):
     """The row's command by sh; containers that it leaves are swept away by the fixture."""
     name = f"gabion-spec-{row.document}-{row.line}-{uuid.uuid4().hex[:6]}"
