@@ -19,6 +19,7 @@
 struct line {
 	struct ask_call call;
 	struct audit *audit;
+	uint64_t told; /* how many lost ones it tells of */
 };
 
 void audit_init(struct audit *a, struct gate *g)
@@ -32,7 +33,10 @@ static void on_written(struct ask_call *call, int result, struct slice body)
 	struct audit *a = l->audit;
 
 	a->open--;
-	if (result != CONTROL_DONE) {
+	a->telling -= l->told;
+	if (result == CONTROL_DONE) {
+		a->lost -= l->told;
+	} else {
 		a->lost++;
 		if (!a->complained)
 			log_error("audit log: %.*s", SLICE_ARG(body));
@@ -69,7 +73,8 @@ static void add_text(struct arena *a, struct json *o, const char *key, const cha
 		add(a, o, key, json_new_str(a, text));
 }
 
-static void emit(const struct conn *c, const struct audit_event *e, struct buf *b)
+/* told: how many lines before it were lost. */
+static void emit(const struct conn *c, const struct audit_event *e, uint64_t told, struct buf *b)
 {
 	CLEANUP_ARENA struct arena arena = ARENA_INIT(ARENA_BYTES);
 	struct json *o = json_new(&arena, JSON_OBJECT);
@@ -88,8 +93,8 @@ static void emit(const struct conn *c, const struct audit_event *e, struct buf *
 	add_text(&arena, o, "message", e->message);
 	add_text(&arena, o, "reason", e->reason);
 	add_text(&arena, o, "hint", e->hint);
-	if (c->gate->audit.lost)
-		add(&arena, o, "lost", json_new_uint(&arena, c->gate->audit.lost));
+	if (told)
+		add(&arena, o, "lost", json_new_uint(&arena, told));
 	json_emit(o, b);
 }
 
@@ -98,11 +103,12 @@ void audit_conn(const struct conn *c, const struct audit_event *e)
 	CLEANUP_BUF struct buf text = BUF_INIT(CONTROL_TEXT_MAX);
 	struct audit *a = &c->gate->audit;
 	struct control_request *q;
+	uint64_t told = a->lost - a->telling;
 	struct line *l;
 
 	if (c->gate->ask.fd < 0) /* without gabiond (tests) there is no log */
 		return;
-	emit(c, e, &text);
+	emit(c, e, told, &text);
 	if (!buf_ok(&text) || text.n == 0 || a->open >= OPEN_MAX_LINES) {
 		a->lost++;
 		return;
@@ -119,9 +125,11 @@ void audit_conn(const struct conn *c, const struct audit_event *e)
 	memset(q->text.id, '0', CONTROL_ID_LEN);
 	q->text.size = (uint32_t)text.n;
 	memcpy(q->text.text, text.p, text.n);
-	a->lost = 0;
+	l->told = told;
+	a->telling += told;
 	a->open++;
 	if (ask_start(&c->gate->ask, &l->call, q, -EBADF, on_written) < 0) {
+		a->telling -= told;
 		a->open--;
 		a->lost++;
 		free(l);

@@ -14,9 +14,10 @@ struct gate;
 
 struct audit {
 	struct gate *gate;
-	size_t open;	 /* lines on their way */
-	uint64_t lost;	 /* since the last line that was handed over */
-	bool complained; /* gabiond could not write; said once until it can again */
+	size_t open;	  /* lines on their way */
+	uint64_t lost;	  /* lines that are not in the log, nor told of there */
+	uint64_t telling; /* of these, how many lines on their way tell of */
+	bool complained;  /* gabiond could not write; said once until it can again */
 };
 
 struct audit_event {

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/util.h"
 #include "json/json.h"
 
 #define SIZE_MAX_BYTES (16 * 1024 * 1024)
@@ -55,7 +57,7 @@ static int open_log(const char *lib)
 	int fd;
 
 	auditfile_path(lib, 0, path);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -68,11 +70,27 @@ static bool is_current(const char *lib, const struct stat *st)
 	return stat(path, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino;
 }
 
+/* A full disk may have cut the line before: it shall not take this one with it. */
+static int write_line(int fd, struct slice line)
+{
+	char end[] = "\n";
+	struct iovec parts[] = { { end, 1 }, { (void *)line.p, line.n } };
+	size_t first = 1;
+	struct stat st;
+	char last;
+	ssize_t n;
+
+	if (fstat(fd, &st) == 0 && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 &&
+	    last != '\n')
+		first = 0;
+	n = writev(fd, parts + first, (int)(ARRAY_SIZE(parts) - first));
+	return n < 0 ? -errno : (size_t)n == line.n + !first ? 0 : -EIO;
+}
+
 int auditfile_append(const char *lib, struct slice line)
 {
 	CLEANUP_FD int fd = open_log(lib);
 	struct stat st;
-	ssize_t n;
 
 	if (fd < 0)
 		return fd;
@@ -88,8 +106,7 @@ int auditfile_append(const char *lib, struct slice line)
 		if (fd < 0)
 			return fd;
 	}
-	n = write(fd, line.p, line.n);
-	return n < 0 ? -errno : (size_t)n == line.n ? 0 : -EIO;
+	return write_line(fd, line);
 }
 
 int auditfile_deny(const char *lib, const struct auditfile_denial *d)

@@ -69,6 +69,12 @@ static void test_line(void **state)
 	auditfile_path(dir, 0, path);
 	assert_int_equal(file_read(path, &text), 0);
 	assert_string_equal(text.p, "a\nb\n");
+	test_put(dir, "audit.log", "a\n{\"ha");
+	assert_int_equal(auditfile_append(dir, SLICE_LIT("b\n")), 0);
+	assert_int_equal(auditfile_append(dir, SLICE_LIT("c\n")), 0);
+	buf_reset(&text);
+	assert_int_equal(file_read(path, &text), 0);
+	assert_string_equal(text.p, "a\n{\"ha\nb\nc\n");
 	assert_int_equal(auditfile_append("/nonexistent", SLICE_LIT("a\n")), -ENOENT);
 	auditfile_now(now);
 	assert_int_equal(strlen(now), 24);

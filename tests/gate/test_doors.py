@@ -232,6 +232,18 @@ def test_report_only(make_gate, tmp_path):
     assert (line["verdict"], line["hint"]) == ("report", "commandList of the policy: push")
 
 
+def test_isolation_off(make_gate, tmp_path):
+    """And with it the lists, for containers that have the socket already, too."""
+    gabiond = Doors(str(tmp_path), {A: 0}, deny=["push"], images=[])
+    rows = {row["key"]: row for row in gabiond.policy["settings"]}
+    make_gate(gabiond=gabiond)
+    assert gabiond.ask(A, request("POST", "/v1.41/images/x/push")).status == 403
+    rows["enhancedContainerIsolation.value"]["value"] = False
+    gabiond.policy["generation"] = 2
+    gabiond.told()
+    wait_until(lambda: gabiond.ask(A, request("POST", "/v1.41/images/x/push")).status == 200)
+
+
 @pytest.mark.parametrize("report", [True, False])
 def test_the_list_that_said_it_is_named(make_gate, tmp_path, report):
     """By the place in its file; and an image's own list by its entry."""
