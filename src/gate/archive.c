@@ -115,7 +115,7 @@ bool archive_refused(struct conn *c)
 				      .rule = "archive-host-paths",
 				      .hint = "start the container and copy then" },
 		    "container %.*s does not run, and paths of the host are bound in it: the "
-		    "engine would copy there as root of the host",
+		    "engine would copy there as root of the host. Start it, and copy then",
 		    SLICE_ARG(c->req->subjects[0].name));
 	return true;
 }

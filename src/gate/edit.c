@@ -112,10 +112,12 @@ int edit_volume_options(const char *driver, const struct json *options, struct e
 		return EDIT_OK;
 	if (strcmp(type, "tmpfs") == 0 && tmpfs_options(o))
 		return EDIT_OK;
-	(void)err_set(err, -EPERM,
-		      "volumes of type \"%s\" with device \"%s\" and options \"%s\" are not "
-		      "supported by gabion: the engine would mount them as root of the host",
-		      type, device, o);
+	(void)err_set(
+		err, -EPERM,
+		"volumes of type \"%s\" with device \"%s\" and options \"%s\" are not "
+		"supported by gabion: the engine would mount them as root of the host. Bind a "
+		"folder instead (-v FOLDER:PATH), or use type=tmpfs",
+		type, device, o);
 	return deny(e, "volume-options", "bind a folder with -v instead, or use type=tmpfs");
 }
 

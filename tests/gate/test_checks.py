@@ -129,7 +129,7 @@ def test_volumes_from_before_there_were_rules(gate, docker, users):
             got = create(gate, {"Image": "x", "HostConfig": config}, uid)
             assert got.status == 403 and json.loads(got.body)["rule"] == "volume-options"
             assert message(got) == ('volume old: volumes of type "none" with device "/srv" and options "bind" are not supported by gabion: '
-                                    "the engine would mount them as root of the host")
+                                    "the engine would mount them as root of the host. Bind a folder instead (-v FOLDER:PATH), or use type=tmpfs")
 
 
 # ── the body of a creation ─────────────────────────────────────────────────────────────────────
