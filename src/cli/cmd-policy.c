@@ -80,7 +80,7 @@ static void take_line(void *data, const struct json *o, struct slice line)
 	    strncmp(container, w->args->container, strlen(w->args->container)) != 0)
 		return;
 	suggest_add(&w->seen, slice_str(auditlog_text(o, "method")),
-		    slice_str(auditlog_text(o, "target")));
+		    slice_str(auditlog_text(o, "target")), slice_str(auditlog_text(o, "mark")));
 }
 
 /* The one in force, else the last good one, else the defaults. */

@@ -122,7 +122,8 @@ static void refuse_command(struct conn *c, const struct door *d, size_t layer,
 		    "%s", v->message);
 }
 
-static void report(struct conn *c, const struct door *d, size_t layer, const struct verdict *v)
+static void report(struct conn *c, const struct door *d, size_t layer, enum route_class mark,
+		   const struct verdict *v)
 {
 	CLEANUP_BUF struct buf hint = BUF_INIT(16384);
 
@@ -131,14 +132,17 @@ static void report(struct conn *c, const struct door *d, size_t layer, const str
 		return;
 	}
 	name_list(c->gate->images, d, layer, v, &hint);
-	audit_conn(c, &(struct audit_event){ .verdict = "report",
-					     .rule = v->rule,
-					     .message = v->message,
-					     .hint = buf_ok(&hint) ? hint.p : v->commands });
+	audit_conn(c, &(struct audit_event){
+			      .verdict = "report",
+			      .rule = v->rule,
+			      .message = v->message,
+			      .hint = buf_ok(&hint) ? hint.p : v->commands,
+			      .mark = mark == ROUTE_CLASS_NONE ? NULL : route_class_name(mark) });
 }
 
-/* Decides for one layer after the other, until one says no: that is *ret_layer. */
-static void decide(struct conn *c, const struct door *d, const char *pushes, struct verdict *v,
+/* Decides for one layer after the other, until one says no: that is *ret_layer. mark: class that
+ * the target does not show, or ROUTE_CLASS_NONE. */
+static void decide(struct conn *c, const struct door *d, enum route_class mark, struct verdict *v,
 		   size_t *ret_layer)
 {
 	struct images *m = c->gate->images;
@@ -148,14 +152,15 @@ static void decide(struct conn *c, const struct door *d, const char *pushes, str
 						   ? m->commands[i].list
 						   : m->commands[i].of_entries[d->entries[i]];
 
-		if (pushes) /* the class that a tunnel which is read was spared */
+		if (mark ==
+		    ROUTE_CLASS_BUILD_PUSH) /* the class that a tunnel which is read was spared */
 			list.flags &= ~(unsigned)COMMAND_LIST_TUNNEL_READ;
 		command_list_decide(&list, &c->req->match, c->req->head.target, v);
 		*ret_layer = i;
 		if (v->kind == VERDICT_DENY)
 			return;
 		if (v->reported)
-			report(c, d, i, v);
+			report(c, d, i, mark, v);
 	}
 }
 
@@ -174,7 +179,7 @@ bool commands_refused(struct conn *c, struct door *d)
 		refuse_image(c, d);
 		return true;
 	}
-	decide(c, d, NULL, &v, &layer);
+	decide(c, d, ROUTE_CLASS_NONE, &v, &layer);
 	if (v.kind == VERDICT_DENY)
 		refuse_command(c, d, layer, &v);
 	return v.kind == VERDICT_DENY;
@@ -216,7 +221,7 @@ bool commands_build_refused(struct conn *c, const struct solve *solve, struct bu
 		audit_build(c, "image-list", NOT_ANY_MORE, NULL, text);
 		return true;
 	}
-	decide(c, c->door, solve->pushes, &v, &layer);
+	decide(c, c->door, solve->pushes ? ROUTE_CLASS_BUILD_PUSH : ROUTE_CLASS_NONE, &v, &layer);
 	if (v.kind == VERDICT_ALLOW)
 		return false;
 	buf_add_str(text, v.message);

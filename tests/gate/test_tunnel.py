@@ -328,7 +328,8 @@ def test_report_only(cage, policy, door):
     answer = t.answer(1)
     assert answer is not None and not denied(answer)
     t.close()
-    assert support.wait_until(lambda: events(cage, "report"))[-1]["message"] == TEXT
+    line = support.wait_until(lambda: events(cage, "report"))[-1]
+    assert (line["message"], line["mark"]) == (TEXT, "build-push")
 
 
 # ── a whole client ───────────────────────────────────────────────────────────────────────────────
