@@ -89,6 +89,7 @@ static void emit(const struct conn *c, const struct audit_event *e, struct buf *
 	add_text(&arena, o, "reason", e->reason);
 	add_text(&arena, o, "hint", e->hint);
 	add_text(&arena, o, "mark", e->mark);
+	add_text(&arena, o, "entry", e->entry);
 	if (c->gate->audit.lost)
 		add(&arena, o, "lost", json_new_uint(&arena, c->gate->audit.lost));
 	json_emit(o, b);

@@ -87,13 +87,21 @@ static bool ends_with(const char *path, const char *end)
 	return slice_ends(slice_str(path), slice_str(end));
 }
 
+/* The image entry by which the container is allowed, as it is written, if it has a list of its own.
+ */
+static const char *own_entry(const struct images *m, const struct door *d, size_t layer)
+{
+	const struct policy_socket *s = &m->policy.sockets[layer];
+	size_t entry = d->entries[layer];
+
+	return entry != IMAGELIST_NONE && s->images[entry].commands ? s->images[entry].text : NULL;
+}
+
 /* Which list said it, and the commands that own the request: where an administrator changes it. */
 static void name_list(const struct images *m, const struct door *d, size_t layer,
 		      const struct verdict *v, struct buf *b)
 {
-	const struct policy_socket *s = &m->policy.sockets[layer];
-	size_t entry = d->entries[layer];
-	bool own = entry != IMAGELIST_NONE && s->images[entry].commands;
+	const char *own = own_entry(m, d, layer);
 	const char *key = own ? ".imageList.images" : ".commandList.commands";
 	const char *source = POLICY_DEFAULT;
 
@@ -105,7 +113,7 @@ static void name_list(const struct images *m, const struct door *d, size_t layer
 	}
 	buf_add_str(b, "commandList of ");
 	if (own)
-		buf_printf(b, "image entry \"%s\" of ", s->images[entry].text);
+		buf_printf(b, "image entry \"%s\" of ", own);
 	buf_printf(b, "%s: %s", strcmp(source, POLICY_DEFAULT) == 0 ? "the policy" : source,
 		   v->commands);
 }
@@ -137,7 +145,8 @@ static void report(struct conn *c, const struct door *d, size_t layer, enum rout
 			      .rule = v->rule,
 			      .message = v->message,
 			      .hint = buf_ok(&hint) ? hint.p : v->commands,
-			      .mark = mark == ROUTE_CLASS_NONE ? NULL : route_class_name(mark) });
+			      .mark = mark == ROUTE_CLASS_NONE ? NULL : route_class_name(mark),
+			      .entry = own_entry(c->gate->images, d, layer) });
 }
 
 /* Decides for one layer after the other, until one says no: that is *ret_layer. mark: class that

@@ -241,17 +241,20 @@ def test_the_list_that_said_it_is_named(make_gate, tmp_path, report):
     rows[f"{SOCKET}.imageList.images"]["source"] = "/x/admin-settings.json:3:5"
     make_gate(gabiond=gabiond)
 
-    def hint():
+    def line():
         before = len(audited(gabiond))
         assert gabiond.ask(A, request("POST", "/v1.41/images/x/push")).status == (200 if report else 403)
-        return wait_until(lambda: audited(gabiond)[before:])[-1]["hint"]
+        return wait_until(lambda: audited(gabiond)[before:])[-1]
 
-    assert hint() == "commandList of /x/admin-settings.json:7:9: push"
+    first = line()
+    assert first["hint"] == "commandList of /x/admin-settings.json:7:9: push" and "entry" not in first
     rows[f"{SOCKET}.imageList.images"]["value"] = [
         {"image": "*", "commandList": {"type": "deny", "commands": ["image*"], "reportOnly": report}}]
     gabiond.policy["generation"] = 2
     gabiond.told()
-    assert wait_until(lambda: (h := hint()).startswith('commandList of image entry "*" of /x/admin-settings.json:3:5: ') and h)
+    of_entry = wait_until(
+        lambda: (h := line())["hint"].startswith('commandList of image entry "*" of /x/admin-settings.json:3:5: ') and h)
+    assert of_entry.get("entry") == ("*" if report else None)
 
 
 def test_a_new_policy(make_gate, tmp_path):
