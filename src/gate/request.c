@@ -11,6 +11,7 @@
 #include "gate/exchange.h"
 #include "gate/explain.h"
 #include "gate/family.h"
+#include "gate/images.h"
 #include "gate/own.h"
 
 /* The tree of a body is gone before anything is waited for. */
@@ -323,8 +324,9 @@ static bool refused(struct conn *c)
 	}
 	if (r->match.route->kind == ROUTE_REFUSE) {
 		answer_text(c, &(struct answer){ .status = 403, .rule = "unsupported" },
-			    "gabion: docker command \"%.*s\" is not available: %s",
-			    SLICE_ARG(r->head.target), r->match.route->reason);
+			    "gabion: %s command \"%.*s\" is not available: %s",
+			    c->gate->images->policy.profile->engine, SLICE_ARG(r->head.target),
+			    r->match.route->reason);
 		return true;
 	}
 	family_begin(c, door);

@@ -19,14 +19,15 @@ GRANT = {"version": 1, "asked": "tool:1", "image": {"id": "sha256:" + "1" * 64, 
                                                     "tags": [], "repoDigests": []}}
 
 
-def policy(generation=1, images=("*",), deny=(), allow=None, report=False, own=False):
+def policy(generation=1, images=("*",), deny=(), allow=None, report=False, own=False, profile="docker"):
     """A snapshot as gabiond writes it."""
+    key = SOCKET.replace("docker", profile)
     values = {"configurationFileVersion": 2, "enhancedContainerIsolation.value": True,
-              f"{SOCKET}.imageList.images": list(images), f"{SOCKET}.commandList.type": "deny" if allow is None else "allow",
-              f"{SOCKET}.commandList.commands": list(deny if allow is None else allow),
-              f"{SOCKET}.commandList.reportOnly": report, f"{SOCKET}.ownChildrenOnly": own,
-              f"{SOCKET}.imageList.allowDerivedImages": False, f"{SOCKET}.imageList.keepPreviousDigests": False}
-    return {"version": 1, "generation": generation, "profile": "docker", "files": [], "settings": [
+              f"{key}.imageList.images": list(images), f"{key}.commandList.type": "deny" if allow is None else "allow",
+              f"{key}.commandList.commands": list(deny if allow is None else allow),
+              f"{key}.commandList.reportOnly": report, f"{key}.ownChildrenOnly": own,
+              f"{key}.imageList.allowDerivedImages": False, f"{key}.imageList.keepPreviousDigests": False}
+    return {"version": 1, "generation": generation, "profile": profile, "files": [], "settings": [
         {"key": key, "layer": 0, "value": value, "locked": False, "source": "default"} for key, value in values.items()]}
 
 
@@ -211,6 +212,23 @@ def test_a_denied_command(make_gate, tmp_path):
     assert gate.post("/v1.41/images/myimage/push", kind="text/plain").status == 200  # users of the host may
     lines = [json.loads(q.body[68:]) for q in gabiond.asked if q.op == "AUDIT"]
     assert [(line["verdict"], line["container"]) for line in lines] == [("deny", A)] * 4
+
+
+def test_the_names_of_the_profile(make_gate, tmp_path, monkeypatch):
+    known = f"tool@sha256:{'2' * 64}"
+    monkeypatch.setitem(GRANT["image"], "repoDigests", [known])
+    gabiond = Doors(str(tmp_path), {A: 0}, images=[known], own=True, profile="iechor")
+    gabiond.policy["settings"] = [row for row in gabiond.policy["settings"]
+                                  if not row["key"].endswith(("allowDerivedImages", "keepPreviousDigests"))]
+    gate = make_gate(gabiond=gabiond)
+    for what, ways in (("containers", "iechor rm $(iechor ps -aq -f status=exited -f status=created)"),
+                       ("volumes", "iechor volume rm $(iechor volume ls -q -f dangling=true)"),
+                       ("networks", "iechor network rm NAME")):
+        got = gabiond.ask(A, request("POST", f"/v1.41/{what}/prune"))
+        assert message(got) == (f'enhanced container isolation: iechor command "/v1.41/{what}/prune" is blocked; it would remove '
+                                f"{what} that are not this container's own")
+        assert json.loads(got.body)["hint"] == f"remove your own {what} one by one: {ways}"
+    assert message(gate.get("/v1.41/swarm")).startswith('gabion: iechor command "/v1.41/swarm" is not available: ')
 
 
 def test_an_allow_list(make_gate, tmp_path):
