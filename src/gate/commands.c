@@ -118,15 +118,31 @@ static void name_list(const struct images *m, const struct door *d, size_t layer
 		   v->commands);
 }
 
+/* Why the request would be refused whatever the lists say; NULL: it would not. */
+static const char *never(const struct conn *c)
+{
+	const struct route *route = c->req->match.route;
+
+	if (!route)
+		return "gabion does not know that endpoint";
+	return route->kind == ROUTE_REFUSE ? route->reason : NULL;
+}
+
 static void refuse_command(struct conn *c, const struct door *d, size_t layer,
 			   const struct verdict *v)
 {
 	CLEANUP_BUF struct buf hint = BUF_INIT(16384);
+	const char *why = never(c);
 
-	name_list(c->gate->images, d, layer, v, &hint);
+	if (why)
+		buf_add_str(&hint, ANSWER_NEVER);
+	else
+		name_list(c->gate->images, d, layer, v, &hint);
 	answer_text(c,
-		    &(struct answer){
-			    .status = 403, .rule = v->rule, .hint = buf_ok(&hint) ? hint.p : NULL },
+		    &(struct answer){ .status = 403,
+				      .rule = v->rule,
+				      .reason = why,
+				      .hint = buf_ok(&hint) ? hint.p : NULL },
 		    "%s", v->message);
 }
 
@@ -189,9 +205,11 @@ bool commands_refused(struct conn *c, struct door *d)
 		return true;
 	}
 	decide(c, d, ROUTE_CLASS_NONE, &v, &layer);
-	if (v.kind == VERDICT_DENY)
-		refuse_command(c, d, layer, &v);
-	return v.kind == VERDICT_DENY;
+	/* What no list is about is refused in words of its own (request.c). */
+	if (v.kind == VERDICT_ALLOW || (c->req->match.route && never(c) && !*v.commands))
+		return false;
+	refuse_command(c, d, layer, &v);
+	return true;
 }
 
 static void audit_build(struct conn *c, const char *rule, const char *reason, const char *hint,

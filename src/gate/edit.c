@@ -61,7 +61,8 @@ static int check_host_namespaces(const struct json *hc, struct edit *e, struct e
 			"sysbox containers can't share namespaces [%s] with the host (because "
 			"they use the linux user-namespace for isolation)",
 			names);
-		return deny(e, "host-namespaces", NULL);
+		return deny(e, "host-namespaces",
+			    "leave them out; while isolation is on, no setting allows it");
 	}
 	if (strcmp(text_of(hc, "NetworkMode"), "host") == 0) {
 		(void)err_set(err, -EPERM, "%s", edit_network_text);
@@ -525,7 +526,9 @@ int edit_query(enum route_kind kind, const struct http_target *t, const struct e
 		return EDIT_OK;
 	if (!how->plain && slice_eq_str(*mode, "host")) {
 		(void)err_set(err, -EPERM, "%s", edit_network_text);
-		return deny(ret, "host-network", NULL);
+		return deny(ret, "host-network",
+			    "use a builder of your own (buildx create --driver docker-container "
+			    "--use): its host network is that of its container");
 	}
 	if (slice_starts(*mode, SLICE_LIT("container:")))
 		return add_other(ret, slice_from(*mode, 10), err);

@@ -323,7 +323,9 @@ static bool refused(struct conn *c)
 		return true;
 	}
 	if (r->match.route->kind == ROUTE_REFUSE) {
-		answer_text(c, &(struct answer){ .status = 403, .rule = "unsupported" },
+		answer_text(c,
+			    &(struct answer){
+				    .status = 403, .rule = "unsupported", .hint = ANSWER_NEVER },
 			    "gabion: %s command \"%.*s\" is not available: %s",
 			    c->gate->images->policy.profile->engine, SLICE_ARG(r->head.target),
 			    r->match.route->reason);

@@ -274,6 +274,8 @@ static void test_denied(void **state)
 			fail_msg("%s: %d", refused[i].body, r);
 		assert_string_equal(f->edit.rule, refused[i].rule);
 		assert_true(*f->err.text);
+		if (!f->edit.hint)
+			fail_msg("%s: no way out", refused[i].body);
 		assert_int_equal(f->out.n, 0);
 	}
 	/* Option keys are a map's: they have case, and the engine does not know these. */
@@ -623,6 +625,7 @@ static void test_query(void **state)
 		assert_int_equal(edit_query(ROUTE_BUILD, &t, &usual, &f->edit, &f->err),
 				 cases[i].want);
 		assert_int_equal(f->edit.nothers, cases[i].others);
+		assert_true(cases[i].want != EDIT_DENIED || f->edit.hint);
 		assert_int_equal(edit_query(ROUTE_RELAY, &t, &usual, &f->edit, &f->err), EDIT_OK);
 	}
 }

@@ -137,11 +137,11 @@ void command_list_decide(const struct command_list *list, const struct route_mat
 		return;
 	ret->kind = VERDICT_DENY;
 	blocked_text(list ? &list->profile : &default_profile, target, ret);
-	if (c == ROUTE_CLASS_NONE)
+	/* What no list says is not for a list to only report. */
+	if (c == ROUTE_CLASS_NONE || (report && blocks(c, false, false)))
 		return;
 	name_owners(list, c, ret);
-	/* What no list says is not for a list to only report. */
-	if (report && !blocks(c, false, false)) {
+	if (report) {
 		ret->kind = VERDICT_ALLOW;
 		ret->reported = true;
 	}

@@ -214,6 +214,31 @@ def test_a_denied_command(make_gate, tmp_path):
     assert [(line["verdict"], line["container"]) for line in lines] == [("deny", A)] * 4
 
 
+def test_what_no_list_can_allow(make_gate, tmp_path):
+    """The right reason, and nobody is sent to a list in vain; a list that says no has its own words all the same."""
+    gabiond = Doors(str(tmp_path), {A: 0})
+    make_gate(gabiond=gabiond)
+    plugins = "engine plugins run as root on the host and are not supported"
+    rows = (({"deny": []}, "POST", "/plugins/pull", "unsupported", plugins),
+            ({"deny": ["push"]}, "GET", "/debug/vars", "unsupported", "the engine's own memory is not shown"),
+            ({"allow": ["plugin"]}, "POST", "/plugins/pull", "unsupported", plugins),
+            ({"allow": ["ps"], "report": True}, "POST", "/plugins/pull", "unsupported", plugins),
+            ({"allow": ["ps"]}, "POST", "/plugins/pull", "command-list", plugins),
+            ({"deny": ["plugin"]}, "POST", "/plugins/pull", "command-list", plugins),
+            ({"deny": ["swarm"]}, "POST", "/swarm/init", "command-list", "swarm mode is not supported"),
+            ({"deny": []}, "GET", "/no/such", "command-list", "gabion does not know that endpoint"))
+    for n, (how, method, target, rule, why) in enumerate(rows, 2):
+        gabiond.policy = policy(n, **how)
+        gabiond.told()
+        got = wait_until(lambda: (g := gabiond.ask(A, request(method, target))) and json.loads(g.body)["rule"] == rule and g)
+        said = json.loads(got.body)
+        assert got.status == 403 and said["hint"] == "no setting allows it", (how, said)
+        if rule == "unsupported":
+            assert said["message"] == f'gabion: docker command "{target}" is not available: {why}'
+        else:
+            assert said["message"] == BLOCKED % target and said["reason"].startswith(why), (how, said)
+
+
 def test_the_names_of_the_profile(make_gate, tmp_path, monkeypatch):
     known = f"tool@sha256:{'2' * 64}"
     monkeypatch.setitem(GRANT["image"], "repoDigests", [known])
