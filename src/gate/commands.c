@@ -129,7 +129,7 @@ static const char *never(const struct conn *c)
 }
 
 static void refuse_command(struct conn *c, const struct door *d, size_t layer,
-			   const struct verdict *v)
+			   enum route_class mark, const struct verdict *v)
 {
 	CLEANUP_BUF struct buf hint = BUF_INIT(16384);
 	const char *why = never(c);
@@ -138,6 +138,8 @@ static void refuse_command(struct conn *c, const struct door *d, size_t layer,
 		buf_add_str(&hint, ANSWER_NEVER);
 	else
 		name_list(c->gate->images, d, layer, v, &hint);
+	if (!why && mark == ROUTE_CLASS_COMPOSE)
+		why = "it gives labels of compose's (" ROUTE_COMPOSE_LABEL "…)";
 	answer_text(c,
 		    &(struct answer){ .status = 403,
 				      .rule = v->rule,
@@ -167,8 +169,8 @@ static void report(struct conn *c, const struct door *d, size_t layer, enum rout
 
 /* Decides for one layer after the other, until one says no: that is *ret_layer. mark: class that
  * the target does not show, or ROUTE_CLASS_NONE. */
-static void decide(struct conn *c, const struct door *d, enum route_class mark, struct verdict *v,
-		   size_t *ret_layer)
+static void decide(struct conn *c, const struct door *d, const struct route_match *match,
+		   enum route_class mark, struct verdict *v, size_t *ret_layer)
 {
 	struct images *m = c->gate->images;
 
@@ -180,7 +182,7 @@ static void decide(struct conn *c, const struct door *d, enum route_class mark, 
 		if (mark ==
 		    ROUTE_CLASS_BUILD_PUSH) /* the class that a tunnel which is read was spared */
 			list.flags &= ~(unsigned)COMMAND_LIST_TUNNEL_READ;
-		command_list_decide(&list, &c->req->match, c->req->head.target, v);
+		command_list_decide(&list, match, c->req->head.target, v);
 		*ret_layer = i;
 		if (v->kind == VERDICT_DENY)
 			return;
@@ -189,27 +191,41 @@ static void decide(struct conn *c, const struct door *d, enum route_class mark, 
 	}
 }
 
-bool commands_refused(struct conn *c, struct door *d)
+static bool refused(struct conn *c, struct door *d, const struct route_match *match,
+		    enum route_class mark)
 {
 	struct verdict v = { .kind = VERDICT_ALLOW };
-	struct images *m = c->gate->images;
 	size_t layer = 0;
 
-	if (m->generation == 0) {
+	if (!still_allowed(c->gate->images, d)) {
+		refuse_image(c, d);
+		return true;
+	}
+	decide(c, d, match, mark, &v, &layer);
+	/* What no list is about is refused in words of its own (request.c). */
+	if (v.kind == VERDICT_ALLOW || (match->route && never(c) && !*v.commands))
+		return false;
+	refuse_command(c, d, layer, mark, &v);
+	return true;
+}
+
+bool commands_refused(struct conn *c, struct door *d)
+{
+	if (c->gate->images->generation == 0) {
 		answer_text(c, &(struct answer){ .status = 503, .rule = "no-policy" },
 			    "gabion: there is no policy yet; try again");
 		return true;
 	}
-	if (!still_allowed(m, d)) {
-		refuse_image(c, d);
-		return true;
-	}
-	decide(c, d, ROUTE_CLASS_NONE, &v, &layer);
-	/* What no list is about is refused in words of its own (request.c). */
-	if (v.kind == VERDICT_ALLOW || (c->req->match.route && never(c) && !*v.commands))
-		return false;
-	refuse_command(c, d, layer, &v);
-	return true;
+	return refused(c, d, &c->req->match, ROUTE_CLASS_NONE);
+}
+
+bool commands_compose_refused(struct conn *c, struct door *d)
+{
+	struct route_match match = c->req->match;
+
+	match.nclasses = 1; /* the others have been decided about */
+	match.classes[0] = ROUTE_CLASS_COMPOSE;
+	return refused(c, d, &match, ROUTE_CLASS_COMPOSE);
 }
 
 static void audit_build(struct conn *c, const char *rule, const char *reason, const char *hint,
@@ -248,7 +264,8 @@ bool commands_build_refused(struct conn *c, const struct solve *solve, struct bu
 		audit_build(c, "image-list", NOT_ANY_MORE, NULL, text);
 		return true;
 	}
-	decide(c, c->door, solve->pushes ? ROUTE_CLASS_BUILD_PUSH : ROUTE_CLASS_NONE, &v, &layer);
+	decide(c, c->door, &c->req->match,
+	       solve->pushes ? ROUTE_CLASS_BUILD_PUSH : ROUTE_CLASS_NONE, &v, &layer);
 	if (v.kind == VERDICT_ALLOW)
 		return false;
 	buf_add_str(text, v.message);

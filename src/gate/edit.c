@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "policy/subnets.h"
+#include "json/fold.h"
 #include "json/shape.h"
 
 /* A tree of at most this size is made of a body; most of a body is text, not structure. */
@@ -471,6 +472,23 @@ static int edit_made_volume(struct arena *a, struct json *doc, const struct edit
 	return r == EDIT_OK ? edit_label(a, doc, how, e, err) : r;
 }
 
+/* By whatever spelling the engine takes for it: a creation's labels stay as they are. */
+static const struct json *labels_of(const struct json *doc)
+{
+	for (size_t i = 0; json_is(doc, JSON_OBJECT) && i < doc->n; i++)
+		if (fold_match("Labels", doc->members[i].key))
+			return doc->members[i].value;
+	return NULL;
+}
+
+static bool has_label_of_compose(const struct json *labels)
+{
+	for (size_t i = 0; json_is(labels, JSON_OBJECT) && i < labels->n; i++)
+		if (slice_starts(labels->members[i].key, SLICE_LIT(ROUTE_COMPOSE_LABEL)))
+			return true;
+	return false;
+}
+
 int edit_body(enum route_kind kind, struct arena *a, struct slice text, const struct edit_how *how,
 	      struct edit *ret, struct buf *out, struct err *err)
 {
@@ -486,6 +504,8 @@ int edit_body(enum route_kind kind, struct arena *a, struct slice text, const st
 	if (json_parse(a, text, &limits, &raw, NULL, err) < 0 ||
 	    json_canon(a, raw, edit_shape_of(kind), &keep, &doc, err) < 0)
 		return EDIT_BAD;
+	if (kind == ROUTE_CREATE || kind == ROUTE_VOLUME || kind == ROUTE_NETWORK)
+		ret->compose = has_label_of_compose(labels_of(doc));
 	if (kind == ROUTE_CREATE)
 		r = edit_create(a, doc, how, ret, err);
 	else if (kind == ROUTE_EXEC)

@@ -129,9 +129,16 @@ static bool keep_volumes(struct arena *a, struct edit *e)
 	return true;
 }
 
+/* Of the container that asks, or is said to; NULL: a user of the host does. */
+static struct door *asking(const struct conn *c)
+{
+	return door_is_container(c->door) ? c->door : explain_door(c);
+}
+
 static void body_complete(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
+	struct door *door = asking(c);
 	struct request *r = c->req;
 	struct err err = ERR_INIT;
 	struct edit found;
@@ -142,6 +149,8 @@ static void body_complete(struct conn *c)
 	switch (edit_body(r->match.route->kind, &tree, buf_slice(&r->body), &r->how, &found,
 			  &r->whole, &err)) {
 	case EDIT_OK:
+		if (door && found.compose && commands_compose_refused(c, door))
+			return;
 		break;
 	case EDIT_DENIED:
 		answer_text(
@@ -307,7 +316,7 @@ static void drop_content_type(struct http_head *h)
 /* True when the request has been answered. */
 static bool refused(struct conn *c)
 {
-	struct door *door = door_is_container(c->door) ? c->door : explain_door(c);
+	struct door *door = asking(c);
 	struct request *r = c->req;
 	struct err err = ERR_INIT;
 	struct edit found;

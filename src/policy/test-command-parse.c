@@ -103,8 +103,9 @@ static const struct {
 	  "0 warning: \"port\": exec, logs, attach and others look at the container first, and are "
 	  "blocked as well" },
 	{ &docker, DENY, "compose",
-	  "0 warning: \"compose\": it is known by the labels that it looks for; its pull, push and "
-	  "build are those of the engine, and have to be denied by their own names" },
+	  "0 warning: \"compose\": it is known by the labels that it looks for and gives; its "
+	  "pull, push and build are those of the engine, and have to be denied by their own "
+	  "names" },
 	{ &docker, DENY, "push",
 	  "0 warning: \"push\": the builder can push, too: builds through its tunnel, as newer "
 	  "clients make them, are blocked as well" },

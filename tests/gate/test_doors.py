@@ -239,6 +239,30 @@ def test_what_no_list_can_allow(make_gate, tmp_path):
             assert said["message"] == BLOCKED % target and said["reason"].startswith(why), (how, said)
 
 
+@pytest.mark.parametrize("report", [True, False])
+def test_what_compose_makes(make_gate, tmp_path, report):
+    """It is told by its labels, also where nothing was looked for before."""
+    gabiond = Doors(str(tmp_path), {A: 0}, deny=["compose"], report=report)
+    gate = make_gate(gabiond=gabiond)
+    kinds = ("networks", "volumes", "containers")
+    for n, kind in enumerate(kinds, 1):
+        body = {"Name": "x", "Labels": {"com.docker.compose.project": "x"}}
+        got = gabiond.ask(A, request("POST", f"/v1.41/{kind}/create", body))
+        line = wait_until(lambda: len(audited(gabiond)) == n and audited(gabiond)[-1])
+        assert (line["verdict"], line["rule"], line["hint"]) == (
+            "report" if report else "deny", "command-list", "commandList of the policy: compose")
+        if report:
+            assert got.status != 403 and line["mark"] == "compose"
+        else:
+            assert (got.status, message(got)) == (403, BLOCKED % f"/v1.41/{kind}/create")
+            assert line["reason"] == "it gives labels of compose's (com.docker.compose.…)" and not gate.engine.seen
+    for kind in kinds:
+        assert gabiond.ask(A, request("POST", f"/v1.41/{kind}/create", {"Name": "x", "Labels": {"a": "b"}})).status != 403
+    assert len(audited(gabiond)) == len(kinds)
+    gate.post("/v1.41/networks/create", json.dumps({"Name": "x", "Labels": {"com.docker.compose.project": "x"}}).encode())
+    assert gate.engine.seen[-1] == "POST /v1.41/networks/create"  # users of the host may
+
+
 def test_the_names_of_the_profile(make_gate, tmp_path, monkeypatch):
     known = f"tool@sha256:{'2' * 64}"
     monkeypatch.setitem(GRANT["image"], "repoDigests", [known])
