@@ -40,11 +40,11 @@ size_t near_distance(struct slice a, struct slice b)
 	return rows[a.n % 3][b.n];
 }
 
-void near_offer(struct near *best, struct slice typed, const char *known)
+void near_offer(struct near *best, struct slice typed, struct slice known)
 {
-	size_t d = near_distance(typed, slice_str(known));
+	size_t d = near_distance(typed, known);
 
-	if (d > MAX(strlen(known) / 3, (size_t)1) || (best->word && d >= best->distance))
+	if (d > MAX(known.n / 3, (size_t)1) || (best->word.p && d >= best->distance))
 		return;
 	*best = (struct near){ .word = known, .distance = d };
 }

@@ -17,8 +17,8 @@ size_t near_distance(struct slice a, struct slice b);
 /* Offers one more known word: makes it the best so far when it is nearer than that one, and near
  * enough for a hint (a third of its letters). Begin with NEAR_NONE. */
 struct near {
-	const char *word; /* NULL: none is near */
+	struct slice word; /* as it was offered; null: none is near */
 	size_t distance;
 };
-#define NEAR_NONE ((struct near){ .word = NULL })
-void near_offer(struct near *best, struct slice typed, const char *known);
+#define NEAR_NONE ((struct near){ .word = SLICE_NULL })
+void near_offer(struct near *best, struct slice typed, struct slice known);

@@ -61,8 +61,8 @@ static const char *best_of(const char *typed)
 	struct near best = NEAR_NONE;
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		near_offer(&best, slice_str(typed), known[i]);
-	return best.word;
+		near_offer(&best, slice_str(typed), slice_str(known[i]));
+	return best.word.p;
 }
 
 static void test_best(void **state)

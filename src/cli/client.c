@@ -147,8 +147,8 @@ static int run(const char *program, char *const argv[], struct buf *errors, stru
 	return r;
 }
 
-int client_run(const struct instance *inst, char *const words[], const char *field,
-	       const char *value, struct buf *errors, struct err *err)
+int client_run(const char *socket, char *const words[], const char *field, const char *value,
+	       struct buf *errors, struct err *err)
 {
 	char dir[] = "/tmp/gabion-explain-XXXXXX";
 	char *argv[WORDS_MAX + 2] = { (char[]){ "docker" } };
@@ -172,7 +172,7 @@ int client_run(const struct instance *inst, char *const words[], const char *fie
 		return err_errno(err, -errno, "%s", dir);
 	r = write_config(folder, dir, field, value, err);
 	link_plugins(folder, dir);
-	(void)snprintf(host, sizeof(host), "unix://%s/docker.sock", inst->run);
+	(void)snprintf(host, sizeof(host), "unix://%s", socket);
 	if (r == 0 && (setenv("DOCKER_CONFIG", dir, 1) < 0 || setenv("DOCKER_HOST", host, 1) < 0 ||
 		       unsetenv("DOCKER_CONTEXT") < 0))
 		r = err_errno(err, -errno, "environment");

@@ -5,9 +5,8 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "settings/instance.h"
 
-/* words: what follows `docker`. Its output goes nowhere, its errors (standard error) are appended
- * to `errors`. Returns its exit status, or -errno with a text. */
-int client_run(const struct instance *inst, char *const words[], const char *field,
-	       const char *value, struct buf *errors, struct err *err);
+/* socket: of the engine. words: what follows `docker`. Its output goes nowhere, its errors
+ * (standard error) are appended to `errors`. Returns its exit status, or -errno with a text. */
+int client_run(const char *socket, char *const words[], const char *field, const char *value,
+	       struct buf *errors, struct err *err);

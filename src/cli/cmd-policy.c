@@ -54,6 +54,9 @@ static const struct opts opts = {
 struct proposal {
 	size_t layer;
 	const char *source; /* of the list in force; "" where no list is report-only */
+	const char *entry;  /* image entry whose own list it is; "": of those that have none */
+	const struct policy_commands *like;
+	struct suggest seen; /* what it reported */
 	struct suggest_list list;
 };
 
@@ -62,11 +65,19 @@ struct work {
 	const struct args *args;
 	struct instance inst;
 	struct policy policy;
-	struct suggest seen;
-	struct proposal proposals[POLICY_LAYERS_MAX];
+	struct suggest seen; /* what any list reported */
+	struct proposal *proposals;
 	size_t n;
 };
 
+static void add(struct suggest *to, const struct json *o)
+{
+	suggest_add(to, slice_str(auditlog_text(o, "method")),
+		    slice_str(auditlog_text(o, "target")), slice_str(auditlog_text(o, "mark")));
+}
+
+/* To the lists that may have reported it. Which layer's it was does not matter: what the other one
+ * does not block either changes nothing there. */
 static void take_line(void *data, const struct json *o, struct slice line)
 {
 	const char *container = auditlog_text(o, "container");
@@ -79,8 +90,13 @@ static void take_line(void *data, const struct json *o, struct slice line)
 	if (w->args->container &&
 	    strncmp(container, w->args->container, strlen(w->args->container)) != 0)
 		return;
-	suggest_add(&w->seen, slice_str(auditlog_text(o, "method")),
-		    slice_str(auditlog_text(o, "target")));
+	add(&w->seen, o);
+	for (size_t i = 0; i < w->n; i++) {
+		struct proposal *p = &w->proposals[i];
+
+		if (!*p->source || strcmp(p->entry, auditlog_text(o, "entry")) == 0)
+			add(&p->seen, o);
+	}
 }
 
 /* The one in force, else the last good one, else the defaults. */
@@ -96,56 +112,82 @@ static int load_policy(struct work *w, struct err *err)
 	return r;
 }
 
-static const char *source_of(const struct policy *p, size_t layer)
+/* Where the setting of that name stands that the layer has. */
+static const char *source_of(const struct policy *p, size_t layer, struct slice name)
 {
 	for (size_t i = 0; i < p->nsettings; i++) {
 		const struct policy_setting *s = &p->settings[i];
 
 		if (s->layer == layer && s->key->socket &&
-		    slice_ends(slice_str(s->key->path), SLICE_LIT(".commandList.reportOnly")))
+		    slice_ends(slice_str(s->key->path), name))
 			return s->source;
 	}
 	return "";
 }
 
-static int propose(struct work *w, size_t layer, const char *source,
-		   const struct policy_commands *like, struct err *err)
-{
-	struct proposal *to = &w->proposals[w->n];
-	int r = suggest_make(w->arena, &w->seen, w->policy.profile, like->allow, like->names,
-			     like->n, &to->list);
-
-	if (r < 0)
-		return err_errno(err, r, "commandList");
-	to->layer = layer;
-	to->source = source;
-	w->n++;
-	return 0;
-}
-
 /* Where the instance's own file says nothing of it, the host's list stands in both layers. */
-static bool is_proposed(const struct work *w, const char *source)
+static bool is_proposed(const struct work *w, const struct proposal *p)
 {
 	for (size_t i = 0; i < w->n; i++)
-		if (strcmp(w->proposals[i].source, source) == 0)
+		if (strcmp(w->proposals[i].source, p->source) == 0 &&
+		    strcmp(w->proposals[i].entry, p->entry) == 0)
 			return true;
 	return false;
 }
 
-/* For each list that is report-only; where none is, an allow list from the log alone. */
-static int propose_all(struct work *w, struct err *err)
+static void propose(struct work *w, const struct proposal *p)
+{
+	if (p->like->report_only && !is_proposed(w, p))
+		w->proposals[w->n++] = *p;
+}
+
+static void propose_layer(struct work *w, size_t layer)
+{
+	const struct policy_socket *s = &w->policy.sockets[layer];
+	struct proposal p = { .layer = layer, .entry = "", .like = &s->commands };
+
+	p.source = source_of(&w->policy, layer, SLICE_LIT(".commandList.reportOnly"));
+	propose(w, &p);
+	p.source = source_of(&w->policy, layer, SLICE_LIT(".imageList.images"));
+	for (size_t i = 0; i < s->nimages; i++) {
+		if (!s->images[i].commands)
+			continue;
+		p.entry = s->images[i].text;
+		p.like = s->images[i].commands;
+		propose(w, &p);
+	}
+}
+
+/* Each list that is report-only; where none is, an allow list from the log alone. */
+static int propose_all(struct work *w)
 {
 	static const struct policy_commands nothing = { .allow = true };
+	size_t room = 1;
+
+	for (size_t i = 0; i < w->policy.nsockets; i++)
+		room += 1 + w->policy.sockets[i].nimages;
+	w->proposals = arena_array(w->arena, room, sizeof(*w->proposals));
+	if (!w->proposals)
+		return -ENOMEM;
+	for (size_t i = 0; i < w->policy.nsockets; i++)
+		propose_layer(w, i);
+	if (w->n == 0)
+		w->proposals[w->n++] =
+			(struct proposal){ .source = "", .entry = "", .like = &nothing };
+	return 0;
+}
+
+static int make_all(struct work *w, struct err *err)
+{
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < w->policy.nsockets; i++) {
-		const struct policy_commands *list = &w->policy.sockets[i].commands;
-		const char *source = source_of(&w->policy, i);
+	for (size_t i = 0; r == 0 && i < w->n; i++) {
+		struct proposal *p = &w->proposals[i];
 
-		if (list->report_only && !is_proposed(w, source))
-			r = propose(w, i, source, list, err);
+		r = suggest_make(w->arena, &p->seen, w->policy.profile, p->like->allow,
+				 p->like->names, p->like->n, &p->list);
 	}
-	return r == 0 && w->n == 0 ? propose(w, 0, "", &nothing, err) : r;
+	return r < 0 ? err_errno(err, r, "commandList") : 0;
 }
 
 static struct json *list_json(struct arena *a, const struct suggest_list *list)
@@ -172,6 +214,7 @@ static void print_document(const struct work *w)
 
 		(void)json_set(a, row, "layer", json_new_uint(a, p->layer));
 		(void)json_set(a, row, "source", json_new_str(a, p->source));
+		(void)json_set(a, row, "entry", json_new_str(a, p->entry));
 		(void)json_set(a, row, "commandList", list_json(a, &p->list));
 		(void)json_set(a, row, "complete", json_new_bool(a, p->list.missed == 0));
 		(void)json_append(a, lists, row);
@@ -182,23 +225,26 @@ static void print_document(const struct work *w)
 	print_json(doc);
 }
 
-static void print_human(const struct work *w)
+static void print_proposal(struct arena *a, const struct proposal *p)
 {
-	for (size_t i = 0; i < w->n; i++) {
-		struct json *doc = arena_must(json_new(w->arena, JSON_OBJECT));
-		const struct proposal *p = &w->proposals[i];
+	struct json *doc = arena_must(json_new(a, JSON_OBJECT));
+	const char *of = *p->entry
+				 ? arena_printf(a, "image entry \"%s\" of %s", p->entry, p->source)
+				 : p->source;
 
-		if (*p->source)
-			cli_error("in place of the list of %s, by %zu requests:", p->source,
-				  w->seen.requests);
-		else
-			cli_error("no list is report-only now; by %zu requests of the log:",
-				  w->seen.requests);
-		(void)json_set(w->arena, doc, "commandList", list_json(w->arena, &p->list));
-		print_json(doc);
-		if (p->list.missed > 0)
-			cli_error("some of them no list can let through");
+	if (*p->source && p->seen.requests == 0) {
+		cli_error("nothing was reported by the list of %s", of);
+		return;
 	}
+	if (*p->source)
+		cli_error("in place of the list of %s, by %zu requests:", of, p->seen.requests);
+	else
+		cli_error("no list is report-only now; by %zu requests of the log:",
+			  p->seen.requests);
+	(void)json_set(a, doc, "commandList", list_json(a, &p->list));
+	print_json(doc);
+	if (p->list.missed > 0)
+		cli_error("some of them no list can let through");
 }
 
 static int suggest(struct work *w, const char *since, struct err *err)
@@ -209,10 +255,12 @@ static int suggest(struct work *w, const char *since, struct err *err)
 	if (r == 0 && faccessat(AT_FDCWD, w->inst.lib, F_OK, 0) < 0)
 		r = err_errno(err, -errno, "no instance: %s", w->inst.lib);
 	if (r == 0)
-		r = auditlog_read(&reader, w->inst.lib, err);
-	if (r == 0)
 		r = load_policy(w, err);
-	return r == 0 ? propose_all(w, err) : r;
+	if (r == 0)
+		r = propose_all(w);
+	if (r == 0)
+		r = auditlog_read(&reader, w->inst.lib, err);
+	return r == 0 ? make_all(w, err) : r;
 }
 
 static int run(const struct args *args)
@@ -237,9 +285,9 @@ static int run(const struct args *args)
 			  w.seen.strange);
 	if (args->json)
 		print_document(&w);
-	else if (w.seen.requests > 0)
-		print_human(&w);
-	else
+	for (size_t i = 0; !args->json && w.seen.requests > 0 && i < w.n; i++)
+		print_proposal(&a, &w.proposals[i]);
+	if (!args->json && w.seen.requests == 0)
 		cli_error("nothing was reported: set \"reportOnly\": true in a commandList, and "
 			  "let containers do their work");
 	return w.seen.requests > 0 ? CLI_EXIT_OK : CLI_EXIT_NO;

@@ -11,20 +11,25 @@
 /* The log keeps that much of a target (gate/audit.c): what is longer may have lost its query. */
 #define TARGET_WHOLE_MAX 2047u
 
-void suggest_add(struct suggest *s, struct slice method, struct slice target)
+void suggest_add(struct suggest *s, struct slice method, struct slice target, struct slice mark)
 {
 	CLEANUP_ARENA struct arena a = ARENA_INIT(TARGET_ARENA_MAX);
+	enum route_class marked = route_class_find(mark);
 	struct http_refusal why;
 	struct http_target t;
 	struct route_match m;
 
 	if (target.n > TARGET_WHOLE_MAX || http_target_parse(&a, target, &t, &why) != HTTP_OK ||
-	    route_find(method, t.path, t.params, t.nparams, &m) != ROUTE_FOUND) {
+	    route_find(method, t.path, t.params, t.nparams, &m) != ROUTE_FOUND ||
+	    (mark.n > 0 && marked == ROUTE_CLASS_NONE)) {
 		s->strange++;
 		return;
 	}
 	for (size_t i = 0; i < m.nclasses; i++)
-		route_class_add(&s->seen, m.classes[i]);
+		if (!command_is_in_tunnel(&m, m.classes[i]))
+			route_class_add(&s->seen, m.classes[i]);
+	if (marked != ROUTE_CLASS_NONE)
+		route_class_add(&s->seen, marked);
 	s->requests++;
 }
 

@@ -18,8 +18,9 @@ struct suggest {
 	size_t strange;	 /* that could not be read: cut off, or of a route that is not known */
 };
 
-/* Adds a request as the audit log has it. */
-void suggest_add(struct suggest *s, struct slice method, struct slice target);
+/* Adds a request as the audit log has it. mark: the class that its target does not show; empty:
+ * none. */
+void suggest_add(struct suggest *s, struct slice method, struct slice target, struct slice mark);
 
 struct suggest_list {
 	bool allow;

@@ -110,10 +110,39 @@ static void test_lists(void **state)
 		struct suggest s = { .requests = 0 };
 
 		for (const struct request *q = cases[i].requests; q->method; q++)
-			suggest_add(&s, slice_str(q->method), slice_str(q->target));
+			suggest_add(&s, slice_str(q->method), slice_str(q->target), SLICE_NULL);
 		assert_int_equal(s.strange, 0);
 		make(&a, &s, cases[i].allow, cases[i].entries, cases[i].want, 0);
 		check_passes(&a, &s, i);
+	}
+}
+
+/* A build through the builder's tunnel, and one that pushes what it has built. */
+static void test_tunnel(void **state)
+{
+	static const struct {
+		bool allow;
+		const char *entries[ENTRIES_MAX];
+		const char *mark;
+		const char *want;
+	} tunnels[] = {
+		{ true, { NULL }, "", "bake" },
+		{ true, { NULL }, "build-push", "push, bake" },
+		{ false, { "push", "build", "tag" }, "", "push, tag" },
+		{ false, { "push", "tag" }, "build-push", "tag" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(tunnels); i++) {
+		CLEANUP_ARENA struct arena a = ARENA_INIT(8u << 20);
+		struct suggest s = { .requests = 0 };
+
+		suggest_add(&s, SLICE_LIT("POST"), SLICE_LIT("/v1.51/session"), SLICE_NULL);
+		suggest_add(&s, SLICE_LIT("POST"), SLICE_LIT("/v1.51/grpc"), SLICE_NULL);
+		suggest_add(&s, SLICE_LIT("POST"), SLICE_LIT("/v1.51/grpc"),
+			    slice_str(tunnels[i].mark));
+		assert_int_equal(s.requests, 3);
+		make(&a, &s, tunnels[i].allow, tunnels[i].entries, tunnels[i].want, 0);
 	}
 }
 
@@ -128,12 +157,13 @@ static void test_strange(void **state)
 	memset(cut, 'a', sizeof(cut) - 1);
 	memcpy(cut, "/containers/json?x=", strlen("/containers/json?x="));
 	cut[sizeof(cut) - 1] = '\0';
-	suggest_add(&s, SLICE_LIT("GET"), slice_str(cut));
-	suggest_add(&s, SLICE_LIT("GET"), SLICE_LIT("/no/such/thing"));
-	suggest_add(&s, SLICE_LIT("GET"), SLICE_LIT("/a%zz"));
-	suggest_add(&s, SLICE_LIT("GET"), SLICE_LIT(""));
-	suggest_add(&s, SLICE_LIT(""), SLICE_LIT("/version"));
-	assert_int_equal(s.strange, 5);
+	suggest_add(&s, SLICE_LIT("GET"), slice_str(cut), SLICE_NULL);
+	suggest_add(&s, SLICE_LIT("GET"), SLICE_LIT("/no/such/thing"), SLICE_NULL);
+	suggest_add(&s, SLICE_LIT("GET"), SLICE_LIT("/a%zz"), SLICE_NULL);
+	suggest_add(&s, SLICE_LIT("GET"), SLICE_LIT(""), SLICE_NULL);
+	suggest_add(&s, SLICE_LIT(""), SLICE_LIT("/version"), SLICE_NULL);
+	suggest_add(&s, SLICE_LIT("POST"), SLICE_LIT("/grpc"), SLICE_LIT("no such mark"));
+	assert_int_equal(s.strange, 6);
 	assert_int_equal(s.requests, 0);
 	make(&a, &s, true, none, "", 0);
 }
@@ -142,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_tunnel),
 		cmocka_unit_test(test_strange),
 	};
 

@@ -14,6 +14,9 @@ struct answer {
 	bool quiet;	     /* the client is not told of rule, hint and reason */
 };
 
+/* The way out where there is none. */
+#define ANSWER_NEVER "no setting allows it"
+
 /* {"message":…} and, in members of their own, rule and hint; the message must be exactly what a
  * client shall print. Then the next request, or the end where the request's body is unread. */
 void answer_text(struct conn *c, const struct answer *a, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -54,7 +54,7 @@ static bool is_engines_socket(const struct conn *c, const char *source)
 {
 	const struct profile *p = c->gate->images->policy.profile;
 
-	for (size_t i = 0; p && p->sockets[i]; i++)
+	for (size_t i = 0; p->sockets[i]; i++)
 		if (strcmp(source, p->sockets[i]) == 0)
 			return true;
 	return false;

@@ -93,6 +93,8 @@ static void emit(const struct conn *c, const struct audit_event *e, uint64_t tol
 	add_text(&arena, o, "message", e->message);
 	add_text(&arena, o, "reason", e->reason);
 	add_text(&arena, o, "hint", e->hint);
+	add_text(&arena, o, "mark", e->mark);
+	add_text(&arena, o, "entry", e->entry);
 	if (told)
 		add(&arena, o, "lost", json_new_uint(&arena, told));
 	json_emit(o, b);

@@ -26,6 +26,8 @@ struct audit_event {
 	const char *message; /* what the client was told, or what was granted */
 	const char *hint;    /* the way out; NULL: none */
 	const char *reason;  /* NULL: none */
+	const char *mark;    /* "report": class that the target does not show; NULL: none */
+	const char *entry;   /* "report": image entry whose own list it is; NULL: none */
 	const char *subject; /* id of the container that it is about; NULL: none */
 	struct slice image;  /* of that container; empty: none */
 };

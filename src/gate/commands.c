@@ -87,13 +87,21 @@ static bool ends_with(const char *path, const char *end)
 	return slice_ends(slice_str(path), slice_str(end));
 }
 
+/* The image entry by which the container is allowed, as it is written, if it has a list of its own.
+ */
+static const char *own_entry(const struct images *m, const struct door *d, size_t layer)
+{
+	const struct policy_socket *s = &m->policy.sockets[layer];
+	size_t entry = d->entries[layer];
+
+	return entry != IMAGELIST_NONE && s->images[entry].commands ? s->images[entry].text : NULL;
+}
+
 /* Which list said it, and the commands that own the request: where an administrator changes it. */
 static void name_list(const struct images *m, const struct door *d, size_t layer,
 		      const struct verdict *v, struct buf *b)
 {
-	const struct policy_socket *s = &m->policy.sockets[layer];
-	size_t entry = d->entries[layer];
-	bool own = entry != IMAGELIST_NONE && s->images[entry].commands;
+	const char *own = own_entry(m, d, layer);
 	const char *key = own ? ".imageList.images" : ".commandList.commands";
 	const char *source = POLICY_DEFAULT;
 
@@ -105,24 +113,43 @@ static void name_list(const struct images *m, const struct door *d, size_t layer
 	}
 	buf_add_str(b, "commandList of ");
 	if (own)
-		buf_printf(b, "image entry \"%s\" of ", s->images[entry].text);
+		buf_printf(b, "image entry \"%s\" of ", own);
 	buf_printf(b, "%s: %s", strcmp(source, POLICY_DEFAULT) == 0 ? "the policy" : source,
 		   v->commands);
 }
 
+/* Why the request would be refused whatever the lists say; NULL: it would not. */
+static const char *never(const struct conn *c)
+{
+	const struct route *route = c->req->match.route;
+
+	if (!route)
+		return "gabion does not know that endpoint";
+	return route->kind == ROUTE_REFUSE ? route->reason : NULL;
+}
+
 static void refuse_command(struct conn *c, const struct door *d, size_t layer,
-			   const struct verdict *v)
+			   enum route_class mark, const struct verdict *v)
 {
 	CLEANUP_BUF struct buf hint = BUF_INIT(16384);
+	const char *why = never(c);
 
-	name_list(c->gate->images, d, layer, v, &hint);
+	if (why)
+		buf_add_str(&hint, ANSWER_NEVER);
+	else
+		name_list(c->gate->images, d, layer, v, &hint);
+	if (!why && mark == ROUTE_CLASS_COMPOSE)
+		why = "it gives labels of compose's (" ROUTE_COMPOSE_LABEL "…)";
 	answer_text(c,
-		    &(struct answer){
-			    .status = 403, .rule = v->rule, .hint = buf_ok(&hint) ? hint.p : NULL },
+		    &(struct answer){ .status = 403,
+				      .rule = v->rule,
+				      .reason = why,
+				      .hint = buf_ok(&hint) ? hint.p : NULL },
 		    "%s", v->message);
 }
 
-static void report(struct conn *c, const struct door *d, size_t layer, const struct verdict *v)
+static void report(struct conn *c, const struct door *d, size_t layer, enum route_class mark,
+		   const struct verdict *v)
 {
 	CLEANUP_BUF struct buf hint = BUF_INIT(16384);
 
@@ -131,15 +158,19 @@ static void report(struct conn *c, const struct door *d, size_t layer, const str
 		return;
 	}
 	name_list(c->gate->images, d, layer, v, &hint);
-	audit_conn(c, &(struct audit_event){ .verdict = "report",
-					     .rule = v->rule,
-					     .message = v->message,
-					     .hint = buf_ok(&hint) ? hint.p : v->commands });
+	audit_conn(c, &(struct audit_event){
+			      .verdict = "report",
+			      .rule = v->rule,
+			      .message = v->message,
+			      .hint = buf_ok(&hint) ? hint.p : v->commands,
+			      .mark = mark == ROUTE_CLASS_NONE ? NULL : route_class_name(mark),
+			      .entry = own_entry(c->gate->images, d, layer) });
 }
 
-/* Decides for one layer after the other, until one says no: that is *ret_layer. */
-static void decide(struct conn *c, const struct door *d, const char *pushes, struct verdict *v,
-		   size_t *ret_layer)
+/* Decides for one layer after the other, until one says no: that is *ret_layer. mark: class that
+ * the target does not show, or ROUTE_CLASS_NONE. */
+static void decide(struct conn *c, const struct door *d, const struct route_match *match,
+		   enum route_class mark, struct verdict *v, size_t *ret_layer)
 {
 	struct images *m = c->gate->images;
 
@@ -148,38 +179,55 @@ static void decide(struct conn *c, const struct door *d, const char *pushes, str
 						   ? m->commands[i].list
 						   : m->commands[i].of_entries[d->entries[i]];
 
-		if (pushes) /* the class that a tunnel which is read was spared */
+		if (mark ==
+		    ROUTE_CLASS_BUILD_PUSH) /* the class that a tunnel which is read was spared */
 			list.flags &= ~(unsigned)COMMAND_LIST_TUNNEL_READ;
-		command_list_decide(&list, &c->req->match, c->req->head.target, v);
+		command_list_decide(&list, match, c->req->head.target, v);
 		*ret_layer = i;
 		if (v->kind == VERDICT_DENY)
 			return;
 		if (v->reported)
-			report(c, d, i, v);
+			report(c, d, i, mark, v);
 	}
+}
+
+static bool refused(struct conn *c, struct door *d, const struct route_match *match,
+		    enum route_class mark)
+{
+	struct verdict v = { .kind = VERDICT_ALLOW };
+	size_t layer = 0;
+
+	if (images_plain(c->gate->images)) /* isolation is off, and with it these rules */
+		return false;
+	if (!still_allowed(c->gate->images, d)) {
+		refuse_image(c, d);
+		return true;
+	}
+	decide(c, d, match, mark, &v, &layer);
+	/* What no list is about is refused in words of its own (request.c). */
+	if (v.kind == VERDICT_ALLOW || (match->route && never(c) && !*v.commands))
+		return false;
+	refuse_command(c, d, layer, mark, &v);
+	return true;
 }
 
 bool commands_refused(struct conn *c, struct door *d)
 {
-	struct verdict v = { .kind = VERDICT_ALLOW };
-	struct images *m = c->gate->images;
-	size_t layer = 0;
-
-	if (m->generation == 0) {
+	if (c->gate->images->generation == 0) {
 		answer_text(c, &(struct answer){ .status = 503, .rule = "no-policy" },
 			    "gabion: there is no policy yet; try again");
 		return true;
 	}
-	if (images_plain(m)) /* isolation is off, and with it these rules */
-		return false;
-	if (!still_allowed(m, d)) {
-		refuse_image(c, d);
-		return true;
-	}
-	decide(c, d, NULL, &v, &layer);
-	if (v.kind == VERDICT_DENY)
-		refuse_command(c, d, layer, &v);
-	return v.kind == VERDICT_DENY;
+	return refused(c, d, &c->req->match, ROUTE_CLASS_NONE);
+}
+
+bool commands_compose_refused(struct conn *c, struct door *d)
+{
+	struct route_match match = c->req->match;
+
+	match.nclasses = 1; /* the others have been decided about */
+	match.classes[0] = ROUTE_CLASS_COMPOSE;
+	return refused(c, d, &match, ROUTE_CLASS_COMPOSE);
 }
 
 static void audit_build(struct conn *c, const char *rule, const char *reason, const char *hint,
@@ -211,14 +259,15 @@ bool commands_build_refused(struct conn *c, const struct solve *solve, struct bu
 
 	if (reaches_host(c, solve->reaches, text))
 		return true;
-	if (!door_is_container(c->door))
+	if (!door_is_container(c->door) || images_plain(m))
 		return false;
 	if (!still_allowed(m, c->door)) {
 		denied_image(c, c->door, text);
 		audit_build(c, "image-list", NOT_ANY_MORE, NULL, text);
 		return true;
 	}
-	decide(c, c->door, solve->pushes, &v, &layer);
+	decide(c, c->door, &c->req->match,
+	       solve->pushes ? ROUTE_CLASS_BUILD_PUSH : ROUTE_CLASS_NONE, &v, &layer);
 	if (v.kind == VERDICT_ALLOW)
 		return false;
 	buf_add_str(text, v.message);

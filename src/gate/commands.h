@@ -13,6 +13,9 @@ int commands_make(struct arena *a, const struct policy *p, size_t layer,
 /* d: the container's. True when the client has been told that it may not. */
 bool commands_refused(struct conn *c, struct door *d);
 
+/* The same, once its body is known to give labels of compose's. */
+bool commands_compose_refused(struct conn *c, struct door *d);
+
 struct solve;
 
 /* The same for a build in the builder's tunnel, which c became; of users of the host, too, where it

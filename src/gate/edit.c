@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "policy/subnets.h"
+#include "json/fold.h"
 #include "json/shape.h"
 
 /* A tree of at most this size is made of a body; most of a body is text, not structure. */
@@ -61,7 +62,8 @@ static int check_host_namespaces(const struct json *hc, struct edit *e, struct e
 			"sysbox containers can't share namespaces [%s] with the host (because "
 			"they use the linux user-namespace for isolation)",
 			names);
-		return deny(e, "host-namespaces", NULL);
+		return deny(e, "host-namespaces",
+			    "leave them out; while isolation is on, no setting allows it");
 	}
 	if (strcmp(text_of(hc, "NetworkMode"), "host") == 0) {
 		(void)err_set(err, -EPERM, "%s", edit_network_text);
@@ -470,6 +472,23 @@ static int edit_made_volume(struct arena *a, struct json *doc, const struct edit
 	return r == EDIT_OK ? edit_label(a, doc, how, e, err) : r;
 }
 
+/* By whatever spelling the engine takes for it: a creation's labels stay as they are. */
+static const struct json *labels_of(const struct json *doc)
+{
+	for (size_t i = 0; json_is(doc, JSON_OBJECT) && i < doc->n; i++)
+		if (fold_match("Labels", doc->members[i].key))
+			return doc->members[i].value;
+	return NULL;
+}
+
+static bool has_label_of_compose(const struct json *labels)
+{
+	for (size_t i = 0; json_is(labels, JSON_OBJECT) && i < labels->n; i++)
+		if (slice_starts(labels->members[i].key, SLICE_LIT(ROUTE_COMPOSE_LABEL)))
+			return true;
+	return false;
+}
+
 int edit_body(enum route_kind kind, struct arena *a, struct slice text, const struct edit_how *how,
 	      struct edit *ret, struct buf *out, struct err *err)
 {
@@ -485,6 +504,8 @@ int edit_body(enum route_kind kind, struct arena *a, struct slice text, const st
 	if (json_parse(a, text, &limits, &raw, NULL, err) < 0 ||
 	    json_canon(a, raw, edit_shape_of(kind), &keep, &doc, err) < 0)
 		return EDIT_BAD;
+	if (kind == ROUTE_CREATE || kind == ROUTE_VOLUME || kind == ROUTE_NETWORK)
+		ret->compose = has_label_of_compose(labels_of(doc));
 	if (kind == ROUTE_CREATE)
 		r = edit_create(a, doc, how, ret, err);
 	else if (kind == ROUTE_EXEC)
@@ -525,7 +546,9 @@ int edit_query(enum route_kind kind, const struct http_target *t, const struct e
 		return EDIT_OK;
 	if (!how->plain && slice_eq_str(*mode, "host")) {
 		(void)err_set(err, -EPERM, "%s", edit_network_text);
-		return deny(ret, "host-network", NULL);
+		return deny(ret, "host-network",
+			    "use a builder of your own (buildx create --driver docker-container "
+			    "--use): its host network is that of its container");
 	}
 	if (slice_starts(*mode, SLICE_LIT("container:")))
 		return add_other(ret, slice_from(*mode, 10), err);

@@ -43,6 +43,7 @@ struct edit {
 	const char *hint;   /* EDIT_DENIED: the way out; may be NULL */
 	struct slice image; /* ROUTE_CREATE: Image */
 	bool binds;	    /* create: paths of the host, or what others have of them */
+	bool compose;	    /* what is made gets labels of compose's */
 	bool names_user;    /* exec: User is a name, which the engine looks up in the container */
 	size_t nothers; /* containers whose mounts or namespaces it asks for, or that it names */
 	size_t nfrom;	/* of these, the first ones: whose mounts */

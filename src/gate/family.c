@@ -54,29 +54,37 @@ void family_begin(struct conn *c, const struct door *d)
 static const struct pruning {
 	enum route_class class;
 	const char *what;
-	const char *hint;
+	const char *remove; /* the command for one by one, */
+	const char *list;   /* and the one that finds them; NULL: there is none */
 } prunings[] = {
-	{ ROUTE_CLASS_CONTAINER_PRUNE, "containers",
-	  "remove your own containers one by one: docker rm $(docker ps -aq -f status=exited -f "
-	  "status=created)" },
-	{ ROUTE_CLASS_VOLUME_PRUNE, "volumes",
-	  "remove your own volumes one by one: docker volume rm $(docker volume ls -q -f "
-	  "dangling=true)" },
-	{ ROUTE_CLASS_NETWORK_PRUNE, "networks",
-	  "remove your own networks one by one: docker network rm NAME" },
+	{ ROUTE_CLASS_CONTAINER_PRUNE, "containers", "rm",
+	  "ps -aq -f status=exited -f status=created" },
+	{ ROUTE_CLASS_VOLUME_PRUNE, "volumes", "volume rm", "volume ls -q -f dangling=true" },
+	{ ROUTE_CLASS_NETWORK_PRUNE, "networks", "network rm", NULL },
 };
+
+static void refuse_pruning(struct conn *c, const struct pruning *p)
+{
+	const char *engine = c->gate->images->policy.profile->engine;
+	const char *which = p->list ? arena_printf(&c->arena, "$(%s %s)", engine, p->list) : NULL;
+
+	answer_text(c,
+		    &(struct answer){ .status = 403,
+				      .rule = FAMILY_RULE,
+				      .hint = arena_printf(
+					      &c->arena, "remove your own %s one by one: %s %s %s",
+					      p->what, engine, p->remove, which ? which : "NAME") },
+		    "enhanced container isolation: %s command \"%.*s\" is blocked; it would remove "
+		    "%s that are not this container's own",
+		    engine, SLICE_ARG(c->req->head.target), p->what);
+}
 
 bool family_refused(struct conn *c)
 {
 	for (size_t i = 0; c->req->whose && i < ARRAY_SIZE(prunings); i++) {
 		if (c->req->match.route->class != prunings[i].class)
 			continue;
-		answer_text(c,
-			    &(struct answer){
-				    .status = 403, .rule = FAMILY_RULE, .hint = prunings[i].hint },
-			    "enhanced container isolation: docker command \"%.*s\" is blocked; it "
-			    "would remove %s that are not this container's own",
-			    SLICE_ARG(c->req->head.target), prunings[i].what);
+		refuse_pruning(c, &prunings[i]);
 		return true;
 	}
 	return false;

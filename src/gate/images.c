@@ -386,7 +386,9 @@ bool images_allow_now(struct images *m, const struct grant *g, size_t entries[PO
 void images_init(struct images *m, struct gate *g)
 {
 	*m = (struct images){ .gate = g, .digests = DIGESTS_INIT };
-	m->policy.isolation = true; /* until it is known */
+	/* Until they are known: */
+	m->policy.isolation = true;
+	m->policy.profile = profile_default();
 	m->arena = ARENA_INIT(POLICY_ARENA_MAX);
 	m->fetch.fetch = FETCH_INIT;
 	m->call.fd = -EBADF;

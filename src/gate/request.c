@@ -11,6 +11,7 @@
 #include "gate/exchange.h"
 #include "gate/explain.h"
 #include "gate/family.h"
+#include "gate/images.h"
 #include "gate/own.h"
 
 /* The tree of a body is gone before anything is waited for. */
@@ -133,9 +134,16 @@ static bool keep_volumes(struct arena *a, struct edit *e)
 	return list;
 }
 
+/* Of the container that asks, or is said to; NULL: a user of the host does. */
+static struct door *asking(const struct conn *c)
+{
+	return door_is_container(c->door) ? c->door : explain_door(c);
+}
+
 static void body_complete(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
+	struct door *door = asking(c);
 	struct request *r = c->req;
 	struct err err = ERR_INIT;
 	struct edit found;
@@ -146,6 +154,8 @@ static void body_complete(struct conn *c)
 	switch (edit_body(r->match.route->kind, &tree, buf_slice(&r->body), &r->how, &found,
 			  &r->whole, &err)) {
 	case EDIT_OK:
+		if (door && found.compose && commands_compose_refused(c, door))
+			return;
 		break;
 	case EDIT_DENIED:
 		answer_text(
@@ -311,7 +321,7 @@ static void drop_content_type(struct http_head *h)
 /* True when the request has been answered. */
 static bool refused(struct conn *c)
 {
-	struct door *door = door_is_container(c->door) ? c->door : explain_door(c);
+	struct door *door = asking(c);
 	struct request *r = c->req;
 	struct err err = ERR_INIT;
 	struct edit found;
@@ -327,9 +337,12 @@ static bool refused(struct conn *c)
 		return true;
 	}
 	if (r->match.route->kind == ROUTE_REFUSE) {
-		answer_text(c, &(struct answer){ .status = 403, .rule = "unsupported" },
-			    "gabion: docker command \"%.*s\" is not available: %s",
-			    SLICE_ARG(r->head.target), r->match.route->reason);
+		answer_text(c,
+			    &(struct answer){
+				    .status = 403, .rule = "unsupported", .hint = ANSWER_NEVER },
+			    "gabion: %s command \"%.*s\" is not available: %s",
+			    c->gate->images->policy.profile->engine, SLICE_ARG(r->head.target),
+			    r->match.route->reason);
 		return true;
 	}
 	family_begin(c, door);

@@ -274,6 +274,8 @@ static void test_denied(void **state)
 			fail_msg("%s: %d", refused[i].body, r);
 		assert_string_equal(f->edit.rule, refused[i].rule);
 		assert_true(*f->err.text);
+		if (!f->edit.hint)
+			fail_msg("%s: no way out", refused[i].body);
 		assert_int_equal(f->out.n, 0);
 	}
 	/* Option keys are a map's: they have case, and the engine does not know these. */
@@ -598,6 +600,33 @@ static void test_labels(void **state)
 	assert_string_equal(f->out.p, "{\"Name\":\"v\"}");
 }
 
+static void test_labels_of_compose(void **state)
+{
+	static const struct {
+		enum route_kind kind;
+		const char *body;
+		bool want;
+	} cases[] = {
+		{ ROUTE_NETWORK,
+		  "{\"Name\":\"n\",\"Labels\":{\"com.docker.compose.project\":\"x\"}}", true },
+		{ ROUTE_VOLUME, "{\"labels\":{\"a\":\"b\",\"com.docker.compose.volume\":\"x\"}}",
+		  true },
+		{ ROUTE_CREATE, "{\"Labels\":{\"com.docker.compose.service\":\"x\"}}", true },
+		{ ROUTE_CREATE, "{\"Label\u017f\":{\"com.docker.compose.service\":\"x\"}}", true },
+		{ ROUTE_CREATE, "{\"Labels\":{\"a\":\"com.docker.compose.service\"}}", false },
+		{ ROUTE_CREATE, "{\"Labels\":null,\"Env\":[\"com.docker.compose.x=y\"]}", false },
+		{ ROUTE_EXEC, "{\"Labels\":{\"com.docker.compose.service\":\"x\"}}", false },
+		{ ROUTE_CREATE, "{}", false },
+		{ ROUTE_CREATE, "null", false },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (run(f, cases[i].kind, cases[i].body, NULL) != EDIT_OK ||
+		    f->edit.compose != cases[i].want)
+			fail_msg("%s: %d", cases[i].body, f->edit.compose);
+}
+
 static void test_query(void **state)
 {
 	static const struct {
@@ -627,6 +656,7 @@ static void test_query(void **state)
 		assert_int_equal(edit_query(ROUTE_BUILD, &t, &usual, &f->edit, &f->err),
 				 cases[i].want);
 		assert_int_equal(f->edit.nothers, cases[i].others);
+		assert_true(cases[i].want != EDIT_DENIED || f->edit.hint);
 		assert_int_equal(edit_query(ROUTE_RELAY, &t, &usual, &f->edit, &f->err), EDIT_OK);
 	}
 }
@@ -710,11 +740,14 @@ static void test_plain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_create),		 T(test_sources),	T(test_others),
-		T(test_too_many_others), T(test_top_level),	T(test_denied),
-		T(test_devices),	 T(test_exec),		T(test_things),
-		T(test_networks_by_id),	 T(test_made_networks), T(test_labels),
-		T(test_query),		 T(test_plain),		T(test_top),
+		T(test_create),	       T(test_sources),
+		T(test_others),	       T(test_too_many_others),
+		T(test_top_level),     T(test_denied),
+		T(test_devices),       T(test_exec),
+		T(test_things),	       T(test_networks_by_id),
+		T(test_made_networks), T(test_labels),
+		T(test_query),	       T(test_plain),
+		T(test_top),	       T(test_labels_of_compose),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

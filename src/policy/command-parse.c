@@ -2,12 +2,12 @@
 /* From the entries of a list to a set of commands, and what to tell who wrote them. */
 #include <errno.h>
 
+#include "base/near.h"
 #include "base/util.h"
 #include "policy/command.h"
 #include "json/path.h"
 
 #define TEXT_MAX 1024u
-#define LOOKED_FOR_MAX 64u /* no command has a longer name */
 
 struct parse {
 	struct arena *arena;
@@ -91,61 +91,51 @@ static void warn_note(struct parse *p, struct slice entry, const struct command 
 	problem(p, false, &b);
 }
 
-/* Letters to change, insert, drop or swap with the next one. */
-static size_t distance(struct slice a, struct slice b)
+/* By the name itself, or that of a group which it is in: "plugin" of "plugin ls". */
+static bool is_unsupported(const struct command_list *list, struct slice entry)
 {
-	size_t rows[3][LOOKED_FOR_MAX + 1];
-	size_t *before = rows[0];
-	size_t *last = rows[1];
-	size_t *now = rows[2];
+	const char *const *u = list->profile.unknown;
 
-	for (size_t j = 0; j <= b.n; j++)
-		last[j] = j;
-	for (size_t i = 1; i <= a.n; i++) {
-		size_t *spare = before;
+	for (; u && *u; u++) {
+		struct slice name = slice_str(*u);
 
-		now[0] = i;
-		for (size_t j = 1; j <= b.n; j++) {
-			bool same = a.p[i - 1] == b.p[j - 1];
-
-			now[j] = MIN(last[j - 1] + !same, MIN(last[j], now[j - 1]) + 1);
-			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1])
-				now[j] = MIN(now[j], before[j - 2] + 1);
-		}
-		before = last;
-		last = now;
-		now = spare;
+		if (slice_eq(entry, name) || (slice_starts(entry, name) && entry.p[name.n] == ' '))
+			return true;
 	}
-	return last[b.n];
+	return false;
 }
 
+/* A name, and each group that it is in. */
+static void offer_name(struct near *best, struct slice entry, struct slice name)
+{
+	for (size_t n = 0; n < name.n; n++)
+		if (name.p[n] == ' ')
+			near_offer(best, entry, (struct slice){ name.p, n });
+	near_offer(best, entry, name);
+}
+
+/* Of what has an effect. */
 static struct slice nearest(const struct command_list *list, struct slice entry)
 {
 	struct slice prefix = slice_str(list->profile.engine);
-	struct slice best = SLICE_NULL;
-	size_t least = SIZE_MAX;
+	struct near best = NEAR_NONE;
 	size_t n;
 	const struct command *table = command_table(&n);
 
 	/* "docker ps" is how it is typed. */
 	if (slice_starts(entry, prefix) && entry.n > prefix.n && entry.p[prefix.n] == ' ')
 		entry = slice_from(entry, prefix.n + 1);
-	if (entry.n > LOOKED_FOR_MAX)
-		return SLICE_NULL;
 	for (size_t i = 0; i < n; i++) {
 		struct slice rest = slice_str(table[i].names);
 		struct slice name;
 
-		while (slice_split(&rest, '|', &name)) {
-			size_t d = name.n <= LOOKED_FOR_MAX ? distance(entry, name) : SIZE_MAX;
-
-			if (d < least) {
-				least = d;
-				best = name;
-			}
-		}
+		if (table[i].note == COMMAND_NOTE_IDLE)
+			continue;
+		while (slice_split(&rest, '|', &name))
+			if (!is_unsupported(list, name))
+				offer_name(&best, entry, name);
 	}
-	return best;
+	return best.word;
 }
 
 static void warn_unknown(struct parse *p, struct slice entry)
@@ -168,20 +158,6 @@ static void refuse_wildcard(struct parse *p, struct slice entry)
 }
 
 /* --- entries --- */
-
-/* By the name itself, or that of a group which it is in: "plugin" of "plugin ls". */
-static bool is_unsupported(const struct command_list *list, struct slice entry)
-{
-	const char *const *u = list->profile.unknown;
-
-	for (; u && *u; u++) {
-		struct slice name = slice_str(*u);
-
-		if (slice_eq(entry, name) || (slice_starts(entry, name) && entry.p[name.n] == ' '))
-			return true;
-	}
-	return false;
-}
 
 /* How many commands the name stands for; *ret_one is one of them. */
 static size_t add_commands(struct command_list *list, struct slice entry,

@@ -408,8 +408,8 @@ static const struct command commands[] = {
 		     C(VOLUME_CREATE),
 		     C(VOLUME_REMOVE) },
 	  .note = COMMAND_NOTE_DENY,
-	  .why = "it is known by the labels that it looks for; its pull, push and build are those "
-		 "of the engine, and have to be denied by their own names" },
+	  .why = "it is known by the labels that it looks for and gives; its pull, push and build "
+		 "are those of the engine, and have to be denied by their own names" },
 	IDLE("app", FOREIGN),
 	IDLE("dev", FOREIGN),
 	IDLE("extension", FOREIGN),

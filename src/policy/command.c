@@ -52,12 +52,16 @@ static bool list_blocks(const struct command_list *list, enum route_class c)
 	return list ? route_class_has(&list->blocked, c) : blocks(c, false, false);
 }
 
+bool command_is_in_tunnel(const struct route_match *m, enum route_class c)
+{
+	return c == ROUTE_CLASS_BUILD_PUSH && m->route->class == ROUTE_CLASS_BUILD_GRPC;
+}
+
 /* A tunnel that the caller reads is no way round: it refuses pushes itself. */
 static bool is_read(const struct command_list *list, const struct route_match *m,
 		    enum route_class c)
 {
-	return list && (list->flags & COMMAND_LIST_TUNNEL_READ) && c == ROUTE_CLASS_BUILD_PUSH &&
-	       m->route->class == ROUTE_CLASS_BUILD_GRPC;
+	return list && (list->flags & COMMAND_LIST_TUNNEL_READ) && command_is_in_tunnel(m, c);
 }
 
 /* The class for which the request is blocked, or ROUTE_CLASS_NONE. */
@@ -133,11 +137,11 @@ void command_list_decide(const struct command_list *list, const struct route_mat
 		return;
 	ret->kind = VERDICT_DENY;
 	blocked_text(list ? &list->profile : &default_profile, target, ret);
-	if (c == ROUTE_CLASS_NONE)
+	/* What no list says is not for a list to only report. */
+	if (c == ROUTE_CLASS_NONE || (report && blocks(c, false, false)))
 		return;
 	name_owners(list, c, ret);
-	/* What no list says is not for a list to only report. */
-	if (report && !blocks(c, false, false)) {
+	if (report) {
 		ret->kind = VERDICT_ALLOW;
 		ret->reported = true;
 	}

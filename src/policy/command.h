@@ -90,6 +90,10 @@ void command_list_settle(struct command_list *list);
 void command_list_decide(const struct command_list *list, const struct route_match *m,
 			 struct slice target, struct verdict *ret);
 
+/* A class that the request has for what may come through the tunnel that it opens: nothing for
+ * whoever reads the tunnel (COMMAND_LIST_TUNNEL_READ). */
+bool command_is_in_tunnel(const struct route_match *m, enum route_class c);
+
 enum command_answer {
 	COMMAND_PASSES,	 /* what the command owns passes (what it needs, where it owns nothing) */
 	COMMAND_BLOCKED, /* some of it does not */

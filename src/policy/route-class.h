@@ -146,7 +146,7 @@ enum route_class {
 
 	/* marks: a request has them beside its class */
 	ROUTE_CLASS_BUILD_PUSH, /* the builder may push an image */
-	ROUTE_CLASS_COMPOSE,	/* asks for what has compose's labels */
+	ROUTE_CLASS_COMPOSE,	/* asks for what has compose's labels, or gives them */
 
 	ROUTE_CLASS_COUNT,
 };

@@ -98,27 +98,17 @@ static void take_type(void *ctx, struct slice value)
 	t->containers += slice_eq_str(value, "container");
 }
 
-static void query_events(struct route_match *m, const struct query *q)
-{
-	CLEANUP_ARENA struct arena a = ARENA_INIT(TREE_MAX);
-	struct types t = { 0, 0 };
-	struct slice text;
-
-	if (param(q, "filters", &text) == 1 &&
-	    filter_values(parse(&a, text), "type", take_type, &t) && t.n == 1 && t.containers == 1)
-		only(m, ROUTE_CLASS_EVENTS_CONTAINER);
-}
-
 static void take_label(void *ctx, struct slice value)
 {
 	bool *found = ctx;
 
-	*found |= slice_starts(value, SLICE_LIT("com.docker.compose."));
+	*found |= slice_starts(value, SLICE_LIT(ROUTE_COMPOSE_LABEL));
 }
 
-/* compose has no endpoints of its own. But whatever it does begins with a look for what belongs to
- * its project, by labels, and nobody else asks for those. */
-static void query_list(struct route_match *m, const struct query *q)
+/* compose has no endpoints of its own. But most of what it does begins with a look for what belongs
+ * to its project, by labels, and nobody else asks for those. (Those that it gives are in bodies.)
+ */
+static void query_labels(struct route_match *m, const struct query *q)
 {
 	bool found = false;
 
@@ -133,6 +123,18 @@ static void query_list(struct route_match *m, const struct query *q)
 	}
 	if (found)
 		also(m, ROUTE_CLASS_COMPOSE);
+}
+
+static void query_events(struct route_match *m, const struct query *q)
+{
+	CLEANUP_ARENA struct arena a = ARENA_INIT(TREE_MAX);
+	struct types t = { 0, 0 };
+	struct slice text;
+
+	if (param(q, "filters", &text) == 1 &&
+	    filter_values(parse(&a, text), "type", take_type, &t) && t.n == 1 && t.containers == 1)
+		only(m, ROUTE_CLASS_EVENTS_CONTAINER);
+	query_labels(m, q);
 }
 
 /* --- images --- */
@@ -218,10 +220,10 @@ static const struct {
 	void (*look)(struct route_match *m, const struct query *q);
 } looks[] = {
 	{ ROUTE_CLASS_EVENTS, query_events },
-	{ ROUTE_CLASS_CONTAINER_LIST, query_list },
-	{ ROUTE_CLASS_NETWORK_LIST, query_list },
-	{ ROUTE_CLASS_VOLUME_LIST, query_list },
-	{ ROUTE_CLASS_IMAGE_LIST, query_list },
+	{ ROUTE_CLASS_CONTAINER_LIST, query_labels },
+	{ ROUTE_CLASS_NETWORK_LIST, query_labels },
+	{ ROUTE_CLASS_VOLUME_LIST, query_labels },
+	{ ROUTE_CLASS_IMAGE_LIST, query_labels },
 	{ ROUTE_CLASS_IMAGE_IMPORT, query_image_create },
 	{ ROUTE_CLASS_BUILD_CLASSIC, query_build },
 	{ ROUTE_CLASS_BUILD_GRPC, query_tunnel },

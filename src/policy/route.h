@@ -90,6 +90,10 @@ int route_find(struct slice method, struct slice path, const struct slice_pair *
  * request is of all the classes that it could be meant as. */
 void route_query(struct route_match *m, const struct slice_pair *params, size_t n);
 
+/* Labels whose names begin so are compose's: it gives them to whatever it makes, and finds it by
+ * them. */
+#define ROUTE_COMPOSE_LABEL "com.docker.compose."
+
 /* None, or one that gabion knows: 1.24 or later and written plainly. Below, starting a container
  * could still change it. */
 bool route_version_ok(const struct route_version *v);

@@ -36,18 +36,34 @@ static const struct {
 	  "0 warning: \"docker pll\" is no command of docker and has no effect; the nearest is "
 	  "\"pull\"" },
 	{ &docker, DENY, "PS",
-	  "0 warning: \"PS\" is no command of docker and has no effect; the nearest is \"cp\"" },
+	  "0 warning: \"PS\" is no command of docker and has no effect; the nearest is \"ps\"" },
+	/* a group is near, too */
+	{ &docker, DENY, "volum|netwrk|stak|buildx imagetool",
+	  "0 warning: \"volum\" is no command of docker and has no effect; the nearest is "
+	  "\"volume\"\n"
+	  "1 warning: \"netwrk\" is no command of docker and has no effect; the nearest is "
+	  "\"network\"\n"
+	  "2 warning: \"stak\" is no command of docker and has no effect; the nearest is "
+	  "\"stack\"\n"
+	  "3 warning: \"buildx imagetool\" is no command of docker and has no effect" },
+	/* what has no effect either is none, nor is what has little in common */
+	{ &docker, DENY, "sandbox|sbm|contxt|xy",
+	  "0 warning: \"sandbox\" is no command of docker and has no effect\n"
+	  "1 warning: \"sbm\" is no command of docker and has no effect\n"
+	  "2 warning: \"contxt\" is no command of docker and has no effect\n"
+	  "3 warning: \"xy\" is no command of docker and has no effect" },
+	{ &iechor, DENY, "compos",
+	  "0 warning: \"compos\" is no command of iechor and has no effect" },
 	{ &docker, ALLOW, "ps|contianer ls",
 	  "1 warning: \"contianer ls\" is no command of docker and has no effect; the nearest is "
 	  "\"container ls\"" },
 	{ &docker, DENY, "plugins",
 	  "0 warning: \"plugins\" is no command of docker and has no effect; the nearest is "
-	  "\"plugin ls\"" },
+	  "\"plugin\"" },
 	{ &docker, DENY, "push\n|\"ps\"",
 	  "0 warning: \"push\\n\" is no command of docker and has no effect; the nearest is "
 	  "\"push\"\n"
-	  "1 warning: \"\\\"ps\\\"\" is no command of docker and has no effect; the nearest is "
-	  "\"ps\"" },
+	  "1 warning: \"\\\"ps\\\"\" is no command of docker and has no effect" },
 
 	{ &docker, DENY, "vol*", "0 error: \"vol*\" is no wildcard; the wildcards are " SIX },
 	{ &docker, DENY, "*", "0 error: \"*\" is no wildcard; the wildcards are " SIX },
@@ -87,8 +103,9 @@ static const struct {
 	  "0 warning: \"port\": exec, logs, attach and others look at the container first, and are "
 	  "blocked as well" },
 	{ &docker, DENY, "compose",
-	  "0 warning: \"compose\": it is known by the labels that it looks for; its pull, push and "
-	  "build are those of the engine, and have to be denied by their own names" },
+	  "0 warning: \"compose\": it is known by the labels that it looks for and gives; its "
+	  "pull, push and build are those of the engine, and have to be denied by their own "
+	  "names" },
 	{ &docker, DENY, "push",
 	  "0 warning: \"push\": the builder can push, too: builds through its tunnel, as newer "
 	  "clients make them, are blocked as well" },

@@ -383,9 +383,15 @@ static void test_report_only(void **state)
 	assert_int_equal(v.kind, VERDICT_DENY);
 	decide(&l, "POST /plugins/pull", &v);
 	assert_int_equal(v.kind, VERDICT_DENY);
+	assert_string_equal(v.commands, "");
 	decide(&l, "GET /nosuch", &v);
 	assert_int_equal(v.kind, VERDICT_DENY);
 	assert_false(v.reported);
+	lists_end(&l);
+	lists_begin(&l, COMMAND_LIST_ALLOW, COMMAND_LIST_REPORT_ONLY, "ps");
+	decide(&l, "POST /plugins/pull", &v);
+	assert_int_equal(v.kind, VERDICT_DENY);
+	assert_string_equal(v.commands, "");
 	lists_end(&l);
 }
 

@@ -21,5 +21,6 @@ struct verdict {
 
 	/* Command lists only: */
 	bool reported;	    /* VERDICT_ALLOW: would have been a denial, with rule and message */
-	char commands[256]; /* whose request that is, "run, create"; "" when it passed */
+	char commands[256]; /* whose request that is, "run, create"; "" when it passed, or when it
+			       is not the list that says no */
 };

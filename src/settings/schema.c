@@ -113,7 +113,7 @@ const char *schema_hint(const struct schema_key *parent, struct slice key, bool 
 		const struct schema_key *k = &schema_keys[i];
 
 		if (is_member(k, parent))
-			near_offer(&best, key, schema_name(k));
+			near_offer(&best, key, slice_str(schema_name(k)));
 		if (strchr(k->path, '[') || !slice_eq_str(key, schema_name(k)))
 			continue;
 		if (!only)
@@ -121,9 +121,9 @@ const char *schema_hint(const struct schema_key *parent, struct slice key, bool 
 		places += !k->socket || strcmp(k->socket, only->socket) == 0;
 	}
 	if (parent && (parent->flags & SCHEMA_LOCKABLE))
-		near_offer(&best, key, schema_locked.path);
+		near_offer(&best, key, slice_str(schema_locked.path));
 	*ret_elsewhere = places == 1;
-	return places == 1 ? only->path : best.word;
+	return places == 1 ? only->path : best.word.p;
 }
 
 const char *schema_hint_path(struct slice path)
@@ -137,13 +137,13 @@ const char *schema_hint_path(struct slice path)
 
 		if (strchr(k->path, '['))
 			continue;
-		near_offer(&best, path, k->path);
+		near_offer(&best, path, slice_str(k->path));
 		if (!slice_eq_nocase(path, slice_str(schema_name(k))))
 			continue;
 		ending = ending ? ending : k->path;
 		endings++;
 	}
-	return endings == 0 ? best.word : ending;
+	return endings == 0 ? best.word.p : ending;
 }
 
 static const struct {

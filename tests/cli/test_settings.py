@@ -291,9 +291,9 @@ def test_usage():
 
 # --- policy suggest ---
 
-def report(method, target, verdict="report", container="c" * 64, day=2, rule="command-list"):
+def report(method, target, verdict="report", container="c" * 64, day=2, rule="command-list", **more):
     return json.dumps({"time": f"2026-11-2{day}T09:00:00.000Z", "verdict": verdict, "rule": rule, "uid": 0,
-                       "container": container, "method": method, "target": target, "message": "blocked"}) + "\n"
+                       "container": container, "method": method, "target": target, "message": "blocked", **more}) + "\n"
 
 
 RUN = (report("POST", "/v1.43/containers/create?name=x", day=1) + report("POST", "/v1.43/containers/x/start", day=1)
@@ -301,10 +301,11 @@ RUN = (report("POST", "/v1.43/containers/create?name=x", day=1) + report("POST",
        + report("GET", "/v1.43/containers/json?all=1", container="d" * 64))
 
 
-def learn(cage, command_list):
+def learn(cage, command_list, images=("a",)):
     """Has the list in force."""
+    (cage / "run/policy.json").unlink(missing_ok=True)
     put(cage, json.dumps({"enhancedContainerIsolation": {"value": True, "dockerSocketMount": {
-        "imageList": {"images": ["a"]}, "commandList": command_list}}}))
+        "imageList": {"images": list(images)}, "commandList": command_list}}}))
     doc = document(cage, "list")
     policy = {"version": 1, "generation": 1, "profile": "docker", "files": doc["files"],
               "settings": [{k: v for k, v in row.items() if k != "state"} for row in doc["settings"]]}
@@ -346,10 +347,36 @@ def test_suggest_for_a_deny_list(cage):
     assert doc["lists"][0]["commandList"] == {"type": "deny", "commands": ["build"]}
 
 
+def test_suggest_for_lists_of_images(cage):
+    """Each list by what its own containers asked for."""
+    def own(image, kind, *commands, only=True):
+        return {"image": image, "commandList": {"type": kind, "commands": list(commands), "reportOnly": only}}
+
+    learn(cage, {"type": "deny", "commands": ["push"]}, ["a", own("docker:cli", "deny", "build", "pull"), own("b", "allow"),
+                                                         own("c", "deny", "ps", only=False), own("d", "allow", "ps")])
+    (cage / "lib/audit.log").write_text(
+        report("POST", "/v1.43/images/create?fromImage=x", entry="docker:cli")
+        + report("GET", "/v1.43/images/json", entry="b") + report("GET", "/v1.43/info", entry="b")
+        + report("GET", "/v1.43/volumes"))
+    doc = suggest(cage)
+    assert doc["requests"] == 4
+    assert [(row["entry"], row["commandList"]) for row in doc["lists"]] == [
+        ("docker:cli", {"type": "deny", "commands": ["build"]}),
+        ("b", {"type": "allow", "commands": ["images", "info"]}), ("d", {"type": "allow", "commands": ["ps"]})]
+    assert all(row["layer"] == 0 and row["source"].startswith(f"{cage}/etc/admin-settings.json:1:") for row in doc["lists"])
+    told = gabion(cage, "suggest", command="policy").stderr
+    assert 'in place of the list of image entry "docker:cli" of ' in told and "by 1 requests" in told and "by 2 requests" in told
+    assert 'nothing was reported by the list of image entry "d" of ' in told
+    # beside one that is for all that have none of their own
+    learn(cage, {"type": "allow", "reportOnly": True}, ["a", own("b", "allow")])
+    assert [(row["entry"], row["commandList"]["commands"]) for row in suggest(cage)["lists"]] == [
+        ("", ["volume ls"]), ("b", ["images", "info"])]
+
+
 def test_suggest_without_a_list_that_reports(cage):
     (cage / "lib/audit.log").write_text(RUN)
     doc = suggest(cage)
-    assert doc["lists"] == [{"layer": 0, "source": "", "complete": True,
+    assert doc["lists"] == [{"layer": 0, "source": "", "entry": "", "complete": True,
                              "commandList": {"type": "allow", "commands": ["ps", "run"]}}]
     assert "no list is report-only now" in gabion(cage, "suggest", command="policy").stderr
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
+import shutil
 import sys
+import tempfile
 
 import pytest
 
@@ -64,3 +66,13 @@ def policy(cage):
 
     put(["docker:cli"], ["push"])
     return put
+
+
+@pytest.fixture
+def door(cage, policy):
+    """The socket of a container that may have it. Who connects to it is that container, whoever that is."""
+    container = cage.start("-v", cages.SOCKET, image="docker:cli")
+    short = tempfile.mkdtemp(prefix="gabion-door-", dir="/var/tmp")  # the socket's own path is too long for one
+    os.symlink(f"{cage.dir}/run/sock/{container.id}", f"{short}/to")
+    yield f"{short}/to/docker.sock"
+    shutil.rmtree(short)

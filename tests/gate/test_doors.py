@@ -19,14 +19,15 @@ GRANT = {"version": 1, "asked": "tool:1", "image": {"id": "sha256:" + "1" * 64, 
                                                     "tags": [], "repoDigests": []}}
 
 
-def policy(generation=1, images=("*",), deny=(), allow=None, report=False, own=False):
+def policy(generation=1, images=("*",), deny=(), allow=None, report=False, own=False, profile="docker"):
     """A snapshot as gabiond writes it."""
+    key = SOCKET.replace("docker", profile)
     values = {"configurationFileVersion": 2, "enhancedContainerIsolation.value": True,
-              f"{SOCKET}.imageList.images": list(images), f"{SOCKET}.commandList.type": "deny" if allow is None else "allow",
-              f"{SOCKET}.commandList.commands": list(deny if allow is None else allow),
-              f"{SOCKET}.commandList.reportOnly": report, f"{SOCKET}.ownChildrenOnly": own,
-              f"{SOCKET}.imageList.allowDerivedImages": False, f"{SOCKET}.imageList.keepPreviousDigests": False}
-    return {"version": 1, "generation": generation, "profile": "docker", "files": [], "settings": [
+              f"{key}.imageList.images": list(images), f"{key}.commandList.type": "deny" if allow is None else "allow",
+              f"{key}.commandList.commands": list(deny if allow is None else allow),
+              f"{key}.commandList.reportOnly": report, f"{key}.ownChildrenOnly": own,
+              f"{key}.imageList.allowDerivedImages": False, f"{key}.imageList.keepPreviousDigests": False}
+    return {"version": 1, "generation": generation, "profile": profile, "files": [], "settings": [
         {"key": key, "layer": 0, "value": value, "locked": False, "source": "default"} for key, value in values.items()]}
 
 
@@ -213,6 +214,72 @@ def test_a_denied_command(make_gate, tmp_path):
     assert [(line["verdict"], line["container"]) for line in lines] == [("deny", A)] * 4
 
 
+def test_what_no_list_can_allow(make_gate, tmp_path):
+    """The right reason, and nobody is sent to a list in vain; a list that says no has its own words all the same."""
+    gabiond = Doors(str(tmp_path), {A: 0})
+    make_gate(gabiond=gabiond)
+    plugins = "engine plugins run as root on the host and are not supported"
+    rows = (({"deny": []}, "POST", "/plugins/pull", "unsupported", plugins),
+            ({"deny": ["push"]}, "GET", "/debug/vars", "unsupported", "the engine's own memory is not shown"),
+            ({"allow": ["plugin"]}, "POST", "/plugins/pull", "unsupported", plugins),
+            ({"allow": ["ps"], "report": True}, "POST", "/plugins/pull", "unsupported", plugins),
+            ({"allow": ["ps"]}, "POST", "/plugins/pull", "command-list", plugins),
+            ({"deny": ["plugin"]}, "POST", "/plugins/pull", "command-list", plugins),
+            ({"deny": ["swarm"]}, "POST", "/swarm/init", "command-list", "swarm mode is not supported"),
+            ({"deny": []}, "GET", "/no/such", "command-list", "gabion does not know that endpoint"))
+    for n, (how, method, target, rule, why) in enumerate(rows, 2):
+        gabiond.policy = policy(n, **how)
+        gabiond.told()
+        got = wait_until(lambda: (g := gabiond.ask(A, request(method, target))) and json.loads(g.body)["rule"] == rule and g)
+        said = json.loads(got.body)
+        assert got.status == 403 and said["hint"] == "no setting allows it", (how, said)
+        if rule == "unsupported":
+            assert said["message"] == f'gabion: docker command "{target}" is not available: {why}'
+        else:
+            assert said["message"] == BLOCKED % target and said["reason"].startswith(why), (how, said)
+
+
+@pytest.mark.parametrize("report", [True, False])
+def test_what_compose_makes(make_gate, tmp_path, report):
+    """It is told by its labels, also where nothing was looked for before."""
+    gabiond = Doors(str(tmp_path), {A: 0}, deny=["compose"], report=report)
+    gate = make_gate(gabiond=gabiond)
+    kinds = ("networks", "volumes", "containers")
+    for n, kind in enumerate(kinds, 1):
+        body = {"Name": "x", "Labels": {"com.docker.compose.project": "x"}}
+        got = gabiond.ask(A, request("POST", f"/v1.41/{kind}/create", body))
+        line = wait_until(lambda: len(audited(gabiond)) == n and audited(gabiond)[-1])
+        assert (line["verdict"], line["rule"], line["hint"]) == (
+            "report" if report else "deny", "command-list", "commandList of the policy: compose")
+        if report:
+            assert got.status != 403 and line["mark"] == "compose"
+        else:
+            assert (got.status, message(got)) == (403, BLOCKED % f"/v1.41/{kind}/create")
+            assert line["reason"] == "it gives labels of compose's (com.docker.compose.…)" and not gate.engine.seen
+    for kind in kinds:
+        assert gabiond.ask(A, request("POST", f"/v1.41/{kind}/create", {"Name": "x", "Labels": {"a": "b"}})).status != 403
+    assert len(audited(gabiond)) == len(kinds)
+    gate.post("/v1.41/networks/create", json.dumps({"Name": "x", "Labels": {"com.docker.compose.project": "x"}}).encode())
+    assert gate.engine.seen[-1] == "POST /v1.41/networks/create"  # users of the host may
+
+
+def test_the_names_of_the_profile(make_gate, tmp_path, monkeypatch):
+    known = f"tool@sha256:{'2' * 64}"
+    monkeypatch.setitem(GRANT["image"], "repoDigests", [known])
+    gabiond = Doors(str(tmp_path), {A: 0}, images=[known], own=True, profile="iechor")
+    gabiond.policy["settings"] = [row for row in gabiond.policy["settings"]
+                                  if not row["key"].endswith(("allowDerivedImages", "keepPreviousDigests"))]
+    gate = make_gate(gabiond=gabiond)
+    for what, ways in (("containers", "iechor rm $(iechor ps -aq -f status=exited -f status=created)"),
+                       ("volumes", "iechor volume rm $(iechor volume ls -q -f dangling=true)"),
+                       ("networks", "iechor network rm NAME")):
+        got = gabiond.ask(A, request("POST", f"/v1.41/{what}/prune"))
+        assert message(got) == (f'enhanced container isolation: iechor command "/v1.41/{what}/prune" is blocked; it would remove '
+                                f"{what} that are not this container's own")
+        assert json.loads(got.body)["hint"] == f"remove your own {what} one by one: {ways}"
+    assert message(gate.get("/v1.41/swarm")).startswith('gabion: iechor command "/v1.41/swarm" is not available: ')
+
+
 def test_an_allow_list(make_gate, tmp_path):
     gabiond = Doors(str(tmp_path), {A: 0}, allow=["ps", "container*"])
     make_gate(gabiond=gabiond)
@@ -253,17 +320,20 @@ def test_the_list_that_said_it_is_named(make_gate, tmp_path, report):
     rows[f"{SOCKET}.imageList.images"]["source"] = "/x/admin-settings.json:3:5"
     make_gate(gabiond=gabiond)
 
-    def hint():
+    def line():
         before = len(audited(gabiond))
         assert gabiond.ask(A, request("POST", "/v1.41/images/x/push")).status == (200 if report else 403)
-        return wait_until(lambda: audited(gabiond)[before:])[-1]["hint"]
+        return wait_until(lambda: audited(gabiond)[before:])[-1]
 
-    assert hint() == "commandList of /x/admin-settings.json:7:9: push"
+    first = line()
+    assert first["hint"] == "commandList of /x/admin-settings.json:7:9: push" and "entry" not in first
     rows[f"{SOCKET}.imageList.images"]["value"] = [
         {"image": "*", "commandList": {"type": "deny", "commands": ["image*"], "reportOnly": report}}]
     gabiond.policy["generation"] = 2
     gabiond.told()
-    assert wait_until(lambda: (h := hint()).startswith('commandList of image entry "*" of /x/admin-settings.json:3:5: ') and h)
+    of_entry = wait_until(
+        lambda: (h := line())["hint"].startswith('commandList of image entry "*" of /x/admin-settings.json:3:5: ') and h)
+    assert of_entry.get("entry") == ("*" if report else None)
 
 
 def test_a_new_policy(make_gate, tmp_path):

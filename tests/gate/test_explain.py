@@ -106,8 +106,10 @@ def test_bodies(cage, policy, tmp_path):
 
 
 def test_only_looking(cage, policy):
-    rc, said = explain(cage, "--", "ps")
-    assert (rc, said["verdict"]) == (0, "allow")
+    for words in (("ps",), ("version",)):
+        assert explain(cage, "--", *words) == (0, {"verdict": "allow", "reason": "it only looks, and was passed on"})
+    for words in (("--help",), ("run", "--help"), ("context", "ls")):
+        assert explain(cage, "--", *words) == (0, {"verdict": "allow", "reason": "it asks nothing of the engine"})
     done = cage.cli("explain", "--", "inspect", "nosuch", check=False)
     assert done.rc == 3 and "No such object" in done.err
 

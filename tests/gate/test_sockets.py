@@ -167,6 +167,19 @@ def test_an_image_of_a_moment(cage, policy):
         cage.docker("rmi", "-f", "pack.local/builder/6f7a", "pack.local/builder/81bc", "paketobuildpacks/builder:base", check=False)
 
 
+def test_compose_is_denied_before_it_makes_anything(cage, policy, door, tmp_path):
+    policy(["docker:cli"], ["compose"])
+    (tmp_path / "docker-compose.yml").write_text("version: '3'\nservices: {a: {image: alpine, command: sleep 9, volumes: ['v:/v']}}\n"
+                                                 "volumes: {v: {}}\n")
+    before = [cage.docker(what, "ls", "-q").lines for what in ("network", "volume", "container")]
+    for command in (("up", "-d"), ("ps",), ("events",)):
+        done = cage.compose(*command, cwd=tmp_path, env={"DOCKER_HOST": f"unix://{door}"}, check=False, timeout=60)
+        # What events gets in place of a stream it takes for the end of one.
+        assert command == ("events",) or (done.rc != 0 and "is blocked" in done.err), (command, done)
+    assert "/events?" in json.loads(cage.cli("events", "--json").lines[-1])["target"]
+    assert [cage.docker(what, "ls", "-q").lines for what in ("network", "volume", "container")] == before
+
+
 def test_an_allow_list(cage, policy):
     policy(["docker:cli"], ["ps"], kind="allow")
     assert len(run(cage, "docker", "ps", "-aq").lines) == 1

@@ -125,7 +125,8 @@ def test_versions_and_unknown_endpoints(gate, path, status):
 def test_refused_endpoints(gate, method, path):
     got = gate.get(path, method)
     assert got.status == 403
-    assert path in json.loads(got.body)["message"]
+    said = json.loads(got.body)
+    assert path in said["message"] and (said["rule"], said["hint"]) == ("unsupported", "no setting allows it")
     assert gate.engine.requests == []
 
 
