@@ -45,8 +45,9 @@
  *
  * Derived images (000:139-204), if allowDerivedImages is on and the profile knows it: the image was
  * never on a registry (000:189), its chain of layers begins with all layers of a base that is
- *present locally (000:193), has at least one layer more, and an entry allows the base itself, in
- *whatever form (000:198-204). A base of which all layers are empty is none: every image begins like
+ *present locally (000:193), and an entry allows the base itself, in whatever form (000:198-204).
+ *Equal chains count, too: FROM with ENV or CMD alone adds no layer, and whoever may build may add
+ *one that changes nothing. A base of which all layers are empty is none: every image begins like
  *it. The base of a base counts, a derived image does not count as a base.
  *
  * When it is not known whether the image is on a registry, the registries of its names are asked,

@@ -128,8 +128,11 @@ def test_a_derived_image(cage, policy):
         assert len(run(cage, "docker", "ps", "-q", image="derived:1").lines) == 1
         done = run(cage, "true", image="alpine", check=False)
         assert done.rc == 125 and DENIED % "alpine" in done.err
+        # settings alone add no layer
+        cage.build("FROM docker:cli\nENV MORE=more\n", buildkit=False, tag="derived:2")
+        assert run(cage, "printenv", "MORE", image="derived:2").out == "more"
     finally:
-        cage.docker("rmi", "-f", "derived:1")
+        cage.docker("rmi", "-f", "derived:1", "derived:2", check=False)
 
 
 def test_an_allow_list(cage, policy):
