@@ -252,6 +252,10 @@ static void test_parent_denied(void **state)
 	b.base->nrepo_digests = 0;
 	denied(&b.w, b.child, CHILD, IMAGELIST_PARENT_DENIED);
 	assert_true(slice_eq(b.w.v.parent->id, b.base->id));
+	assert_non_null(strstr(b.w.v.verdict.way_out, "pull it again"));
+	b.w.known[0].ngoods = 0; /* it was asked before it had the base */
+	denied(&b.w, b.child, CHILD, IMAGELIST_PARENT_DENIED);
+	assert_non_null(strstr(b.w.v.verdict.way_out, "`gabion images refresh`"));
 	world_done(&b.w);
 
 	built_init(&b, BASE_ENTRY);
