@@ -93,39 +93,16 @@ static void allowed(struct images_check *k)
 
 static void unanswered(struct images_check *k)
 {
-	const struct imagelist_question *q = &k->question;
-	struct images *m = k->images;
-
 	k->fetch.fetch.status = 0;
-	switch (q->ask) {
-	case IMAGELIST_ASK_DIGEST:
-		images_take_digest(m, &m->lists[k->layer].entries[q->entry], &k->fetch, false);
-		break;
-	case IMAGELIST_ASK_BELONGS:
-		images_take_belongs(m, &q->repository, q->digest, &k->fetch, false);
-		break;
-	case IMAGELIST_ASK_LAYERS:
-	case IMAGELIST_ASK_LOCALS:
-		break;
-	}
+	images_take(&k->fetch, false);
 	decide(k);
 }
 
-static void on_digest(struct images_fetch *f, bool ok)
-{
-	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
-	const struct imagelist *list = &k->images->lists[k->layer];
-
-	if (k->question.entry < list->nentries) /* else there is another policy now */
-		images_take_digest(k->images, &list->entries[k->question.entry], f, ok);
-	decide(k);
-}
-
-static void on_belongs(struct images_fetch *f, bool ok)
+static void on_answered(struct images_fetch *f, bool ok)
 {
 	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
 
-	images_take_belongs(k->images, &k->question.repository, k->question.digest, f, ok);
+	images_take(f, ok);
 	decide(k);
 }
 
@@ -193,22 +170,25 @@ static void ask_layers(struct images_check *k)
 	get(k, target.p, on_layers);
 }
 
+static void ask_registry(struct images_check *k, int about)
+{
+	if (about < 0 || k->late || images_ask(&k->fetch, on_answered) < 0)
+		unanswered(k);
+}
+
 static void ask(struct images_check *k)
 {
 	const struct imagelist_question *q = &k->question;
 	struct images *m = k->images;
-	int r = -ETIMEDOUT;
 
 	switch (q->ask) {
 	case IMAGELIST_ASK_DIGEST:
-		if (!k->late)
-			r = images_ask_digest(m, &m->lists[k->layer].entries[q->entry], &k->fetch,
-					      on_digest);
-		break;
+		ask_registry(k, images_about_entry(m, &m->lists[k->layer].entries[q->entry],
+						   &k->fetch));
+		return;
 	case IMAGELIST_ASK_BELONGS:
-		if (!k->late)
-			r = images_ask_belongs(m, &q->repository, q->digest, &k->fetch, on_belongs);
-		break;
+		ask_registry(k, images_about_digest(m, &q->repository, q->digest, &k->fetch));
+		return;
 	case IMAGELIST_ASK_LAYERS:
 		ask_layers(k);
 		return;
@@ -216,8 +196,6 @@ static void ask(struct images_check *k)
 		get(k, "/images/json", on_locals);
 		return;
 	}
-	if (r < 0)
-		unanswered(k);
 }
 
 /* --- deciding --- */
@@ -341,7 +319,7 @@ static void on_late(struct loop_timer *t)
 		return;
 	if (!side_is_open(&k->fetch.fetch.side) || !k->facts.image)
 		return;
-	images_fetch_stop(&k->fetch);
+	fetch_stop(&k->fetch.fetch); /* what it was asked about stays */
 	unanswered(k);
 }
 

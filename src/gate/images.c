@@ -280,12 +280,8 @@ static void refresh_over(struct images *m)
 
 static void on_refreshed(struct images_fetch *f, bool ok)
 {
-	struct images *m = CONTAINER_OF(f, struct images, fetch);
-	const struct imagelist_entry *e = &m->lists[m->at_layer].entries[m->at_entry];
-
-	images_take_digest(m, e, f, ok);
-	m->at_entry++;
-	refresh_next(m);
+	images_take(f, ok);
+	refresh_next(f->images);
 }
 
 static void refresh_next(struct images *m)
@@ -293,11 +289,12 @@ static void refresh_next(struct images *m)
 	for (; m->at_layer < m->policy.nsockets; m->at_layer++, m->at_entry = 0) {
 		const struct imagelist *list = &m->lists[m->at_layer];
 
-		for (; m->at_entry < list->nentries; m->at_entry++) {
-			if (list->entries[m->at_entry].form != PROFILE_FORM_TAG)
-				continue;
-			if (images_ask_digest(m, &list->entries[m->at_entry], &m->fetch,
-					      on_refreshed) == 0)
+		while (m->at_entry < list->nentries) {
+			const struct imagelist_entry *e = &list->entries[m->at_entry++];
+
+			if (e->form == PROFILE_FORM_TAG &&
+			    images_about_entry(m, e, &m->fetch) == 0 &&
+			    images_ask(&m->fetch, on_refreshed) == 0)
 				return;
 		}
 	}

@@ -40,6 +40,8 @@ struct images_fetch {
 	struct buf body;   /* of an answer of 200; of others where a registry is asked */
 	struct buf target; /* of a question to a registry, which may have to be asked again */
 	struct buf host;   /* the registry; empty: none is asked */
+	struct buf name;   /* what it is asked about: the reference of an entry, or a repository */
+	struct buf digest; /* in that repository; empty: which one has the reference? */
 	uint64_t with;	   /* serial of the credential that went along; 0: none */
 	void (*done)(struct images_fetch *f, bool ok);
 };
