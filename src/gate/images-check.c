@@ -63,6 +63,8 @@ static void take_grant(struct images_check *k)
 	parent = &k->grant.parent;
 	*parent = *k->v.parent;
 	k->grant.derived = true;
+	/* Where its store does not tell, registries did, or did not answer: not asked again. */
+	k->grant.image.origin = IMAGELIST_ORIGIN_LOCAL;
 }
 
 static void on_kept(struct ask_call *call, int result, struct slice body)

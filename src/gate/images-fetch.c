@@ -139,6 +139,11 @@ static bool is_missing(const struct images_fetch *f)
 	return f->fetch.status == 404;
 }
 
+bool images_unreachable(const struct images_fetch *f, bool ok)
+{
+	return !ok && !is_missing(f) && !images_refused(f);
+}
+
 /* {"Descriptor":{"digest":"sha256:…"}} */
 static int digest_of(const struct images_fetch *f, struct arena *tree, struct slice *ret)
 {

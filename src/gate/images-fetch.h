@@ -12,6 +12,9 @@ void images_fetch_stop(struct images_fetch *f);
 /* Did the registry want credentials, or other ones? */
 bool images_refused(const struct images_fetch *f);
 
+/* Did no registry answer? */
+bool images_unreachable(const struct images_fetch *f, bool ok);
+
 /* Makes it a question to a registry: which digests has the reference of that entry? Or: is that
  * digest in that repository? */
 int images_about_entry(struct images *m, const struct imagelist_entry *e, struct images_fetch *f);

@@ -11,11 +11,15 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "gate/commands.h"
+#include "gate/door.h"
+#include "gate/doorman.h"
 #include "gate/images-fetch.h"
 
 #define REFRESH_SECONDS 600u
 #define AGAIN_SECONDS 1u /* not as often as clients have new credentials */
 #define AUTH_ARENA_MAX (4u << 20)
+#define CLAIMS_AT_ONCE 32u	/* registries count what they are asked */
+#define CLAIMS_WANTED_MAX 1024u /* when somebody waits for it */
 #define CLAIMS_KEPT_SECONDS (30u * 24u * 3600u)
 #define GRANT_ARENA_MAX (4u << 20)
 
@@ -262,12 +266,31 @@ static void tell_waiting(struct images *m)
 	}
 }
 
-static void refresh_over(struct images *m)
+static void needed(struct images *m, const struct grant *g)
 {
+	digests_needed(&m->digests, m->policy.profile, &g->image, images_now());
+	if (g->derived)
+		digests_needed(&m->digests, m->policy.profile, &g->parent, images_now());
+}
+
+/* What a container's grant rests on stays; as long as not all of these are known, everything. */
+static void trim(struct images *m)
+{
+	const struct doorman *doorman = m->gate->doorman;
 	uint64_t now = images_now();
 
+	for (const struct door *d = m->gate->doors; d; d = d->next)
+		if (door_is_container(d))
+			needed(m, &d->grant);
 	digests_trim(&m->digests, m->lists, m->policy.nsockets,
-		     now > CLAIMS_KEPT_SECONDS ? now - CLAIMS_KEPT_SECONDS : 0);
+		     doorman && doorman->done && now > CLAIMS_KEPT_SECONDS
+			     ? now - CLAIMS_KEPT_SECONDS
+			     : 0);
+}
+
+static void refresh_over(struct images *m)
+{
+	trim(m);
 	m->generation++;
 	if ((m->digests.dirty || m->digests.used) && !ask_is_open(&m->call))
 		(void)images_keep(m, &m->call, on_keep);
@@ -280,8 +303,32 @@ static void refresh_over(struct images *m)
 
 static void on_refreshed(struct images_fetch *f, bool ok)
 {
+	struct images *m = f->images;
+
 	images_take(f, ok);
-	refresh_next(f->images);
+	if (images_unreachable(f, ok))
+		digests_unreachable(&m->digests, buf_slice(&f->host), images_now());
+	refresh_next(m);
+}
+
+/* Begins the next question about a claim, if there is one. */
+static bool refresh_claim(struct images *m)
+{
+	const struct digests_claim *c;
+
+	while (m->claims > 0 && (c = digests_next_due(&m->digests))) {
+		struct slice name = slice_str(c->repository);
+		struct slice digest = slice_str(c->digest);
+		struct reference r;
+
+		m->claims--;
+		if (reference_parse(m->policy.profile, name, &r, NULL) == 0 &&
+		    images_about_digest(m, &r, digest, &m->fetch) == 0 &&
+		    images_ask(&m->fetch, on_refreshed) == 0)
+			return true;
+		(void)digests_unclaimed(&m->digests, name, digest, images_now(), false);
+	}
+	return false;
 }
 
 static void refresh_next(struct images *m)
@@ -298,7 +345,8 @@ static void refresh_next(struct images *m)
 				return;
 		}
 	}
-	refresh_over(m);
+	if (!refresh_claim(m))
+		refresh_over(m);
 }
 
 void images_refresh(struct images *m)
@@ -306,6 +354,8 @@ void images_refresh(struct images *m)
 	images_fetch_stop(&m->fetch);
 	m->at_layer = 0;
 	m->at_entry = 0;
+	m->claims = m->waits ? CLAIMS_WANTED_MAX : CLAIMS_AT_ONCE;
+	digests_make_due(&m->digests, m->lists, m->policy.nsockets);
 	refresh_next(m);
 }
 
@@ -359,6 +409,7 @@ void images_used(struct images *m, const struct images_check *k)
 	for (size_t i = 0; i < POLICY_LAYERS_MAX; i++)
 		if (k->by[i].p)
 			(void)digests_use(&m->digests, k->by[i], images_now());
+	needed(m, &k->grant);
 }
 
 bool images_allow_now(struct images *m, const struct grant *g, size_t entries[POLICY_LAYERS_MAX])

@@ -5,8 +5,9 @@
  *
  * The gate opens no file: policy and digests come from gabiond, and go there to be kept. Registries
  * are asked through the engine (GET /distribution/…), so that its mirrors and certificates count,
- * with the credentials of credentials.h; entries with a tag are asked about again every ten
- * minutes.
+ * with the credentials of credentials.h; every ten minutes they are asked again about entries with
+ * a tag, and about digests that are or were good for name:* and patterns, those longest not asked
+ * about first and not too many at once.
  */
 #pragma once
 
@@ -61,6 +62,7 @@ struct images {
 	struct images_fetch fetch; /* of the refresh */
 	size_t at_layer;	   /* of the refresh */
 	size_t at_entry;
+	size_t claims; /* so many may still be asked about in it */
 	struct images_wait *waits;
 	bool again; /* another refresh is wanted soon */
 	struct credentials credentials;

@@ -37,7 +37,7 @@
  *	name@digest	It is that digest, or that of a manifest in that index (000:82). No network.
  *	name:*		One of the image's digests is in that repository, whose registry says so
  *			(000:81 "any tag for that image"). Only an image that claims the name is
- *asked about.
+ *			asked about. Not reachable, moved on: as with a tag.
  *	a/ * /b:*	(without the blanks) The same for each name of the image in which `*` is
  *exactly one part of the path, as 001:791 and 001:810 use it. Never a host, never the first folder
  *of the default registry: anybody can have one there. sha256:…	The image has this id (issue 3:
@@ -128,8 +128,8 @@ struct imagelist_known {
 };
 
 enum imagelist_belongs {
-	IMAGELIST_ELSEWHERE, /* the registry has no such digest in that repository */
-	IMAGELIST_BELONGS,
+	IMAGELIST_ELSEWHERE, /* the registry has no such digest in that repository, and never had */
+	IMAGELIST_BELONGS,   /* it has one, or had: IMAGELIST_PREVIOUS */
 	IMAGELIST_UNANSWERED, /* it was asked and did not answer, or not that */
 };
 
@@ -138,9 +138,11 @@ struct imagelist_answer {
 	struct slice digest;
 	struct slice repository; /* expanded: docker.io/library/docker */
 	enum imagelist_belongs belongs;
-	bool refused; /* IMAGELIST_UNANSWERED: because it wanted (other) credentials */
+	bool failed;		      /* it could not be asked since that answer */
+	bool refused;		      /* because it wanted (other) credentials */
 	enum imagelist_source source; /* IMAGELIST_BELONGS */
 	uint64_t age_s;		      /* since the registry said so */
+	uint64_t asked_s;	      /* since its last answer, whatever it was */
 };
 
 enum imagelist_store {
