@@ -457,6 +457,7 @@ void images_done(struct images *m)
 	loop_timer_stop(&m->gate->loop, &m->refresh);
 	digests_done(&m->digests);
 	credentials_done(&m->credentials);
+	layers_done(&m->layers);
 	free(m->auth_trouble);
 	arena_done(&m->arena);
 }

@@ -13,6 +13,7 @@
 
 #include "gate/credentials.h"
 #include "gate/fetch.h"
+#include "gate/layers.h"
 #include "policy/command.h"
 #include "settings/digests.h"
 #include "settings/grant.h"
@@ -66,6 +67,7 @@ struct images {
 	struct images_wait *waits;
 	bool again; /* another refresh is wanted soon */
 	struct credentials credentials;
+	struct layers layers; /* of local images */
 	char *auth_trouble; /* owned: why registry-auth.json is not used; NULL: nothing is wrong */
 };
 
@@ -114,12 +116,14 @@ struct images_check {
 	bool open;
 	bool late; /* registries are not asked any more */
 	unsigned rounds;
-	size_t layer;	  /* that is being decided on */
-	const char *name; /* of the image, for the engine */
+	unsigned nlayers;   /* images whose layers were asked for */
+	struct arena known; /* of this round: what registries said */
+	size_t layer;	    /* that is being decided on */
+	const char *name;   /* of the image, for the engine */
 	struct imagelist_facts facts;
 	struct imagelist_image image;
 	struct imagelist_image *locals;
-	struct imagelist_question question; /* the one that is being asked */
+	struct imagelist_question question; /* the one that is being asked, of those of `v` */
 	enum images_result result;
 	struct slice by[POLICY_LAYERS_MAX]; /* IMAGES_ALLOWED: the entry of each layer, expanded */
 	struct imagelist_verdict v;	    /* of the last layer that was decided on */

@@ -21,6 +21,7 @@ static const char *const allow_rules[] = {
 };
 static const char *const deny_rules[] = {
 	[IMAGELIST_NO_IMAGE] = "socket-image-no-id",
+	[IMAGELIST_TOO_MUCH] = "socket-image-too-much",
 	[IMAGELIST_MOVED_ON] = "socket-image-moved-on",
 	[IMAGELIST_DERIVED_REMOTE] = "socket-image-derived-remote",
 	[IMAGELIST_DERIVED_OFF] = "socket-image-derived-off",
@@ -264,6 +265,12 @@ static void say_denied(const struct words *w)
 				    ? "the engine did not say which image this is"
 				    : "it is asked for without an image, which no list can name");
 		return;
+	case IMAGELIST_TOO_MUCH:
+		buf_add_str(
+			w->b,
+			"so many local images and names have to do with the image list that it "
+			"was not found out whether this one is allowed or built from one that is");
+		return;
 	case IMAGELIST_MOVED_ON:
 		add_entry(w);
 		buf_add_str(w->b, " stood for this image until its registry moved on");
@@ -386,6 +393,13 @@ static void say_way_out(const struct words *w)
 				    ? "try again; if it stays so, see what `gabion doctor` says "
 				      "of the engine"
 				    : "name an image that is on the list");
+		return;
+	case IMAGELIST_TOO_MUCH:
+		buf_printf(w->b,
+			   "try again, since what was found out is kept; remove local images that "
+			   "nobody needs (%s image prune --all); or ",
+			   profile_name(w));
+		say_local_only(w);
 		return;
 	case IMAGELIST_MOVED_ON:
 		say_pull(w);

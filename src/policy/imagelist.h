@@ -203,6 +203,7 @@ enum imagelist_how {
 /* Why not; nearest to a yes first. */
 enum imagelist_reason {
 	IMAGELIST_NO_IMAGE,	  /* the engine did not say which image it is */
+	IMAGELIST_TOO_MUCH,	  /* imagelist_give_up() */
 	IMAGELIST_MOVED_ON,	  /* it was good until the registry moved on */
 	IMAGELIST_DERIVED_REMOTE, /* derived from an allowed one, but it is on a registry */
 	IMAGELIST_DERIVED_OFF,	  /* derived from an allowed one, which is not enough here */
@@ -251,6 +252,10 @@ struct imagelist_verdict {
 
 void imagelist_decide(const struct imagelist *list, const struct imagelist_facts *facts,
 		      struct imagelist_verdict *ret);
+
+/* Not all questions of that verdict can be asked: it is denied for that. */
+void imagelist_give_up(const struct imagelist *list, const struct imagelist_facts *facts,
+		       struct imagelist_verdict *v);
 
 /* Is it denied for now only? */
 static inline bool imagelist_needs(const struct imagelist_verdict *v)
