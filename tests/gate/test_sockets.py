@@ -311,6 +311,14 @@ def test_what_another_container_has(cage, policy):
     assert last["container"] != holder.id
 
 
+def last_denial(cage, image):
+    """Of that image; the line may come a moment after the answer."""
+    def read():
+        last = json.loads(cage.cli("explain", "--last", "--json", check=False).out)
+        return f"{image}\"" in last["message"] and last
+    return support.wait_until(read, 10, "a line of the audit log")
+
+
 def test_an_image_that_the_registry_has_lost(cage, policy):
     """Deleted there, it is not good any more, until the administrator says that what was good stays so."""
     cages.registries.push(cage, cage.registry, "alpine", "library/lost", "1")
@@ -322,7 +330,7 @@ def test_an_image_that_the_registry_has_lost(cage, policy):
         cage.cli("images", "refresh")
         done = run(cage, "true", image="lost:1", check=False)
         assert done.rc == 125 and DENIED % "lost" in done.err
-        last = json.loads(cage.cli("explain", "--last", "--json", check=False).out)
+        last = last_denial(cage, "lost")
         assert "keepPreviousDigests" in last["hint"], last
         policy(["lost:1"], keepPreviousDigests=True)
         assert run(cage, "true", image="lost:1").rc == 0
@@ -368,7 +376,7 @@ def test_a_wildcard_is_refreshed(cage, policy, wild):
     cage.cli("images", "refresh")
     done = run(cage, "true", image=image, check=False)
     assert done.rc == 125 and DENIED.replace("library/%s", repository) in done.err, done.err
-    last = json.loads(cage.cli("explain", "--last", "--json", check=False).out)
+    last = last_denial(cage, repository)
     assert last["rule"] == "socket-image-moved-on" and "keepPreviousDigests" in last["hint"], last
     assert [d["current"] for d in listed(cage, entry)["digests"]] == [False]
     policy([entry], keepPreviousDigests=True)
@@ -414,7 +422,7 @@ def test_a_registry_that_does_not_answer(cage, policy):
         assert waiting.is_alive()
         waiting.join()
         assert done[0].rc == 125 and DENIED % "slow" in done[0].err
-        last = json.loads(cage.cli("explain", "--last", "--json", check=False).out)
+        last = last_denial(cage, "slow")
         assert last["rule"] == "socket-image-not-known" and "registry unreachable" in last["reason"], last
     finally:
         cage.registry.thaw()
