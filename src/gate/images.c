@@ -306,8 +306,8 @@ static void on_refreshed(struct images_fetch *f, bool ok)
 	struct images *m = f->images;
 
 	images_take(f, ok);
-	if (images_unreachable(f, ok))
-		digests_unreachable(&m->digests, buf_slice(&f->host), images_now());
+	if (f->digest.n > 0 && images_unreachable(f, ok))
+		digests_skip_due(&m->digests, buf_slice(&f->host));
 	refresh_next(m);
 }
 

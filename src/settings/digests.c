@@ -298,17 +298,13 @@ const struct digests_claim *digests_next_due(const struct digests *d)
 	return next;
 }
 
-void digests_unreachable(struct digests *d, struct slice host, uint64_t now)
+void digests_skip_due(struct digests *d, struct slice host)
 {
 	for (size_t i = 0; i < d->nclaims; i++) {
 		struct digests_claim *c = &d->claims[i];
 
-		if (!c->due || !slice_starts(slice_str(c->repository), host) ||
-		    c->repository[host.n] != '/')
-			continue;
-		c->failed = now;
-		c->refused = false;
-		c->due = false;
+		if (slice_starts(slice_str(c->repository), host) && c->repository[host.n] == '/')
+			c->due = false;
 	}
 }
 

@@ -104,8 +104,9 @@ void digests_make_due(struct digests *d, const struct imagelist *list, size_t nl
 /* The one of them that was asked about longest ago; NULL: none is left. An answer or a failure ends
  * that it is due. */
 const struct digests_claim *digests_next_due(const struct digests *d);
-/* That registry cannot be asked: what is due there has failed. */
-void digests_unreachable(struct digests *d, struct slice host, uint64_t now);
+/* That registry cannot be asked: nothing is due there any more. What was not asked about comes
+ * before what failed, next time. */
+void digests_skip_due(struct digests *d, struct slice host);
 
 /* Is the claim of a repository that the entry, name:* or a pattern, is for? */
 bool digests_is_for(const struct digests_claim *c, const struct profile *p,
