@@ -99,11 +99,13 @@ static void print_entry(const struct json *e, uint64_t now, const struct instanc
 	if (strcmp(text(e, "image"), text(e, "reference")) != 0)
 		(void)printf("    is         %s\n", text(e, "reference"));
 	for (size_t i = 0; digests && i < digests->n; i++) {
-		age(number(digests->items[i], "seen"), now, when);
-		(void)printf("    %-9s  %s (seen %s)\n",
-			     json_get_bool(digests->items[i], "current", false) ? "digest"
-										: "previous",
-			     text(digests->items[i], "digest"), when);
+		const struct json *d = digests->items[i];
+		const char *repository = text(d, "repository");
+
+		age(number(d, "seen"), now, when);
+		(void)printf("    %-9s  %s%s%s (seen %s)\n",
+			     json_get_bool(d, "current", false) ? "digest" : "previous", repository,
+			     *repository ? "@" : "", text(d, "digest"), when);
 	}
 	if (asked) {
 		age(asked, now, when);

@@ -106,6 +106,8 @@ static void asker_next(struct doorman *m)
 		m->at++;
 	if (m->at < m->n)
 		ask_id(m, CONTROL_ASKER, m->ids[m->at].id, on_asker);
+	else
+		m->done = true;
 }
 
 static int take_ids(struct doorman *m, struct slice body)

@@ -18,6 +18,7 @@ struct doorman {
 	struct control_id *ids; /* owned; sorted */
 	size_t n;
 	size_t at;
+	bool done;		    /* all that could be opened are open */
 	struct control_asker asker; /* of ids[at] */
 	struct arena arena;
 	struct grant grant; /* of ids[at], in the arena */

@@ -20,6 +20,8 @@
 
 #define ARENA_LIMIT (128u << 20)
 #define ROUNDS_MAX 512u
+#define TREE_MAX (32u << 20) /* of one image */
+#define LAYERS_MAX 1024u     /* images whose layers are asked for, in one check */
 #define LOAD_POLL_MS 20u
 #define LOCALS_MAX 4096u
 
@@ -93,39 +95,16 @@ static void allowed(struct images_check *k)
 
 static void unanswered(struct images_check *k)
 {
-	const struct imagelist_question *q = &k->question;
-	struct images *m = k->images;
-
 	k->fetch.fetch.status = 0;
-	switch (q->ask) {
-	case IMAGELIST_ASK_DIGEST:
-		images_take_digest(m, &m->lists[k->layer].entries[q->entry], &k->fetch, false);
-		break;
-	case IMAGELIST_ASK_BELONGS:
-		images_take_belongs(m, &q->repository, q->digest, &k->fetch, false);
-		break;
-	case IMAGELIST_ASK_LAYERS:
-	case IMAGELIST_ASK_LOCALS:
-		break;
-	}
+	images_take(&k->fetch, false);
 	decide(k);
 }
 
-static void on_digest(struct images_fetch *f, bool ok)
-{
-	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
-	const struct imagelist *list = &k->images->lists[k->layer];
-
-	if (k->question.entry < list->nentries) /* else there is another policy now */
-		images_take_digest(k->images, &list->entries[k->question.entry], f, ok);
-	decide(k);
-}
-
-static void on_belongs(struct images_fetch *f, bool ok)
+static void on_answered(struct images_fetch *f, bool ok)
 {
 	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
 
-	images_take_belongs(k->images, &k->question.repository, k->question.digest, f, ok);
+	images_take(f, ok);
 	decide(k);
 }
 
@@ -137,30 +116,85 @@ static struct imagelist_image *local_of(struct images_check *k, const struct ima
 	return i == &k->image ? &k->image : NULL;
 }
 
+static void give_up(struct images_check *k)
+{
+	imagelist_give_up(&k->images->lists[k->layer], &k->facts, &k->v);
+	finish(k, IMAGES_DENIED);
+}
+
+/* Of that answer, into what is known of all images. */
+static void keep_layers(struct images_check *k, const struct imagelist_image *image)
+{
+	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
+	struct json_limits limits = JSON_LIMITS;
+	struct imagelist_image found;
+	struct json *doc;
+
+	if (json_parse(&tree, buf_slice(&k->fetch.body), &limits, &doc, NULL, NULL) == 0 &&
+	    image_from_engine(&tree, doc, k->image.store, &found) == 0 &&
+	    slice_eq(found.id, image->id) && found.has_layers)
+		layers_add(&k->images->layers, &found);
+}
+
+/* One after the other, as long as there are some among the questions. */
+static void ask_layers(struct images_check *k);
+
 static void on_layers(struct images_fetch *f, bool ok)
 {
 	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
 	struct imagelist_image *local = local_of(k, k->question.image);
-	struct imagelist_image found;
-	struct json *doc = ok ? document(k) : NULL;
 
 	if (local) {
-		if (doc && image_from_engine(&k->arena, doc, k->image.store, &found) == 0 &&
-		    slice_eq(found.id, local->id)) {
-			local->layers = found.layers;
-			local->nlayers = found.nlayers;
+		if (ok)
+			keep_layers(k, local);
+		if (!layers_find(&k->images->layers, &k->arena, local))
+			local->has_layers = true; /* none: it is gone */
+	}
+	ask_layers(k);
+}
+
+static void ask_layers(struct images_check *k)
+{
+	CLEANUP_BUF struct buf target = BUF_INIT(4096);
+
+	for (size_t i = 0; i < k->v.nquestions; i++) {
+		k->question = k->v.questions[i];
+		if (k->question.ask != IMAGELIST_ASK_LAYERS || k->question.image->has_layers)
+			continue;
+		if (++k->nlayers > LAYERS_MAX) {
+			give_up(k);
+			return;
 		}
-		local->has_layers = true; /* none: it is gone */
+		buf_printf(&target, "/images/%.*s/json", SLICE_ARG(k->question.image->id));
+		get(k, target.p, on_layers);
+		return;
 	}
 	decide(k);
+}
+
+/* Is there a question less now? */
+static bool know_layers(struct images_check *k)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < k->v.nquestions; i++) {
+		struct imagelist_image *local = k->v.questions[i].ask == IMAGELIST_ASK_LAYERS
+							? local_of(k, k->v.questions[i].image)
+							: NULL;
+
+		any |= local && layers_find(&k->images->layers, &k->arena, local);
+	}
+	return any;
 }
 
 static int take_locals(struct images_check *k, const struct json *doc)
 {
 	size_t n = 0;
 
-	if (!json_is(doc, JSON_ARRAY) || doc->n > LOCALS_MAX)
+	if (!json_is(doc, JSON_ARRAY))
 		return -EPROTO;
+	if (doc->n > LOCALS_MAX)
+		return -E2BIG;
 	k->locals = arena_array(&k->arena, MAX(doc->n, (size_t)1), sizeof(*k->locals));
 	if (!k->locals)
 		return -ENOMEM;
@@ -176,39 +210,37 @@ static void on_locals(struct images_fetch *f, bool ok)
 {
 	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
 	struct json *doc = ok ? document(k) : NULL;
+	int r = doc ? take_locals(k, doc) : -EPROTO;
 
-	if (!doc || take_locals(k, doc) < 0) {
+	if (r == -E2BIG) {
+		give_up(k);
+	} else if (r < 0) {
 		finish(k, IMAGES_FAILED);
-		return;
+	} else {
+		k->facts.has_locals = true;
+		decide(k);
 	}
-	k->facts.has_locals = true;
-	decide(k);
 }
 
-static void ask_layers(struct images_check *k)
+static void ask_registry(struct images_check *k, int about)
 {
-	CLEANUP_BUF struct buf target = BUF_INIT(4096);
-
-	buf_printf(&target, "/images/%.*s/json", SLICE_ARG(k->question.image->id));
-	get(k, target.p, on_layers);
+	if (about < 0 || k->late || images_ask(&k->fetch, on_answered) < 0)
+		unanswered(k);
 }
 
 static void ask(struct images_check *k)
 {
 	const struct imagelist_question *q = &k->question;
 	struct images *m = k->images;
-	int r = -ETIMEDOUT;
 
 	switch (q->ask) {
 	case IMAGELIST_ASK_DIGEST:
-		if (!k->late)
-			r = images_ask_digest(m, &m->lists[k->layer].entries[q->entry], &k->fetch,
-					      on_digest);
-		break;
+		ask_registry(k, images_about_entry(m, &m->lists[k->layer].entries[q->entry],
+						   &k->fetch));
+		return;
 	case IMAGELIST_ASK_BELONGS:
-		if (!k->late)
-			r = images_ask_belongs(m, &q->repository, q->digest, &k->fetch, on_belongs);
-		break;
+		ask_registry(k, images_about_digest(m, &q->repository, q->digest, &k->fetch));
+		return;
 	case IMAGELIST_ASK_LAYERS:
 		ask_layers(k);
 		return;
@@ -216,36 +248,44 @@ static void ask(struct images_check *k)
 		get(k, "/images/json", on_locals);
 		return;
 	}
-	if (r < 0)
-		unanswered(k);
 }
 
 /* --- deciding --- */
 
+/* What the verdict says of them may go with the next policy or answer. */
 static void take_entry(struct images_check *k)
 {
 	CLEANUP_BUF struct buf name = BUF_INIT(4096);
+	struct slice *digest = &k->v.digest;
 
 	imagelist_add_entry(&k->images->lists[k->layer].entries[k->v.entry], &name);
 	k->by[k->layer] = (struct slice){ arena_dup(&k->arena, name.p, name.n), name.n };
+	*digest = (struct slice){ arena_dup(&k->arena, digest->p, digest->n), digest->n };
+}
+
+/* With all that is known. */
+static int decide_layer(struct images_check *k)
+{
+	const struct imagelist *list = &k->images->lists[k->layer];
+
+	arena_done(&k->known);
+	k->known = ARENA_INIT(ARENA_LIMIT);
+	if (digests_facts(&k->images->digests, &k->known, list, images_now(),
+			  k->late ? 0 : IMAGES_WAIT_SECONDS, &k->facts) < 0)
+		return -ENOMEM;
+	do {
+		imagelist_decide(list, &k->facts, &k->v);
+	} while (imagelist_needs(&k->v) && know_layers(k));
+	return 0;
 }
 
 static void decide(struct images_check *k)
 {
-	struct images *m = k->images;
-
-	for (;; k->layer++) {
-		if (k->layer >= m->policy.nsockets) {
-			allowed(k);
-			return;
-		}
-		if (++k->rounds > ROUNDS_MAX ||
-		    digests_facts(&m->digests, &k->arena, &m->lists[k->layer], images_now(),
-				  k->late ? 0 : IMAGES_WAIT_SECONDS, &k->facts) < 0) {
+	for (; k->layer < k->images->policy.nsockets; k->layer++) {
+		if (decide_layer(k) < 0) {
 			finish(k, IMAGES_FAILED);
 			return;
 		}
-		imagelist_decide(&m->lists[k->layer], &k->facts, &k->v);
 		if (k->v.verdict.kind == VERDICT_ALLOW) {
 			take_entry(k);
 			continue;
@@ -254,10 +294,15 @@ static void decide(struct images_check *k)
 			finish(k, IMAGES_DENIED);
 			return;
 		}
+		if (++k->rounds > ROUNDS_MAX) {
+			give_up(k);
+			return;
+		}
 		k->question = k->v.questions[0];
 		ask(k);
 		return;
 	}
+	allowed(k);
 }
 
 /* --- the image --- */
@@ -341,7 +386,7 @@ static void on_late(struct loop_timer *t)
 		return;
 	if (!side_is_open(&k->fetch.fetch.side) || !k->facts.image)
 		return;
-	images_fetch_stop(&k->fetch);
+	fetch_stop(&k->fetch.fetch); /* what it was asked about stays */
 	unanswered(k);
 }
 
@@ -365,6 +410,7 @@ static void init(struct images *m, struct images_check *k, void (*done)(struct i
 {
 	*k = (struct images_check){ .images = m, .open = true, .done = done };
 	k->arena = ARENA_INIT(ARENA_LIMIT);
+	k->known = ARENA_INIT(ARENA_LIMIT);
 	k->fetch.fetch = FETCH_INIT;
 	k->call.fd = -EBADF;
 	k->question.ask = IMAGELIST_ASK_LOCALS;
@@ -426,6 +472,7 @@ void images_check_stop(struct images_check *k)
 	images_fetch_stop(&k->fetch);
 	ask_cancel(&k->call);
 	arena_done(&k->arena);
+	arena_done(&k->known);
 	k->open = false;
 	k->images = NULL;
 }

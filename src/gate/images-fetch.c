@@ -48,6 +48,8 @@ void images_fetch_stop(struct images_fetch *f)
 	buf_done(&f->body);
 	buf_done(&f->target);
 	buf_done(&f->host);
+	buf_done(&f->name);
+	buf_done(&f->digest);
 	f->with = 0;
 }
 
@@ -79,22 +81,55 @@ bool images_refused(const struct images_fetch *f)
 		memmem(f->body.p, f->body.n, none, sizeof(none) - 1));
 }
 
-static int ask_distribution(struct images *m, const struct reference *r, struct images_fetch *f,
-			    void (*done)(struct images_fetch *f, bool ok))
+static int about(struct images *m, const struct reference *r, struct images_fetch *f)
 {
 	CLEANUP_BUF struct buf name = BUF_INIT(NAME_MAX_BYTES);
 
 	reference_add_short(m->policy.profile, r, &name);
-	images_fetch_stop(f);
-	f->images = m;
-	f->done = done;
 	f->target = BUF_INIT(2u * NAME_MAX_BYTES);
 	f->host = BUF_INIT(NAME_MAX_BYTES);
 	buf_add_str(&f->target, "/distribution/");
 	http_path_emit(buf_slice(&name), &f->target);
 	buf_add_str(&f->target, "/json");
 	buf_add_slice(&f->host, r->domain);
-	return buf_ok(&name) && buf_ok(&f->target) && buf_ok(&f->host) ? ask_registry(f) : -ENOMEM;
+	return buf_ok(&name) && buf_ok(&f->target) && buf_ok(&f->host) && buf_ok(&f->name) &&
+			       buf_ok(&f->digest)
+		       ? 0
+		       : -ENOMEM;
+}
+
+static void begin_question(struct images *m, struct images_fetch *f)
+{
+	images_fetch_stop(f);
+	f->images = m;
+	f->name = BUF_INIT(NAME_MAX_BYTES);
+	f->digest = BUF_INIT(DIGESTS_DIGEST_SIZE);
+}
+
+int images_about_entry(struct images *m, const struct imagelist_entry *e, struct images_fetch *f)
+{
+	begin_question(m, f);
+	imagelist_add_entry(e, &f->name);
+	return about(m, &e->ref, f);
+}
+
+int images_about_digest(struct images *m, const struct reference *repository, struct slice digest,
+			struct images_fetch *f)
+{
+	struct reference r = *repository;
+
+	begin_question(m, f);
+	reference_add_name(repository, &f->name);
+	buf_add_slice(&f->digest, digest);
+	r.tag = SLICE_NULL;
+	r.digest = digest;
+	return about(m, &r, f);
+}
+
+int images_ask(struct images_fetch *f, void (*done)(struct images_fetch *f, bool ok))
+{
+	f->done = done;
+	return ask_registry(f);
 }
 
 /* "no such thing" of the registry itself; anything else is no answer. Docker 20.10 says 404, later
@@ -102,6 +137,11 @@ static int ask_distribution(struct images *m, const struct reference *r, struct 
 static bool is_missing(const struct images_fetch *f)
 {
 	return f->fetch.status == 404;
+}
+
+bool images_unreachable(const struct images_fetch *f, bool ok)
+{
+	return !ok && !is_missing(f) && !images_refused(f);
 }
 
 /* {"Descriptor":{"digest":"sha256:…"}} */
@@ -120,60 +160,37 @@ static int digest_of(const struct images_fetch *f, struct arena *tree, struct sl
 	return 0;
 }
 
-int images_ask_digest(struct images *m, const struct imagelist_entry *e, struct images_fetch *f,
-		      void (*done)(struct images_fetch *f, bool ok))
+static int take_entry(struct images_fetch *f, const struct slice *got)
 {
-	return ask_distribution(m, &e->ref, f, done);
+	struct digests *d = &f->images->digests;
+	struct slice name = buf_slice(&f->name);
+
+	if (got)
+		return digests_answered(d, name, got, 1, images_now());
+	if (is_missing(f))
+		return digests_answered(d, name, NULL, 0, images_now());
+	return digests_failed(d, name, images_now(), images_refused(f));
 }
 
-void images_take_digest(struct images *m, const struct imagelist_entry *e,
-			const struct images_fetch *f, bool ok)
+static int take_digest(struct images_fetch *f, const struct slice *got)
+{
+	struct digests *d = &f->images->digests;
+	struct slice digest = buf_slice(&f->digest);
+	struct slice name = buf_slice(&f->name);
+
+	if (got || is_missing(f))
+		return digests_claimed(d, name, digest, got && slice_eq(*got, digest),
+				       images_now());
+	return digests_unclaimed(d, name, digest, images_now(), images_refused(f));
+}
+
+void images_take(struct images_fetch *f, bool ok)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
-	CLEANUP_BUF struct buf name = BUF_INIT(NAME_MAX_BYTES);
 	struct slice digest;
-	int r;
+	const struct slice *got = ok && digest_of(f, &tree, &digest) == 0 ? &digest : NULL;
+	int r = f->digest.n > 0 ? take_digest(f, got) : take_entry(f, got);
 
-	imagelist_add_entry(e, &name);
-	if (ok && digest_of(f, &tree, &digest) == 0)
-		r = digests_answered(&m->digests, buf_slice(&name), &digest, 1, images_now());
-	else if (is_missing(f))
-		r = digests_answered(&m->digests, buf_slice(&name), NULL, 0, images_now());
-	else
-		r = digests_failed(&m->digests, buf_slice(&name), images_now(), images_refused(f));
 	if (r < 0)
-		log_error("digests of %.*s: %s", SLICE_ARG(buf_slice(&name)), strerror(-r));
-}
-
-int images_ask_belongs(struct images *m, const struct reference *repository, struct slice digest,
-		       struct images_fetch *f, void (*done)(struct images_fetch *f, bool ok))
-{
-	struct reference r = *repository;
-
-	r.tag = SLICE_NULL;
-	r.digest = digest;
-	return ask_distribution(m, &r, f, done);
-}
-
-void images_take_belongs(struct images *m, const struct reference *repository, struct slice digest,
-			 const struct images_fetch *f, bool ok)
-{
-	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
-	CLEANUP_BUF struct buf name = BUF_INIT(NAME_MAX_BYTES);
-	struct slice got;
-	uint64_t now = images_now();
-	int r;
-
-	reference_add_name(repository, &name);
-	if (ok && digest_of(f, &tree, &got) == 0)
-		r = digests_claimed(&m->digests, buf_slice(&name), digest, slice_eq(got, digest),
-				    now);
-	else if (is_missing(f))
-		r = digests_claimed(&m->digests, buf_slice(&name), digest, false, now);
-	else
-		r = digests_unclaimed(&m->digests, buf_slice(&name), digest, now,
-				      images_refused(f));
-	if (r < 0)
-		log_error("%.*s in %.*s: %s", SLICE_ARG(digest), SLICE_ARG(buf_slice(&name)),
-			  strerror(-r));
+		log_error("digests of %.*s: %s", SLICE_ARG(buf_slice(&f->name)), strerror(-r));
 }

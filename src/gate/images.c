@@ -11,10 +11,14 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "gate/commands.h"
+#include "gate/door.h"
+#include "gate/doorman.h"
 #include "gate/images-fetch.h"
 
 #define AGAIN_SECONDS 1u /* not as often as clients have new credentials */
 #define AUTH_ARENA_MAX (4u << 20)
+#define CLAIMS_AT_ONCE 32u	/* registries count what they are asked */
+#define CLAIMS_WANTED_MAX 1024u /* when somebody waits for it */
 #define CLAIMS_KEPT_SECONDS (30u * 24u * 3600u)
 #define GRANT_ARENA_MAX (4u << 20)
 
@@ -261,13 +265,33 @@ static void tell_waiting(struct images *m)
 	}
 }
 
+static void needed(struct images *m, const struct grant *g)
+{
+	digests_needed(&m->digests, m->policy.profile, &g->image, images_now());
+	if (g->derived)
+		digests_needed(&m->digests, m->policy.profile, &g->parent, images_now());
+}
+
+/* What a container's grant rests on stays; as long as not all of these are known, everything. */
+static void trim(struct images *m)
+{
+	const struct doorman *doorman = m->gate->doorman;
+	uint64_t now = images_now();
+
+	for (const struct door *d = m->gate->doors; d; d = d->next)
+		if (door_is_container(d))
+			needed(m, &d->grant);
+	digests_trim(&m->digests, m->lists, m->policy.nsockets,
+		     doorman && doorman->done && now > CLAIMS_KEPT_SECONDS
+			     ? now - CLAIMS_KEPT_SECONDS
+			     : 0);
+}
+
 static void refresh_over(struct images *m)
 {
 	uint32_t wait = m->again ? AGAIN_SECONDS : MAX(m->gate->limits.refresh_seconds, 1u);
-	uint64_t now = images_now();
 
-	digests_trim(&m->digests, m->lists, m->policy.nsockets,
-		     now > CLAIMS_KEPT_SECONDS ? now - CLAIMS_KEPT_SECONDS : 0);
+	trim(m);
 	m->generation++;
 	if ((m->digests.dirty || m->digests.used) && !ask_is_open(&m->call))
 		(void)images_keep(m, &m->call, on_keep);
@@ -278,12 +302,32 @@ static void refresh_over(struct images *m)
 
 static void on_refreshed(struct images_fetch *f, bool ok)
 {
-	struct images *m = CONTAINER_OF(f, struct images, fetch);
-	const struct imagelist_entry *e = &m->lists[m->at_layer].entries[m->at_entry];
+	struct images *m = f->images;
 
-	images_take_digest(m, e, f, ok);
-	m->at_entry++;
+	images_take(f, ok);
+	if (f->digest.n > 0 && images_unreachable(f, ok))
+		digests_skip_due(&m->digests, buf_slice(&f->host));
 	refresh_next(m);
+}
+
+/* Begins the next question about a claim, if there is one. */
+static bool refresh_claim(struct images *m)
+{
+	const struct digests_claim *c;
+
+	while (m->claims > 0 && (c = digests_next_due(&m->digests))) {
+		struct slice name = slice_str(c->repository);
+		struct slice digest = slice_str(c->digest);
+		struct reference r;
+
+		m->claims--;
+		if (reference_parse(m->policy.profile, name, &r, NULL) == 0 &&
+		    images_about_digest(m, &r, digest, &m->fetch) == 0 &&
+		    images_ask(&m->fetch, on_refreshed) == 0)
+			return true;
+		(void)digests_unclaimed(&m->digests, name, digest, images_now(), false);
+	}
+	return false;
 }
 
 static void refresh_next(struct images *m)
@@ -291,15 +335,17 @@ static void refresh_next(struct images *m)
 	for (; m->at_layer < m->policy.nsockets; m->at_layer++, m->at_entry = 0) {
 		const struct imagelist *list = &m->lists[m->at_layer];
 
-		for (; m->at_entry < list->nentries; m->at_entry++) {
-			if (list->entries[m->at_entry].form != PROFILE_FORM_TAG)
-				continue;
-			if (images_ask_digest(m, &list->entries[m->at_entry], &m->fetch,
-					      on_refreshed) == 0)
+		while (m->at_entry < list->nentries) {
+			const struct imagelist_entry *e = &list->entries[m->at_entry++];
+
+			if (e->form == PROFILE_FORM_TAG &&
+			    images_about_entry(m, e, &m->fetch) == 0 &&
+			    images_ask(&m->fetch, on_refreshed) == 0)
 				return;
 		}
 	}
-	refresh_over(m);
+	if (!refresh_claim(m))
+		refresh_over(m);
 }
 
 void images_refresh(struct images *m)
@@ -307,6 +353,8 @@ void images_refresh(struct images *m)
 	images_fetch_stop(&m->fetch);
 	m->at_layer = 0;
 	m->at_entry = 0;
+	m->claims = m->waits ? CLAIMS_WANTED_MAX : CLAIMS_AT_ONCE;
+	digests_make_due(&m->digests, m->lists, m->policy.nsockets);
 	refresh_next(m);
 }
 
@@ -360,6 +408,7 @@ void images_used(struct images *m, const struct images_check *k)
 	for (size_t i = 0; i < POLICY_LAYERS_MAX; i++)
 		if (k->by[i].p)
 			(void)digests_use(&m->digests, k->by[i], images_now());
+	needed(m, &k->grant);
 }
 
 bool images_allow_now(struct images *m, const struct grant *g, size_t entries[POLICY_LAYERS_MAX])
@@ -409,6 +458,7 @@ void images_done(struct images *m)
 	loop_timer_stop(&m->gate->loop, &m->refresh);
 	digests_done(&m->digests);
 	credentials_done(&m->credentials);
+	layers_done(&m->layers);
 	free(m->auth_trouble);
 	arena_done(&m->arena);
 }

@@ -5,13 +5,15 @@
  *
  * The gate opens no file: policy and digests come from gabiond, and go there to be kept. Registries
  * are asked through the engine (GET /distribution/…), so that its mirrors and certificates count,
- * with the credentials of credentials.h; entries with a tag are asked about again every ten
- * minutes.
+ * with the credentials of credentials.h; every ten minutes they are asked again about entries with
+ * a tag, and about digests that are or were good for name:* and patterns, those longest not asked
+ * about first and not too many at once.
  */
 #pragma once
 
 #include "gate/credentials.h"
 #include "gate/fetch.h"
+#include "gate/layers.h"
 #include "policy/command.h"
 #include "settings/digests.h"
 #include "settings/grant.h"
@@ -40,6 +42,8 @@ struct images_fetch {
 	struct buf body;   /* of an answer of 200; of others where a registry is asked */
 	struct buf target; /* of a question to a registry, which may have to be asked again */
 	struct buf host;   /* the registry; empty: none is asked */
+	struct buf name;   /* what it is asked about: the reference of an entry, or a repository */
+	struct buf digest; /* in that repository; empty: which one has the reference? */
 	uint64_t with;	   /* serial of the credential that went along; 0: none */
 	void (*done)(struct images_fetch *f, bool ok);
 };
@@ -59,9 +63,11 @@ struct images {
 	struct images_fetch fetch; /* of the refresh */
 	size_t at_layer;	   /* of the refresh */
 	size_t at_entry;
+	size_t claims; /* so many may still be asked about in it */
 	struct images_wait *waits;
 	bool again; /* another refresh is wanted soon */
 	struct credentials credentials;
+	struct layers layers; /* of local images */
 	char *auth_trouble; /* owned: why registry-auth.json is not used; NULL: nothing is wrong */
 };
 
@@ -110,12 +116,14 @@ struct images_check {
 	bool open;
 	bool late; /* registries are not asked any more */
 	unsigned rounds;
-	size_t layer;	  /* that is being decided on */
-	const char *name; /* of the image, for the engine */
+	unsigned nlayers;   /* images whose layers were asked for */
+	struct arena known; /* of this round: what registries said */
+	size_t layer;	    /* that is being decided on */
+	const char *name;   /* of the image, for the engine */
 	struct imagelist_facts facts;
 	struct imagelist_image image;
 	struct imagelist_image *locals;
-	struct imagelist_question question; /* the one that is being asked */
+	struct imagelist_question question; /* the one that is being asked, of those of `v` */
 	enum images_result result;
 	struct slice by[POLICY_LAYERS_MAX]; /* IMAGES_ALLOWED: the entry of each layer, expanded */
 	struct imagelist_verdict v;	    /* of the last layer that was decided on */

@@ -73,6 +73,34 @@ static struct json *digests_json(struct arena *a, const struct digests_tag *t)
 	return list;
 }
 
+/* Those of name:* and of patterns, whose claims are summed up in *sum. */
+static struct json *claims_json(struct arena *a, const struct images *m,
+				const struct imagelist_entry *e, struct digests_tag *sum)
+{
+	struct json *list = json_new(a, JSON_ARRAY);
+
+	for (size_t i = 0; list && i < m->digests.nclaims; i++) {
+		const struct digests_claim *c = &m->digests.claims[i];
+		struct json *o;
+
+		if (!digests_is_for(c, m->policy.profile, e))
+			continue;
+		sum->asked = MAX(sum->asked, c->asked);
+		sum->failed = MAX(sum->failed, c->failed);
+		sum->refused |= c->failed && c->refused;
+		if (!c->seen)
+			continue;
+		o = json_new(a, JSON_OBJECT);
+		if (!o || json_append(a, list, o) < 0)
+			return NULL;
+		set(a, o, "repository", json_new_str(a, c->repository));
+		set(a, o, "digest", json_new_str(a, c->digest));
+		set(a, o, "current", json_new_bool(a, c->belongs));
+		set_time(a, o, "seen", c->seen);
+	}
+	return list;
+}
+
 /* The registry, and whose credentials it did not take. */
 static struct json *refused_json(struct arena *a, const struct images *m, struct slice host)
 {
@@ -91,15 +119,23 @@ static struct json *entry_json(struct arena *a, const struct images *m,
 {
 	CLEANUP_BUF struct buf name = BUF_INIT(4096);
 	struct json *o = json_new(a, JSON_OBJECT);
+	struct digests_tag sum = { 0 };
 	const struct digests_tag *t;
+	struct json *digests;
 
 	imagelist_add_entry(e, &name);
 	if (!o || !buf_ok(&name))
 		return NULL;
 	t = digests_find(&m->digests, buf_slice(&name));
+	if (e->form == PROFILE_FORM_ANY_TAG || e->form == PROFILE_FORM_PATTERN) {
+		digests = claims_json(a, m, e, &sum);
+		t = &sum;
+	} else {
+		digests = digests_json(a, t);
+	}
 	set(a, o, "image", json_new_slice(a, e->text));
 	set(a, o, "reference", json_new_slice(a, buf_slice(&name)));
-	set(a, o, "digests", digests_json(a, t));
+	set(a, o, "digests", digests);
 	if (t) {
 		set_time(a, o, "asked", t->asked);
 		set_time(a, o, "failed", t->failed);

@@ -130,7 +130,8 @@ const struct imagelist_answer *match_answer(const struct decision *d, struct sli
 
 bool match_is_open(const struct decision *d, const struct imagelist_answer *a)
 {
-	return !a || (a->belongs == IMAGELIST_ELSEWHERE && too_old(d->list, a->age_s));
+	return !a || (!a->failed && too_old(d->list, a->asked_s) &&
+		      (a->belongs == IMAGELIST_ELSEWHERE || a->source == IMAGELIST_PREVIOUS));
 }
 
 /* One of the image's digests is in that repository. The entry stands in `hit` already. */
@@ -143,7 +144,8 @@ static enum match match_repository(const struct decision *d, const struct view *
 	for (size_t i = 0; i < v->nask; i++) {
 		const struct imagelist_answer *a = match_answer(d, v->digests[i], name);
 
-		if (!a || a->belongs == IMAGELIST_UNANSWERED)
+		if (!a || a->belongs == IMAGELIST_UNANSWERED ||
+		    (a->belongs == IMAGELIST_ELSEWHERE && a->failed))
 			match_come_near(miss, IMAGELIST_NOT_KNOWN, hit->entry, 0);
 		if (match_is_open(d, a))
 			m = MATCH_OPEN;

@@ -21,6 +21,7 @@ static const char *const allow_rules[] = {
 };
 static const char *const deny_rules[] = {
 	[IMAGELIST_NO_IMAGE] = "socket-image-no-id",
+	[IMAGELIST_TOO_MUCH] = "socket-image-too-much",
 	[IMAGELIST_MOVED_ON] = "socket-image-moved-on",
 	[IMAGELIST_DERIVED_REMOTE] = "socket-image-derived-remote",
 	[IMAGELIST_DERIVED_OFF] = "socket-image-derived-off",
@@ -176,6 +177,21 @@ static void say_allowed(const struct words *w)
 
 /* --- why it is denied --- */
 
+/* The tag's registry answered that there is none. */
+static bool has_no_tag(const struct words *w)
+{
+	const struct imagelist_known *known;
+
+	if (w->v->entry == IMAGELIST_NONE || !w->facts->known ||
+	    w->list->entries[w->v->entry].form != PROFILE_FORM_TAG)
+		return false;
+	known = &w->facts->known[w->v->entry];
+	for (size_t i = 0; i < known->ngoods; i++)
+		if (known->goods[i].source != IMAGELIST_PREVIOUS)
+			return false;
+	return true;
+}
+
 /* The registry's answer that the image is not in. */
 static void say_other(const struct words *w)
 {
@@ -185,9 +201,8 @@ static void say_other(const struct words *w)
 			    " is for the name of this image, which is not the one of that digest");
 		return;
 	case PROFILE_FORM_TAG:
-		buf_add_str(w->b,
-			    " is for the name of this image, but its registry has another image "
-			    "there (asked ");
+		buf_printf(w->b, " is for the name of this image, but its registry has %s (asked ",
+			   has_no_tag(w) ? "no such tag" : "another image there");
 		add_age(w, w->v->age_s);
 		buf_add_char(w->b, ')');
 		return;
@@ -249,6 +264,12 @@ static void say_denied(const struct words *w)
 			    w->facts->asked.n
 				    ? "the engine did not say which image this is"
 				    : "it is asked for without an image, which no list can name");
+		return;
+	case IMAGELIST_TOO_MUCH:
+		buf_add_str(
+			w->b,
+			"so many local images and names have to do with the image list that it "
+			"was not found out whether this one is allowed or built from one that is");
 		return;
 	case IMAGELIST_MOVED_ON:
 		add_entry(w);
@@ -323,6 +344,20 @@ static void say_pull(const struct words *w)
 		buf_add_str(w->b, "IMAGE");
 }
 
+static void say_push_first(const struct words *w)
+{
+	buf_add_str(w->b, "see that the registry has it, then `gabion images refresh`");
+}
+
+/* Until it is asked again (refetch_s), the answer may be older than the image. */
+static void say_ask_again(const struct words *w)
+{
+	if (w->image->nask && w->v->age_s <= w->list->refetch_s && w->list->refetch_s)
+		buf_add_str(w->b,
+			    "if it is newer than that answer, `gabion images refresh`; else ");
+	say_pull(w);
+}
+
 static void say_local_only(const struct words *w)
 {
 	const struct profile *p = w->list->profile;
@@ -359,6 +394,13 @@ static void say_way_out(const struct words *w)
 				      "of the engine"
 				    : "name an image that is on the list");
 		return;
+	case IMAGELIST_TOO_MUCH:
+		buf_printf(w->b,
+			   "try again, since what was found out is kept; remove local images that "
+			   "nobody needs (%s image prune --all); or ",
+			   profile_name(w));
+		say_local_only(w);
+		return;
 	case IMAGELIST_MOVED_ON:
 		say_pull(w);
 		buf_add_str(w->b, "; or set keepPreviousDigests");
@@ -383,10 +425,10 @@ static void say_way_out(const struct words *w)
 			"an entry with a digest (name@sha256:…) needs no registry");
 		return;
 	case IMAGELIST_OTHER_DIGEST:
-		say_pull(w);
+		has_no_tag(w) ? say_push_first(w) : say_ask_again(w);
 		return;
 	case IMAGELIST_PARENT_DENIED:
-		say_base(w);
+		has_no_tag(w) ? say_push_first(w) : say_base(w);
 		return;
 	case IMAGELIST_NO_PARENT:
 		buf_printf(w->b, "pull the image of the list that it is built from (%s pull)",

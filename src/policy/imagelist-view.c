@@ -137,7 +137,7 @@ bool view_is_base(const struct imagelist_image *base, const struct imagelist_ima
 {
 	bool content = false;
 
-	if (base->nlayers >= image->nlayers)
+	if (base->nlayers > image->nlayers)
 		return false;
 	for (size_t i = base->nlayers; i-- > 0;) { /* the last ones differ most often */
 		if (!slice_eq(base->layers[i], image->layers[i]))

@@ -34,6 +34,5 @@ enum imagelist_origin view_origin(const struct view *v);
 /* It has layers, and each of them is a digest. */
 bool view_has_chain(const struct imagelist_image *image);
 
-/* The image has all layers of the base, which are some and not all empty ones, and at least one
- * more. */
+/* The image's layers begin with all layers of the base, which are some and not all empty ones. */
 bool view_is_base(const struct imagelist_image *base, const struct imagelist_image *image);

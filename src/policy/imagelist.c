@@ -352,3 +352,15 @@ void imagelist_decide(const struct imagelist *list, const struct imagelist_facts
 		decide_nothing(&d);
 	imagelist_say(list, facts, &v, ret);
 }
+
+void imagelist_give_up(const struct imagelist *list, const struct imagelist_facts *facts,
+		       struct imagelist_verdict *v)
+{
+	struct view view;
+
+	*v = (struct imagelist_verdict){ .verdict.kind = VERDICT_DENY,
+					 .reason = IMAGELIST_TOO_MUCH,
+					 .entry = IMAGELIST_NONE };
+	view_init(list->profile, facts->image, facts->asked, &view);
+	imagelist_say(list, facts, &view, v);
+}

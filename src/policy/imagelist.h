@@ -37,7 +37,7 @@
  *	name@digest	It is that digest, or that of a manifest in that index (000:82). No network.
  *	name:*		One of the image's digests is in that repository, whose registry says so
  *			(000:81 "any tag for that image"). Only an image that claims the name is
- *asked about.
+ *			asked about. Not reachable, moved on: as with a tag.
  *	a/ * /b:*	(without the blanks) The same for each name of the image in which `*` is
  *exactly one part of the path, as 001:791 and 001:810 use it. Never a host, never the first folder
  *of the default registry: anybody can have one there. sha256:…	The image has this id (issue 3:
@@ -45,8 +45,9 @@
  *
  * Derived images (000:139-204), if allowDerivedImages is on and the profile knows it: the image was
  * never on a registry (000:189), its chain of layers begins with all layers of a base that is
- *present locally (000:193), has at least one layer more, and an entry allows the base itself, in
- *whatever form (000:198-204). A base of which all layers are empty is none: every image begins like
+ *present locally (000:193), and an entry allows the base itself, in whatever form (000:198-204).
+ *Equal chains count, too: FROM with ENV or CMD alone adds no layer, and whoever may build may add
+ *one that changes nothing. A base of which all layers are empty is none: every image begins like
  *it. The base of a base counts, a derived image does not count as a base.
  *
  * When it is not known whether the image is on a registry, the registries of its names are asked,
@@ -127,8 +128,8 @@ struct imagelist_known {
 };
 
 enum imagelist_belongs {
-	IMAGELIST_ELSEWHERE, /* the registry has no such digest in that repository */
-	IMAGELIST_BELONGS,
+	IMAGELIST_ELSEWHERE, /* the registry has no such digest in that repository, and never had */
+	IMAGELIST_BELONGS,   /* it has one, or had: IMAGELIST_PREVIOUS */
 	IMAGELIST_UNANSWERED, /* it was asked and did not answer, or not that */
 };
 
@@ -137,9 +138,11 @@ struct imagelist_answer {
 	struct slice digest;
 	struct slice repository; /* expanded: docker.io/library/docker */
 	enum imagelist_belongs belongs;
-	bool refused; /* IMAGELIST_UNANSWERED: because it wanted (other) credentials */
+	bool failed;		      /* it could not be asked since that answer */
+	bool refused;		      /* because it wanted (other) credentials */
 	enum imagelist_source source; /* IMAGELIST_BELONGS */
 	uint64_t age_s;		      /* since the registry said so */
+	uint64_t asked_s;	      /* since its last answer, whatever it was */
 };
 
 enum imagelist_store {
@@ -203,6 +206,7 @@ enum imagelist_how {
 /* Why not; nearest to a yes first. */
 enum imagelist_reason {
 	IMAGELIST_NO_IMAGE,	  /* the engine did not say which image it is */
+	IMAGELIST_TOO_MUCH,	  /* imagelist_give_up() */
 	IMAGELIST_MOVED_ON,	  /* it was good until the registry moved on */
 	IMAGELIST_DERIVED_REMOTE, /* derived from an allowed one, but it is on a registry */
 	IMAGELIST_DERIVED_OFF,	  /* derived from an allowed one, which is not enough here */
@@ -251,6 +255,10 @@ struct imagelist_verdict {
 
 void imagelist_decide(const struct imagelist *list, const struct imagelist_facts *facts,
 		      struct imagelist_verdict *ret);
+
+/* Not all questions of that verdict can be asked: it is denied for that. */
+void imagelist_give_up(const struct imagelist *list, const struct imagelist_facts *facts,
+		       struct imagelist_verdict *v);
 
 /* Is it denied for now only? */
 static inline bool imagelist_needs(const struct imagelist_verdict *v)

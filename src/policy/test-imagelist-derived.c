@@ -199,7 +199,8 @@ static void test_origin_of_a_grant(void **state)
 	world_done(&b.w);
 }
 
-/* A proper beginning: as many layers are not derived, fewer not, other ones not. */
+/* All layers of the base come first: as many are derived (ENV and CMD add none), fewer not, other
+ * ones not. */
 static void test_chain(void **state)
 {
 	struct built b;
@@ -207,7 +208,11 @@ static void test_chain(void **state)
 	(void)state;
 	built_init(&b, BASE_ENTRY);
 	b.child->nlayers = 2;
-	denied(&b.w, b.child, CHILD, IMAGELIST_NO_PARENT);
+	allowed(&b.w, b.child, CHILD, IMAGELIST_BY_DERIVED);
+	assert_true(slice_eq(b.w.v.parent->id, b.base->id));
+	repo_digest(&b.w, b.child, "hub.example/x", 0x77); /* on a registry it is no such image */
+	denied(&b.w, b.child, CHILD, IMAGELIST_DERIVED_REMOTE);
+	b.child->nrepo_digests = 0;
 	b.child->nlayers = 1;
 	denied(&b.w, b.child, CHILD, IMAGELIST_NO_PARENT);
 	b.child->nlayers = 0;
@@ -273,6 +278,10 @@ static void test_parent_denied(void **state)
 	b.base->nrepo_digests = 0;
 	denied(&b.w, b.child, CHILD, IMAGELIST_PARENT_DENIED);
 	assert_true(slice_eq(b.w.v.parent->id, b.base->id));
+	assert_non_null(strstr(b.w.v.verdict.way_out, "pull it again"));
+	b.w.known[0].ngoods = 0; /* it was asked before it had the base */
+	denied(&b.w, b.child, CHILD, IMAGELIST_PARENT_DENIED);
+	assert_non_null(strstr(b.w.v.verdict.way_out, "`gabion images refresh`"));
 	world_done(&b.w);
 
 	built_init(&b, BASE_ENTRY);

@@ -260,7 +260,7 @@ static bool built(const struct oracle *o)
 		while (n < p->nlayers && n < o->image->nlayers &&
 		       slice_eq(p->layers[n], o->image->layers[n]))
 			n++;
-		if (n > 0 && n == p->nlayers && n < o->image->nlayers && listed(&base))
+		if (n > 0 && n == p->nlayers && listed(&base))
 			return true;
 	}
 	return false;

@@ -125,6 +125,12 @@ static void test_wants_credentials(void **state)
 	}
 }
 
+/* A tag's registry has another image there. */
+static const struct imagelist_good another = { .digest = SLICE_LIT("sha256:0") };
+static const struct imagelist_known has_another = {
+	.state = IMAGELIST_KNOWN, .age_s = 3600 * 5, .goods = &another, .ngoods = 1
+};
+
 static void test_reasons(void **state)
 {
 	struct imagelist_image *cli, *mine, *child;
@@ -160,7 +166,7 @@ static void test_reasons(void **state)
 	assert_says(w.v.verdict.reason, "entry \"docker:cli\"");
 	assert_says(w.v.verdict.way_out, "gabion images refresh");
 	w.offline = false;
-	w.known[0] = (struct imagelist_known){ .state = IMAGELIST_KNOWN, .age_s = 3600 * 5 };
+	w.known[0] = has_another;
 	denied(&w, cli, "docker:cli", IMAGELIST_OTHER_DIGEST);
 	assert_string_equal(
 		w.v.verdict.reason,
@@ -204,6 +210,43 @@ static void test_reasons(void **state)
 	w.list.keep_previous = false;
 	denied(&w, child, "child:1", IMAGELIST_PARENT_DENIED);
 	assert_says(w.v.verdict.way_out, "docker pull docker:cli");
+	world_done(&w);
+}
+
+/* The registry was asked before it had the image; pulling does not help, asking again does. */
+static void test_asked_too_early(void **state)
+{
+	static const char *const entries[] = { "late:1", "late:*" };
+	struct imagelist_image *late;
+	struct world w;
+
+	(void)state;
+	world_init(&w, "docker");
+	late = pulled(&w, "late", "1", 1, 0xc);
+	list(&w, entries[0]);
+	w.list.refetch_s = 60;
+	w.known[0] = (struct imagelist_known){ .state = IMAGELIST_KNOWN, .age_s = 10 };
+	denied(&w, late, "late:1", IMAGELIST_OTHER_DIGEST);
+	assert_string_equal(w.v.verdict.reason,
+			    "entry \"late:1\" is for the name of this image, but its registry "
+			    "has no such tag (asked 10 s ago)");
+	assert_string_equal(w.v.verdict.way_out,
+			    "see that the registry has it, then `gabion images refresh`");
+	w.known[0] = has_another;
+	w.known[0].age_s = 10;
+	denied(&w, late, "late:1", IMAGELIST_OTHER_DIGEST);
+	assert_says(w.v.verdict.reason, "has another image there (asked 10 s ago)");
+	assert_says(w.v.verdict.way_out,
+		    "if it is newer than that answer, `gabion images refresh`; else remove");
+	world_done(&w);
+
+	world_init(&w, "docker");
+	late = pulled(&w, "late", "1", 1, 0xc);
+	list(&w, entries[1]);
+	w.list.refetch_s = 60;
+	denied(&w, late, "late:1", IMAGELIST_OTHER_DIGEST);
+	assert_says(w.v.verdict.reason, "does not have this image there (asked 0 s ago)");
+	assert_says(w.v.verdict.way_out, "`gabion images refresh`; else remove");
 	world_done(&w);
 }
 
@@ -326,9 +369,13 @@ static void test_examples(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_message),	  cmocka_unit_test(test_name_in_message),
-		cmocka_unit_test(test_long_name), cmocka_unit_test(test_wants_credentials),
-		cmocka_unit_test(test_reasons),	  cmocka_unit_test(test_way_out_of_profile),
+		cmocka_unit_test(test_message),
+		cmocka_unit_test(test_name_in_message),
+		cmocka_unit_test(test_long_name),
+		cmocka_unit_test(test_wants_credentials),
+		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_asked_too_early),
+		cmocka_unit_test(test_way_out_of_profile),
 		cmocka_unit_test(test_examples),
 	};
 

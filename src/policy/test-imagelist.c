@@ -258,6 +258,7 @@ static void test_moved_on_wildcard(void **state)
 static void test_refetch(void **state)
 {
 	struct imagelist_image *newer, *unrelated;
+	struct imagelist_answer *a;
 	struct world w;
 
 	(void)state;
@@ -283,9 +284,20 @@ static void test_refetch(void **state)
 	newer = pulled(&w, "docker", "cli", 3, 0xee);
 	denied(&w, newer, "docker:cli", IMAGELIST_OTHER_DIGEST);
 	push(&w, DOCKER, "new", 0xee);
-	w.answers[w.facts.nanswers - 1].age_s = 99;
+	a = &w.answers[w.facts.nanswers - 1];
+	a->asked_s = 99;
 	denied(&w, newer, "docker:cli", IMAGELIST_OTHER_DIGEST);
-	w.answers[w.facts.nanswers - 1].age_s = 100;
+	a->asked_s = 100;
+	a->failed = true; /* it was asked just now, in vain: not once more */
+	denied(&w, newer, "docker:cli", IMAGELIST_NOT_KNOWN);
+	assert_int_equal(w.rounds, 1);
+	a->failed = false;
+	allowed(&w, newer, "docker:cli", IMAGELIST_BY_WILDCARD);
+	/* lost by the registry, and there again */
+	a->source = IMAGELIST_PREVIOUS;
+	a->asked_s = 99;
+	denied(&w, newer, "docker:cli", IMAGELIST_MOVED_ON);
+	a->asked_s = 100;
 	allowed(&w, newer, "docker:cli", IMAGELIST_BY_WILDCARD);
 	world_done(&w);
 }

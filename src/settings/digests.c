@@ -7,11 +7,13 @@
 
 #include "base/cleanup.h"
 #include "base/util.h"
+#include "policy/imagelist-match.h"
 #include "json/json.h"
 
 #define ARENA_LIMIT (64u << 20)
 #define NAME_LIMIT 1024u /* bytes of an expanded reference */
 #define VERSION 1
+#define NEEDED_STEP 86400u /* seconds; the file is not written anew for less */
 
 static char *text_new(struct slice s)
 {
@@ -85,6 +87,35 @@ static struct digests_tag *tag_need(struct digests *d, struct slice reference)
 	return t;
 }
 
+static void claim_drop(struct digests *d, size_t at)
+{
+	claim_done(&d->claims[at]);
+	memmove(d->claims + at, d->claims + at + 1, (--d->nclaims - at) * sizeof(*d->claims));
+}
+
+/* When somebody last wanted to know. */
+static uint64_t claim_wanted(const struct digests_claim *c)
+{
+	return c->seen ? c->needed : MAX(c->asked, c->failed);
+}
+
+/* One that never was good goes first, then the one that was wanted longest ago. */
+static void claim_make_room(struct digests *d)
+{
+	size_t worst = 0;
+
+	if (d->nclaims < DIGESTS_CLAIMS_MAX)
+		return;
+	for (size_t i = 1; i < d->nclaims; i++) {
+		const struct digests_claim *c = &d->claims[i], *w = &d->claims[worst];
+
+		if ((c->seen != 0) != (w->seen != 0) ? w->seen != 0
+						     : claim_wanted(c) < claim_wanted(w))
+			worst = i;
+	}
+	claim_drop(d, worst);
+}
+
 static struct digests_claim *claim_need(struct digests *d, struct slice repository,
 					struct slice digest)
 {
@@ -95,12 +126,9 @@ static struct digests_claim *claim_need(struct digests *d, struct slice reposito
 		if (slice_eq_str(digest, c->digest) && slice_eq_str(repository, c->repository))
 			return c;
 	}
-	if (d->nclaims == DIGESTS_CLAIMS_MAX) { /* the first one came first */
-		claim_done(&d->claims[0]);
-		memmove(d->claims, d->claims + 1, --d->nclaims * sizeof(*d->claims));
-	}
 	if (!digest.p || digest.n >= DIGESTS_DIGEST_SIZE)
 		return NULL;
+	claim_make_room(d);
 	more = reallocarray(d->claims, d->nclaims + 1, sizeof(*d->claims));
 	if (!more)
 		return NULL;
@@ -205,9 +233,14 @@ int digests_claimed(struct digests *d, struct slice repository, struct slice dig
 
 	if (!c)
 		return -ENOMEM;
+	if (belongs && c->seen == 0)
+		c->needed = now;
+	if (belongs)
+		c->seen = now;
 	c->belongs = belongs;
 	c->asked = now;
 	c->failed = 0;
+	c->due = false;
 	d->dirty = true;
 	return 0;
 }
@@ -221,7 +254,74 @@ int digests_unclaimed(struct digests *d, struct slice repository, struct slice d
 		return -ENOMEM;
 	c->failed = now;
 	c->refused = refused;
+	c->due = false;
 	return 0;
+}
+
+/* --- claims that entries are for --- */
+
+bool digests_is_for(const struct digests_claim *c, const struct profile *p,
+		    const struct imagelist_entry *e)
+{
+	struct reference r;
+
+	return (e->form == PROFILE_FORM_ANY_TAG || e->form == PROFILE_FORM_PATTERN) &&
+	       reference_parse(p, slice_str(c->repository), &r, NULL) == 0 && match_fits(e, &r);
+}
+
+/* Was good, or still is, for an entry of these. */
+static bool is_good(const struct digests_claim *c, const struct imagelist *list, size_t nlists)
+{
+	for (size_t i = 0; c->seen && i < nlists; i++)
+		for (size_t k = 0; k < list[i].nentries; k++)
+			if (digests_is_for(c, list[i].profile, &list[i].entries[k]))
+				return true;
+	return false;
+}
+
+void digests_make_due(struct digests *d, const struct imagelist *list, size_t nlists)
+{
+	for (size_t i = 0; i < d->nclaims; i++)
+		d->claims[i].due = is_good(&d->claims[i], list, nlists);
+}
+
+const struct digests_claim *digests_next_due(const struct digests *d)
+{
+	const struct digests_claim *next = NULL;
+
+	for (size_t i = 0; i < d->nclaims; i++) {
+		const struct digests_claim *c = &d->claims[i];
+
+		if (c->due && (!next || MAX(c->asked, c->failed) < MAX(next->asked, next->failed)))
+			next = c;
+	}
+	return next;
+}
+
+void digests_skip_due(struct digests *d, struct slice host)
+{
+	for (size_t i = 0; i < d->nclaims; i++) {
+		struct digests_claim *c = &d->claims[i];
+
+		if (slice_starts(slice_str(c->repository), host) && c->repository[host.n] == '/')
+			c->due = false;
+	}
+}
+
+void digests_needed(struct digests *d, const struct profile *p, const struct imagelist_image *image,
+		    uint64_t now)
+{
+	struct view v;
+
+	view_init(p, image, SLICE_NULL, &v);
+	for (size_t i = 0; i < d->nclaims; i++) {
+		struct digests_claim *c = &d->claims[i];
+
+		if (!view_has_digest(&v, slice_str(c->digest)) || c->needed + NEEDED_STEP > now)
+			continue;
+		c->needed = now;
+		d->used = true;
+	}
 }
 
 /* --- uses --- */
@@ -293,9 +393,10 @@ void digests_print(const struct digests *d, struct buf *b)
 			continue;
 		buf_printf(b,
 			   "%s\n{\"repository\":\"%s\",\"digest\":\"%s\",\"belongs\":%s,"
-			   "\"asked\":%llu}",
+			   "\"asked\":%llu,\"seen\":%llu,\"needed\":%llu}",
 			   first ? "" : ",", c->repository, c->digest,
-			   c->belongs ? "true" : "false", (unsigned long long)c->asked);
+			   c->belongs ? "true" : "false", (unsigned long long)c->asked,
+			   (unsigned long long)c->seen, (unsigned long long)c->needed);
 		first = false;
 	}
 	buf_add_str(b, "],\"uses\":[");
@@ -362,6 +463,11 @@ static int parse_claim(struct digests *d, const struct json *o)
 		return -ENOMEM;
 	c->belongs = belongs->boolean;
 	c->asked = asked;
+	/* older ones lack these */
+	if (json_get_u64(o, "seen", &c->seen) != 0 || (c->belongs && c->seen == 0))
+		c->seen = c->belongs ? asked : 0;
+	if (json_get_u64(o, "needed", &c->needed) != 0)
+		c->needed = c->seen;
 	return 0;
 }
 
@@ -447,10 +553,12 @@ void digests_trim(struct digests *d, const struct imagelist *list, size_t nlists
 		d->used = true;
 	}
 	for (size_t i = d->nclaims; i-- > 0;) {
-		if (d->claims[i].asked >= oldest || d->claims[i].failed >= oldest)
+		const struct digests_claim *c = &d->claims[i];
+
+		if (is_good(c, list, nlists) ? c->needed >= oldest
+					     : MAX(c->asked, c->failed) >= oldest)
 			continue;
-		claim_done(&d->claims[i]);
-		memmove(d->claims + i, d->claims + i + 1, (--d->nclaims - i) * sizeof(*d->claims));
+		claim_drop(d, i);
 		d->dirty = true;
 	}
 }
@@ -505,17 +613,20 @@ static int add_claims(const struct digests *d, struct arena *a, uint64_t now, ui
 
 		if (c->asked == 0 && !failed)
 			continue;
-		/* What once was in a repository by its digest is that image for ever. */
-		list[n++] =
-			(struct imagelist_answer){ .digest = slice_str(c->digest),
-						   .repository = slice_str(c->repository),
-						   .belongs = c->asked == 0 ? IMAGELIST_UNANSWERED
-							      : c->belongs  ? IMAGELIST_BELONGS
-									    : IMAGELIST_ELSEWHERE,
-						   .refused = c->asked == 0 && c->refused,
-						   .source = failed ? IMAGELIST_CACHED
-								    : IMAGELIST_NOW,
-						   .age_s = age(c->asked, now) };
+		list[n++] = (struct imagelist_answer){
+			.digest = slice_str(c->digest),
+			.repository = slice_str(c->repository),
+			.belongs = c->seen    ? IMAGELIST_BELONGS
+				   : c->asked ? IMAGELIST_ELSEWHERE
+					      : IMAGELIST_UNANSWERED,
+			.failed = failed,
+			.refused = failed && !c->belongs && c->refused,
+			.source = c->seen && !c->belongs ? IMAGELIST_PREVIOUS
+				  : failed		 ? IMAGELIST_CACHED
+							 : IMAGELIST_NOW,
+			.age_s = age(c->seen ? c->seen : c->asked, now),
+			.asked_s = age(c->asked, now),
+		};
 	}
 	facts->answers = list;
 	facts->nanswers = n;

@@ -8,11 +8,13 @@
  *    "tags":[{"reference":"docker.io/library/docker:cli","asked":1795881600,
  *             "goods":[{"digest":"sha256:…","seen":1795881600,"current":true}, …]}, …],
  *    "claims":[{"repository":"docker.io/library/docker","digest":"sha256:…","belongs":true,
- *               "asked":1795881600}, …],
+ *               "asked":1795881600,"seen":1795881600,"needed":1795881600}, …],
  *    "uses":[{"entry":"docker.io/library/docker:cli","at":1795881600}, …]}
  *
  * Times are seconds since 1970. A good digest that is not current any more stays, for
- * keepPreviousDigests; the oldest go when there are too many.
+ * keepPreviousDigests; the oldest go when there are too many. A claim of a repository that an entry
+ * is for (name:*, patterns) is good in the same way: now, or until its registry moved on. It is
+ * asked about again like the tags, and stays as long as a container needs it.
  */
 #pragma once
 
@@ -51,10 +53,13 @@ struct digests_tag {
 struct digests_claim {
 	char *repository; /* expanded */
 	char digest[DIGESTS_DIGEST_SIZE];
-	bool belongs;
-	uint64_t asked;
+	bool belongs;	 /* as it was last answered */
+	uint64_t asked;	 /* when the registry last answered; 0: never */
+	uint64_t seen;	 /* when it last said that it is there; 0: never */
+	uint64_t needed; /* when a container last needed it, to a day; 0: never */
 	uint64_t failed; /* not kept */
 	bool refused;	 /* because of credentials */
+	bool due;	 /* the refresh that runs has still to ask; not kept */
 };
 
 /* When an entry last gave a container the engine's socket. */
@@ -94,6 +99,22 @@ int digests_claimed(struct digests *d, struct slice repository, struct slice dig
 int digests_unclaimed(struct digests *d, struct slice repository, struct slice digest, uint64_t now,
 		      bool refused);
 
+/* Makes those claims due that are or were good and that an entry of the lists is for. */
+void digests_make_due(struct digests *d, const struct imagelist *list, size_t nlists);
+/* The one of them that was asked about longest ago; NULL: none is left. An answer or a failure ends
+ * that it is due. */
+const struct digests_claim *digests_next_due(const struct digests *d);
+/* That registry cannot be asked: nothing is due there any more. What was not asked about comes
+ * before what failed, next time. */
+void digests_skip_due(struct digests *d, struct slice host);
+
+/* Is the claim of a repository that the entry, name:* or a pattern, is for? */
+bool digests_is_for(const struct digests_claim *c, const struct profile *p,
+		    const struct imagelist_entry *e);
+/* A container of that image, which may have the engine's socket, is there. */
+void digests_needed(struct digests *d, const struct profile *p, const struct imagelist_image *image,
+		    uint64_t now);
+
 /* The entry has given a container the engine's socket. */
 int digests_use(struct digests *d, struct slice entry, uint64_t now);
 /* When it last did; 0: it is not known that it ever did. */
@@ -101,7 +122,8 @@ uint64_t digests_used_at(const struct digests *d, struct slice entry);
 
 const struct digests_tag *digests_find(const struct digests *d, struct slice reference);
 
-/* Keeps only what the entries are about (claims: those asked since `oldest`). */
+/* Keeps only what the entries are about. Claims: those that are good for an entry and were needed
+ * since `oldest`, and others that were asked about since then. */
 void digests_trim(struct digests *d, const struct imagelist *list, size_t nlists, uint64_t oldest);
 
 /* What of it the decision about a list needs: facts->known and facts->answers, in the arena. With

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -15,16 +16,16 @@
 
 #define A "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define C "sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
 #define CLI "docker.io/library/docker:cli"
 #define REPOSITORY "docker.io/library/docker"
 
 static struct imagelist_entry entries[1];
 
-static struct imagelist one_entry(void)
+static struct imagelist one_entry(const char *text)
 {
-	assert_int_equal(imagelist_parse_entry(profile_default(), SLICE_LIT("docker:cli"),
-					       &entries[0], NULL),
-			 0);
+	assert_int_equal(
+		imagelist_parse_entry(profile_default(), slice_str(text), &entries[0], NULL), 0);
 	return (struct imagelist){ .profile = profile_default(),
 				   .entries = entries,
 				   .nentries = 1 };
@@ -40,7 +41,7 @@ static void answer(struct digests *d, const char *digest, uint64_t now)
 static const struct imagelist_known *known(const struct digests *d, struct arena *a, uint64_t now,
 					   uint64_t retry_s)
 {
-	struct imagelist list = one_entry();
+	struct imagelist list = one_entry("docker:cli");
 	struct imagelist_facts facts = { .nanswers = 0 };
 
 	assert_int_equal(digests_facts(d, a, &list, now, retry_s, &facts), 0);
@@ -140,7 +141,7 @@ static void test_file(void **state)
 static void test_unanswered_claims(void **state)
 {
 	CLEANUP_ARENA struct arena a = ARENA_INIT(1u << 20);
-	struct imagelist list = one_entry();
+	struct imagelist list = one_entry("docker:cli");
 	struct digests d = DIGESTS_INIT;
 
 	(void)state;
@@ -161,6 +162,36 @@ static void test_unanswered_claims(void **state)
 		assert_int_equal(facts.answers[0].refused, refused && i < 2);
 	}
 	digests_done(&d);
+}
+
+/* It was there until its registry moved on. */
+static void test_lost_claims(void **state)
+{
+	CLEANUP_ARENA struct arena a = ARENA_INIT(1u << 20);
+	CLEANUP_BUF struct buf text = BUF_INIT(65536);
+	struct imagelist list = one_entry("docker:*");
+	struct imagelist_facts facts = { .nanswers = 0 };
+	struct digests d = DIGESTS_INIT;
+	struct digests e = DIGESTS_INIT;
+
+	(void)state;
+	assert_int_equal(digests_claimed(&d, SLICE_LIT(REPOSITORY), SLICE_LIT(A), true, 7), 0);
+	assert_int_equal(digests_claimed(&d, SLICE_LIT(REPOSITORY), SLICE_LIT(A), false, 9), 0);
+	assert_int_equal(digests_claimed(&d, SLICE_LIT(REPOSITORY), SLICE_LIT(B), false, 9), 0);
+	digests_print(&d, &text);
+	assert_int_equal(digests_parse(&e, buf_slice(&text), NULL), 0);
+	assert_int_equal(digests_facts(&e, &a, &list, 10, 5, &facts), 0);
+	assert_int_equal(facts.nanswers, 2);
+	assert_int_equal(facts.answers[0].belongs, IMAGELIST_BELONGS);
+	assert_int_equal(facts.answers[0].source, IMAGELIST_PREVIOUS);
+	assert_int_equal(facts.answers[0].age_s, 3);
+	assert_int_equal(facts.answers[0].asked_s, 1);
+	assert_int_equal(facts.answers[1].belongs, IMAGELIST_ELSEWHERE);
+	assert_int_equal(digests_unclaimed(&e, SLICE_LIT(REPOSITORY), SLICE_LIT(B), 11, true), 0);
+	assert_int_equal(digests_facts(&e, &a, &list, 12, 5, &facts), 0);
+	assert_true(facts.answers[1].failed && facts.answers[1].refused);
+	digests_done(&d);
+	digests_done(&e);
 }
 
 static void test_bad_files(void **state)
@@ -193,9 +224,16 @@ static void test_bad_files(void **state)
 	}
 }
 
+static void claim(struct digests *d, const char *repository, const char *digest, bool belongs,
+		  uint64_t now)
+{
+	assert_int_equal(digests_claimed(d, slice_str(repository), slice_str(digest), belongs, now),
+			 0);
+}
+
 static void test_trim(void **state)
 {
-	struct imagelist list = one_entry();
+	struct imagelist list = one_entry("docker:cli");
 	struct digests d = DIGESTS_INIT;
 	struct slice digest = SLICE_LIT(A);
 
@@ -203,8 +241,8 @@ static void test_trim(void **state)
 	answer(&d, A, 100);
 	assert_int_equal(digests_answered(&d, SLICE_LIT("docker.io/library/gone:1"), &digest, 1, 1),
 			 0);
-	assert_int_equal(digests_claimed(&d, SLICE_LIT("r"), SLICE_LIT(A), true, 10), 0);
-	assert_int_equal(digests_claimed(&d, SLICE_LIT("r"), SLICE_LIT(B), true, 20), 0);
+	claim(&d, "r", A, true, 10);
+	claim(&d, "r", B, true, 20);
 	assert_int_equal(digests_use(&d, SLICE_LIT("docker.io/library/gone:1"), 1), 0);
 	assert_int_equal(digests_use(&d, SLICE_LIT(CLI), 2), 0);
 	assert_int_equal(digests_use(&d, SLICE_LIT(CLI), 3), 0);
@@ -215,6 +253,101 @@ static void test_trim(void **state)
 	assert_string_equal(d.tags[0].reference, CLI);
 	assert_int_equal(d.nclaims, 1);
 	assert_string_equal(d.claims[0].digest, B);
+	digests_done(&d);
+}
+
+/* What a container needs stays, however long ago the registry was asked, and is asked about again;
+ * what no entry is for, was never good or is not needed does not. */
+static void test_needed_claims(void **state)
+{
+	static const struct slice repo_digests[] = { { "docker@" A, 78 } };
+	const struct imagelist_image image = { .id = SLICE_LIT(C),
+					       .store = IMAGELIST_CLASSIC,
+					       .repo_digests = repo_digests,
+					       .nrepo_digests = 1 };
+	const uint64_t later = 100u * 86400;
+	static const char *const lists[] = { "docker:*", "example.org/a/*:*" };
+	static const char *const repositories[] = { REPOSITORY, "example.org/a/b" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		struct imagelist list = one_entry(lists[i]);
+		struct digests d = DIGESTS_INIT;
+
+		claim(&d, repositories[i], B, true, 1);
+		claim(&d, repositories[i], C, false, 1);
+		claim(&d, "docker.io/library/other", A, true, 1);
+		claim(&d, repositories[i], A, true, 1);
+		digests_make_due(&d, &list, 1);
+		assert_string_equal(digests_next_due(&d)->digest, B); /* both at once: the first */
+		claim(&d, repositories[i], B, true, 2);
+		assert_string_equal(digests_next_due(&d)->digest, A);
+		assert_int_equal(digests_unclaimed(&d, slice_str(repositories[i]), SLICE_LIT(A), 2,
+						   false),
+				 0);
+		assert_null(digests_next_due(&d));
+		d.used = false;
+		digests_needed(&d, profile_default(), &image, later);
+		assert_true(d.used);
+		d.used = false;
+		digests_needed(&d, profile_default(), &image, later + 1);
+		assert_false(d.used);
+		digests_trim(&d, &list, 1, later);
+		assert_int_equal(d.nclaims, 1);
+		assert_string_equal(d.claims[0].digest, A);
+		assert_string_equal(d.claims[0].repository, repositories[i]);
+		digests_done(&d);
+	}
+}
+
+/* One registry that is not there is not waited for once for each claim. */
+static void test_unreachable(void **state)
+{
+	static struct imagelist_entry two[2];
+	struct imagelist list = { .profile = profile_default(), .entries = two, .nentries = 2 };
+	struct digests d = DIGESTS_INIT;
+
+	(void)state;
+	assert_int_equal(imagelist_parse_entry(list.profile, SLICE_LIT("example.org/a/*:*"),
+					       &two[0], NULL),
+			 0);
+	assert_int_equal(imagelist_parse_entry(list.profile, SLICE_LIT("example.org:5/a/*:*"),
+					       &two[1], NULL),
+			 0);
+	claim(&d, "example.org/a/b", A, true, 1);
+	claim(&d, "example.org/a/c", A, true, 2);
+	claim(&d, "example.org:5/a/b", A, true, 3);
+	digests_make_due(&d, &list, 1);
+	assert_int_equal(
+		digests_unclaimed(&d, SLICE_LIT("example.org/a/b"), SLICE_LIT(A), 4, false), 0);
+	digests_skip_due(&d, SLICE_LIT("example.org"));
+	assert_string_equal(digests_next_due(&d)->repository, "example.org:5/a/b");
+	digests_skip_due(&d, SLICE_LIT("example.org:5"));
+	assert_null(digests_next_due(&d));
+	/* the one that failed does not keep the others from being asked about */
+	digests_make_due(&d, &list, 1);
+	assert_string_equal(digests_next_due(&d)->repository, "example.org/a/c");
+	digests_done(&d);
+}
+
+/* The one that was never good makes room, then the one that was needed longest ago. */
+static void test_room_for_claims(void **state)
+{
+	struct digests d = DIGESTS_INIT;
+	char name[32];
+
+	(void)state;
+	for (unsigned i = 0; i < DIGESTS_CLAIMS_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "r%u", i);
+		claim(&d, name, A, i != 7, 1000 + (i ^ 1));
+	}
+	claim(&d, "more1", A, true, 9999);
+	assert_int_equal(d.nclaims, DIGESTS_CLAIMS_MAX);
+	assert_string_equal(d.claims[7].repository, "r8");
+	claim(&d, "more2", A, true, 9999);
+	assert_int_equal(d.nclaims, DIGESTS_CLAIMS_MAX);
+	assert_string_equal(d.claims[0].repository, "r0");
+	assert_string_equal(d.claims[1].repository, "r2");
 	digests_done(&d);
 }
 
@@ -255,9 +388,11 @@ static void test_grant(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_tag),	  cmocka_unit_test(test_room),
-		cmocka_unit_test(test_file),	  cmocka_unit_test(test_unanswered_claims),
-		cmocka_unit_test(test_bad_files), cmocka_unit_test(test_trim),
+		cmocka_unit_test(test_a_tag),	    cmocka_unit_test(test_room),
+		cmocka_unit_test(test_file),	    cmocka_unit_test(test_unanswered_claims),
+		cmocka_unit_test(test_bad_files),   cmocka_unit_test(test_trim),
+		cmocka_unit_test(test_lost_claims), cmocka_unit_test(test_needed_claims),
+		cmocka_unit_test(test_unreachable), cmocka_unit_test(test_room_for_claims),
 		cmocka_unit_test(test_grant),
 	};
 

@@ -130,8 +130,11 @@ def test_a_derived_image(cage, policy):
         assert len(run(cage, "docker", "ps", "-aq", image="derived:1").lines) == 1
         done = run(cage, "true", image="alpine", check=False)
         assert done.rc == 125 and DENIED % "alpine" in done.err
+        # settings alone add no layer
+        cage.build("FROM docker:cli\nENV MORE=more\n", buildkit=False, tag="derived:2")
+        assert run(cage, "printenv", "MORE", image="derived:2").out == "more"
     finally:
-        cage.docker("rmi", "-f", "derived:1")
+        cage.docker("rmi", "-f", "derived:1", "derived:2", check=False)
 
 
 # As buildpacks' `pack` does it: the name is that of a registry which does not exist, and the image comes by `docker load`.
@@ -410,6 +413,14 @@ def test_a_tag_that_moves(cage, policy):
         cage.docker("rmi", "-f", "moving:1", "next:1", check=False)
 
 
+def last_denial(cage, image):
+    """Of that image; the line may come a moment after the answer."""
+    def read():
+        last = json.loads(cage.cli("explain", "--last", "--json", check=False).out)
+        return f"{image}\"" in last["message"] and last
+    return support.wait_until(read, 10, "a line of the audit log")
+
+
 def test_an_image_that_the_registry_has_lost(cage, policy):
     """Deleted there, it is not good any more, until the administrator says that what was good stays so."""
     cages.registries.push(cage, cage.registry, "alpine", "library/lost", "1")
@@ -421,7 +432,7 @@ def test_an_image_that_the_registry_has_lost(cage, policy):
         cage.cli("images", "refresh")
         done = run(cage, "true", image="lost:1", check=False)
         assert done.rc == 125 and DENIED % "lost" in done.err
-        last = json.loads(cage.cli("explain", "--last", "--json", check=False).out)
+        last = last_denial(cage, "lost")
         assert "keepPreviousDigests" in last["hint"], last
         policy(["lost:1"], keepPreviousDigests=True)
         assert run(cage, "true", image="lost:1").rc == 0
@@ -434,6 +445,76 @@ def ask_for_containers(cage):
     begin = time.monotonic()
     cage.api("GET", "/containers/json?all=1")
     return time.monotonic() - begin
+
+
+@pytest.fixture(params=[("wild:*", "wild:7"), ("wild/*:*", "wild/one:7")], ids=["wildcard", "pattern"])
+def wild(request, cage):
+    """(entry, image); the image is in the registry, and was pulled from there."""
+    entry, image = request.param
+    repository = image.split(":")[0] if "/" in image else f"library/{image.split(':')[0]}"
+    # not the id of another test's image: what the registry said of that one is known
+    cage.build(f"FROM docker:cli\nLABEL wild={entry}\n", buildkit=False, tag="made:wild")
+    cages.registries.push(cage, cage.registry, "made:wild", repository, "7")
+    cage.docker("rmi", "made:wild")
+    cage.docker("pull", image)
+    yield entry, image, repository
+    cage.docker("rmi", "-f", image, check=False)
+
+
+def listed(cage, entry):
+    lists = json.loads(cage.cli("images", "--json").out)["lists"]
+    return next(e for e in lists[-1]["images"] if e["image"] == entry)
+
+
+def test_a_wildcard_is_refreshed(cage, policy, wild):
+    """As a tag is: what its registry has lost is not good any more; while nobody can be asked the last word counts."""
+    entry, image, repository = wild
+    policy([entry])
+    assert run(cage, "true", image=image).rc == 0
+    first = listed(cage, entry)
+    assert [(d["digest"], d["current"]) for d in first["digests"]] == [(cage.registry.digest(repository, "7"), True)], first
+    assert first["used"] >= first["asked"] and first["digests"][0]["repository"] == f"docker.io/{repository}"
+    cage.registry.stop()
+    try:
+        cage.cli("images", "refresh")
+        assert run(cage, "true", image=image).rc == 0
+        assert listed(cage, entry)["failed"] >= first["asked"]
+    finally:
+        cage.registry.start()
+    cage.registry.delete(repository, "7")
+    cage.cli("images", "refresh")
+    done = run(cage, "true", image=image, check=False)
+    assert done.rc == 125 and DENIED.replace("library/%s", repository) in done.err, done.err
+    last = last_denial(cage, repository)
+    assert last["rule"] == "socket-image-moved-on" and "keepPreviousDigests" in last["hint"], last
+    assert [d["current"] for d in listed(cage, entry)["digests"]] == [False]
+    policy([entry], keepPreviousDigests=True)
+    assert run(cage, "true", image=image).rc == 0
+
+
+def test_a_wildcard_does_not_lapse(cage, policy, wild):
+    """What a container needs stays known, however long the registry cannot be asked."""
+    entry, image, _ = wild
+    policy([entry])
+    container = cage.start("-v", SOCKET, "--restart", "always", image=image)
+    container.exec("docker", "ps", "-q")
+    cage.registry.stop()
+    try:
+        file = f"{cage.dir}/lib/digests.json"
+        kept = json.loads(support.read(file))
+        for claim in kept["claims"]:
+            claim.update({key: claim[key] - 31 * 86400 for key in ("asked", "seen", "needed") if key in claim})
+        support.write(file, json.dumps(kept))
+        gate = next(pid for pid, line in support.processes_of(cage.dir).items() if "gabion-gate" in line.split(" ")[0])
+        os.kill(gate, 9)
+        support.wait_until(lambda: container.exec("docker", "ps", "-q", check=False).rc == 0, 30)
+        for _ in range(2):
+            cage.cli("images", "refresh")
+        assert container.exec("docker", "ps", "-q").rc == 0
+        os.kill(container.pid, 9)
+        support.wait_until(lambda: container.exec("docker", "ps", "-q", check=False).rc == 0, 30)
+    finally:
+        cage.registry.start()
 
 
 def test_a_registry_that_does_not_answer(cage, policy):
@@ -452,7 +533,7 @@ def test_a_registry_that_does_not_answer(cage, policy):
         waiting.join()
         assert 4 < time.monotonic() - begin < 8
         assert done[0].rc == 125 and DENIED % "slow" in done[0].err
-        last = json.loads(cage.cli("explain", "--last", "--json", check=False).out)
+        last = last_denial(cage, "slow")
         assert last["rule"] == "socket-image-not-known" and "registry unreachable" in last["reason"], last
     finally:
         cage.registry.thaw()
