@@ -15,7 +15,7 @@ import pytest
 
 import cages
 from cages import BLOCKED, DENIED, SOCKET, run, support
-from test_tunnel import client, door, forky  # noqa: F401
+from test_tunnel import client, forky  # noqa: F401
 
 WORDS = "because it's configured as a restricted host mount"
 DEVICE = "of the host is not for containers"

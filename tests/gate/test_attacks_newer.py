@@ -10,7 +10,7 @@ import pytest
 
 import newer
 from cages import support
-from test_attacks import (door, folder, forky, nodes, user, test_a_source_swapped_after_the_creation,  # noqa: F401
+from test_attacks import (folder, forky, nodes, user, test_a_source_swapped_after_the_creation,  # noqa: F401
                           test_a_source_swapped_under_a_restart_policy, test_the_engine_as_a_deputy,
                           test_the_engine_as_a_containers_deputy, test_copies_where_nothing_is_bound,
                           test_volumes_from_before_there_were_rules, test_where_the_engine_looks, test_devices,

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from cages import support
-from test_tunnel import client, door, forky  # noqa: F401
+from test_tunnel import client, forky  # noqa: F401
 
 PROJECT = """
 services:

@@ -19,7 +19,7 @@ from test_sockets import (test_a_denied_command, test_a_derived_image, test_a_li
                           test_a_retagged_image, test_a_tag_that_moves, test_an_allow_list,
                           test_an_image_of_a_moment, test_an_image_outside_of_the_list,
                           test_runs_again_after_the_engine, test_the_registry_is_down, test_what_it_makes_is_isolated)
-from test_tunnel import door, forky  # noqa: F401
+from test_tunnel import forky  # noqa: F401
 
 pytestmark = pytest.mark.long
 
