@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -510,6 +511,26 @@ static void test_signals(void **state)
 	end_stuck(0);
 }
 
+/* A file system of the asker's alone, which does not answer, is not even asked. */
+static void test_fuse(void **state)
+{
+	int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	char path[PATH_MAX], options[128];
+
+	(void)state;
+	if (fuse < 0)
+		skip();
+	(void)snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=%u,group_id=%u",
+		       fuse, USER, USER);
+	test_mkdir(f.dir, "home/fuse");
+	test_path(path, f.dir, "home/fuse");
+	assert_int_equal(mount("test", path, "fuse", MS_NOSUID | MS_NODEV, options), 0);
+	(void)ask(USER, "home/fuse/x", 0);
+	(void)umount2(path, MNT_DETACH);
+	(void)close(fuse);
+	assert_int_equal(f.a.result, -EACCES);
+}
+
 static void test_too_many_wait(void **state)
 {
 	(void)state;
@@ -573,10 +594,10 @@ static void test_gate_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_answers), T(test_groups),    T(test_several),	   T(test_settings),
-		T(test_policy),	 T(test_devices),   T(test_confinement),   T(test_places),
-		T(test_turns),	 T(test_signals),   T(test_too_many_wait), T(test_time),
-		T(test_undead),	 T(test_gate_gone),
+		T(test_answers), T(test_groups),  T(test_several),     T(test_settings),
+		T(test_policy),	 T(test_devices), T(test_confinement), T(test_places),
+		T(test_turns),	 T(test_signals), T(test_fuse),	       T(test_too_many_wait),
+		T(test_time),	 T(test_undead),  T(test_gate_gone),
 	};
 
 	if (!test_is_root("asks as several users"))
