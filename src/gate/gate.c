@@ -209,12 +209,12 @@ static int catch_signals(struct gate *g)
 static void open_clients(struct subordinate *s)
 {
 	struct gate *g = CONTAINER_OF(s, struct gate, subordinate);
-	int r = g->clients < 0 ? 0 : door_open(g, TAKE_FD(g->clients), NULL, NULL);
 
-	if (r < 0) {
-		log_error("clients' socket: %s", strerror(-r));
+	if (g->clients < 0)
+		return;
+	g->failed = door_open(g, TAKE_FD(g->clients), NULL, NULL);
+	if (g->failed < 0)
 		loop_stop(&g->loop);
-	}
 }
 
 int gate_init(struct gate *g, struct gate_options *o, struct err *err)
@@ -280,7 +280,9 @@ int gate_run(struct gate *g, struct err *err)
 		janitor_start(g->janitor);
 	if (g->doorman)
 		doorman_start(g->doorman);
-	r = loop_run(&g->loop);
+	r = g->failed < 0 ? 0 : loop_run(&g->loop);
+	if (g->failed < 0)
+		return err_errno(err, g->failed, "clients' socket");
 	return r < 0 ? err_errno(err, r, "event loop") : 0;
 }
 

@@ -106,6 +106,7 @@ struct gate {
 		requests;	     /* of the engine; of clients that have just been answered */
 	struct loop_signals signals; /* SIGTERM, SIGINT: the end */
 	int clients; /* listening socket of run/docker.sock, owned until its door opens */
+	int failed;  /* -errno: it did not */
 	struct door *doors;
 	struct ask ask;
 	struct audit audit;

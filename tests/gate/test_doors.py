@@ -181,6 +181,23 @@ def test_connections_of_a_users_containers_are_limited(make_gate, tmp_path, user
         stream.close()
 
 
+def test_bodies_of_a_users_containers_are_limited(make_gate, tmp_path, users):
+    gabiond = Doors(str(tmp_path), {A: OWNER, B: OWNER, C: OTHER})
+    gate = make_gate("--limit", "held-mib=4", gabiond=gabiond)
+    body = {"Name": "n", "Labels": {"l": "x" * 900000}}
+    held = gabiond.connect(A)
+    held.send(request("POST", "/v1.41/volumes/create", body)[:-100000])
+
+    def refused():
+        got = gabiond.ask(B, request("POST", "/v1.41/volumes/create", body))
+        return got.status == 503 and f"user {OWNER}'s containers have 1 MiB" in message(got)
+
+    wait_until(refused)
+    assert gabiond.ask(C, request("POST", "/v1.41/volumes/create", body)).status != 503
+    assert gate.post("/v1.41/volumes/create", json.dumps(body).encode(), uid=OWNER).status != 503
+    held.close()
+
+
 def test_containers_leave_roots_connections(make_gate, tmp_path):
     """Root's containers, too."""
     gabiond = Doors(str(tmp_path), {A: 0, B: OWNER})

@@ -815,6 +815,14 @@ def test_bodies_of_one_user_are_limited(make_gate, users):
     assert refused.status == 503 and f"user {users[0]}'s have 1 MiB (held-mib".encode() in refused.body, refused
     assert post(users[1]).status == 200
     assert post(0).status == 200
+    # a fourth is root's alone
+    for uid in (54323, 54324):
+        held.append(gate.connect(uid=uid))
+        held[-1].send(head % 1000000 + b" " * 950000)
+    time.sleep(0.2)
+    refused = post(users[1])
+    assert refused.status == 503 and b"all but root's have 3 MiB (held-mib" in refused.body, refused
+    assert post(0).status == 200
 
 
 def test_the_gate_ends_with_gabiond(make_gate):
