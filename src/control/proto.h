@@ -113,6 +113,7 @@ enum control_which {
 	/* etc/registry-auth.json: credentials of registries, -EACCES where others than
 	   root or the instance's owner could read or write it; never kept */
 	CONTROL_FILE_REGISTRY_AUTH = 3,
+	CONTROL_FILE_SUBUID = 4, /* /etc/subuid of the host; never kept */
 	CONTROL_FILES,
 };
 

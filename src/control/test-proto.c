@@ -437,12 +437,12 @@ static void test_files(void **state)
 	struct message m;
 
 	(void)state;
-	for (uint32_t which = 0; which < 5; which++) {
+	for (uint32_t which = 0; which < 6; which++) {
 		for (unsigned op = OPEN; op <= KEEP; op++) {
 			make(&m, op);
 			put32(&m, AT_WHICH, which);
 			assert_int_equal(check(&m, fds_of(op)),
-					 which == 1 || (op == OPEN && which < 4) ? 0 : -EPROTO);
+					 which == 1 || (op == OPEN && which < 5) ? 0 : -EPROTO);
 			put(&m, AT_ID + 63, "f", 1);
 			assert_int_equal(check(&m, fds_of(op)),
 					 op == OPEN && which == 2 ? 0 : -EPROTO);

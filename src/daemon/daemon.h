@@ -35,7 +35,8 @@
  * The gate's user and group: a number without an account. Just below 0x60000000, where the ranges
  * begin that are set aside for users' subordinate ids (to 0x6FFFFFFF) and containers (0x70000000 to
  * 0x7FFDFFFF), and far above accounts, so no container and no user ever has it. gabion-port has the
- * number below it, gabion-hold the next one, gabion-vfs the one after that.
+ * number below it, gabion-hold the next one, gabion-vfs the one after that; serve-path.c has one,
+ * too.
  */
 #define DAEMON_GATE_ID 1610612735u /* 0x5FFFFFFF */
 

@@ -25,7 +25,8 @@ void keeper_init(struct keeper *k, const struct instance *inst, const struct pro
 	k->files[1] = k->places.host[0];
 	k->files[2] = k->places.host[1];
 	(void)snprintf(k->auth, sizeof(k->auth), "%s/" REGISTRYAUTH_NAME, inst->etc);
-	k->files[3] = k->auth;
+	k->files[KEEPER_GATES] = k->auth;
+	k->files[KEEPER_GATES + 1] = "/etc/subuid";
 }
 
 void keeper_done(struct keeper *k)
@@ -301,17 +302,15 @@ static bool reload(struct keeper *k)
 	return other;
 }
 
-/* Is registry-auth.json another one than last time, or another's? What it says is the gate's
- * affair.
- */
-static bool auth_changed(struct keeper *k)
+/* Is it another one than last time, or another's? What it says is the gate's affair. */
+static bool file_changed(struct keeper *k, size_t i)
 {
-	struct stat was = k->auth_was;
+	struct stat was = k->was[i];
 	struct stat now;
 
-	if (stat(k->auth, &now) < 0)
+	if (stat(k->files[i], &now) < 0)
 		now = (struct stat){ 0 };
-	k->auth_was = now;
+	k->was[i] = now;
 	return was.st_dev != now.st_dev || was.st_ino != now.st_ino || was.st_uid != now.st_uid ||
 	       was.st_mode != now.st_mode || was.st_size != now.st_size ||
 	       was.st_mtim.tv_sec != now.st_mtim.tv_sec ||
@@ -320,11 +319,20 @@ static bool auth_changed(struct keeper *k)
 	       was.st_ctim.tv_nsec != now.st_ctim.tv_nsec;
 }
 
+static bool gates_changed(struct keeper *k)
+{
+	bool any = false;
+
+	for (size_t i = KEEPER_GATES; i < ARRAY_SIZE(k->files); i++)
+		any = file_changed(k, i) || any;
+	return any;
+}
+
 void keeper_reload(struct keeper *k)
 {
-	bool auth = auth_changed(k);
+	bool gates = gates_changed(k);
 
-	if ((reload(k) || auth) && k->changed)
+	if ((reload(k) || gates) && k->changed)
 		k->changed(k);
 }
 
@@ -340,9 +348,9 @@ void keeper_watch(struct keeper *k, struct loop *l, void (*changed)(struct keepe
 	if (k->watch.polling)
 		log_warning("settings files cannot be watched (fs.inotify limits?): they are read "
 			    "every second");
-	/* What changed since keeper_load() would be missed. The gate has asked for the other file
+	/* What changed since keeper_load() would be missed. The gate has asked for its files
 	 * itself, or will. */
-	(void)auth_changed(k);
+	(void)gates_changed(k);
 	keeper_reload(k);
 }
 

@@ -18,20 +18,22 @@
 #include "settings/admin.h"
 #include "settings/policy.h"
 
+#define KEEPER_GATES 3 /* etc/registry-auth.json, /etc/subuid */
+
 struct keeper {
 	const struct instance *inst;
 	const struct profile *profile;
 	struct admin_places places;
-	const char *files[WATCH_FILES_MAX];
-	char auth[PATH_MAX]; /* etc/registry-auth.json, which the gate reads (OPEN) */
-	struct stat auth_was;
+	const char *files[WATCH_FILES_MAX]; /* KEEPER_GATES and on: the gate reads them (OPEN) */
+	struct stat was[WATCH_FILES_MAX];   /* of those */
+	char auth[PATH_MAX];		    /* etc/registry-auth.json */
 	struct watch watch;
 	struct arena arena;   /* of the policy */
 	struct policy policy; /* in force; generation 0: none */
 	bool stale;	      /* it is an older one, because of the errors … */
 	struct arena said;
 	struct findings found; /* … that were found in the files; else warnings and notes */
-	/* There is another policy in force, or another registry-auth.json. May be NULL. */
+	/* There is another policy in force, or another file for the gate. May be NULL. */
 	void (*changed)(struct keeper *k);
 };
 

@@ -347,6 +347,9 @@ static int file_path(const struct serve *s, const struct control_file *f, char *
 	case CONTROL_FILE_REGISTRY_AUTH:
 		(void)snprintf(ret, PATH_MAX, "%s/" REGISTRYAUTH_NAME, s->instance->etc);
 		return 0;
+	case CONTROL_FILE_SUBUID:
+		(void)snprintf(ret, PATH_MAX, "/etc/subuid");
+		return 0;
 	case CONTROL_FILES:
 		break;
 	}

@@ -7,9 +7,10 @@
  * (hostpath/hostpath.h). The engine would make a missing source of a bind as root, before anybody
  * judges it: so it is made here first, as the asker.
  *
- * A path may lead to a file system that does not answer, and a child that has become a user can be
- * stopped by that user. So a child has its time, a user not all of the places, and who comes later
- * waits for one.
+ * A path may lead to a file system that does not answer. So a child has its time, a user not all of
+ * the places, and who comes later waits for one: users take turns, and some places are root's. What
+ * does not even die of SIGKILL (it waits in the kernel for that file system) gives its place back,
+ * but not its user's.
  */
 #include <assert.h>
 #include <errno.h>
@@ -32,10 +33,15 @@
 #include "settings/facts.h"
 #include "settings/policy.h"
 
-#define AT_ONCE 16u
-#define AT_ONCE_PER_USER 8u /* root has no limit of its own */
-#define WAITING 4096u
-#define WAITING_PER_USER 1024u
+#define AT_ONCE 64u
+#define FOR_ROOT 8u	    /* of these, which nobody else gets */
+#define AT_ONCE_PER_USER 8u /* root may have all */
+#define WAITING 4096u	    /* root's are not counted */
+#define WAITING_PER_USER 256u
+#define DEATH_NS LOOP_NSEC_PER_SEC
+/* Real and saved user of a child: a number without an account, as that of the gate
+ * (daemon/daemon.h). Whose effective user alone it is, can't send it signals. */
+#define CHILD_ID 1610612730u /* 0x5FFFFFFA */
 #define MEMORY_MAX (256u << 20)
 #define MOUNTINFO_MAX (64u << 20)
 #define TEXT_MAX 2048
@@ -47,12 +53,26 @@ struct said {
 	char text[TEXT_MAX];
 };
 
+enum path_state {
+	PATH_WAITS,
+	PATH_RUNS,  /* has a place */
+	PATH_STUCK, /* has been killed, and did not die in time */
+};
+
+/* Who asks; there as long as a question of its is. */
+struct serve_path_user {
+	struct serve_path_user *next;
+	uid_t uid;
+	unsigned waiting;
+	unsigned children; /* running or stuck */
+};
+
 struct serve_path {
 	struct serve *serve;
 	struct serve_channel *channel; /* NULL once nobody waits for the answer */
 	struct serve_path *next;
-	uid_t uid;
-	bool running;
+	struct serve_path_user *user;
+	enum path_state state;
 	int out; /* of the child; owned */
 	struct loop_child child;
 	struct loop_timer timer;
@@ -101,11 +121,15 @@ static int look(struct hostpath *h, struct facts *facts, struct policy *settings
 }
 
 /* For good: no way back and no capability is left, unless the asker is root. Nobody, the asker
- * included, may look into this process. */
+ * included, may look into this process or stop it: files are judged by the effective user. Where a
+ * FUSE file system is the asker's alone (no allow_other) the kernel wants all three to be the
+ * asker's: it refuses this child, as it would refuse the engine. */
 static int become(const struct control_asker *a, pid_t parent, struct err *err)
 {
+	uid_t other = a->uid == 0 ? 0 : CHILD_ID;
+
 	if (setgroups(a->ngroups, a->groups) < 0 || setresgid(a->gid, a->gid, a->gid) < 0 ||
-	    setresuid(a->uid, a->uid, a->uid) < 0)
+	    setresuid(other, a->uid, other) < 0)
 		return err_errno(err, -errno, "becoming user %u", a->uid);
 	if (a->uid != 0 && setresuid((uid_t)-1, 0, (uid_t)-1) == 0)
 		return err_set(err, -ENOTRECOVERABLE, "user %u could become root again", a->uid);
@@ -219,10 +243,41 @@ static void answer_failed(struct serve_path *p, int r, const char *why)
 	serve_answer_err(p->channel, &p->q.header, &err);
 }
 
+/* Takes a question out of what is counted, in the state that it has. */
+static void uncount(struct serve_path *p)
+{
+	switch (p->state) {
+	case PATH_WAITS:
+		p->user->waiting--;
+		p->serve->paths_waiting -= p->user->uid != 0;
+		break;
+	case PATH_RUNS:
+		p->serve->path_places--;
+		FALLTHROUGH;
+	case PATH_STUCK:
+		p->user->children--;
+		break;
+	}
+}
+
+static void user_drop(struct serve *s, struct serve_path_user *u)
+{
+	struct serve_path_user **at = &s->path_users;
+
+	if (u->waiting > 0 || u->children > 0)
+		return;
+	while (*at != u)
+		at = &(*at)->next;
+	*at = u->next;
+	free(u);
+}
+
 static void path_end(struct serve_path *p)
 {
 	struct serve *s = p->serve;
 
+	uncount(p);
+	user_drop(s, p->user);
 	for (struct serve_path **at = &s->paths; *at; at = &(*at)->next) {
 		if (*at == p) {
 			*at = p->next;
@@ -252,7 +307,15 @@ static void on_exited(struct loop_child *c, int status)
 	start_waiting(serve);
 }
 
-/* It may not even die, where a file system does not let go of it: it keeps its place then. */
+static void on_stuck(struct loop_timer *t)
+{
+	struct serve_path *p = CONTAINER_OF(t, struct serve_path, timer);
+
+	p->state = PATH_STUCK;
+	p->serve->path_places--;
+	start_waiting(p->serve);
+}
+
 static void on_timeout(struct loop_timer *t)
 {
 	struct serve_path *p = CONTAINER_OF(t, struct serve_path, timer);
@@ -260,6 +323,7 @@ static void on_timeout(struct loop_timer *t)
 	(void)kill(p->child.pid, SIGKILL);
 	answer_failed(p, -ETIMEDOUT, "it takes too long");
 	p->channel = NULL;
+	loop_timer_in(p->serve->loop, &p->timer, DEATH_NS, on_stuck);
 }
 
 /* --- its place --- */
@@ -287,58 +351,70 @@ static int start(struct serve_path *p)
 	}
 	if (r < 0)
 		return r;
-	p->running = true;
+	uncount(p);
+	p->state = PATH_RUNS;
+	p->user->children++;
+	p->serve->path_places++;
 	loop_timer_in(p->serve->loop, &p->timer, p->serve->path_ns, on_timeout);
 	return 0;
 }
 
-struct counts {
-	unsigned running, running_of_user;
-	unsigned waiting, waiting_of_user;
-};
-
-static struct counts count(const struct serve *s, uid_t uid)
+static bool has_place(const struct serve *s, const struct serve_path_user *u)
 {
-	struct counts n = { 0 };
-
-	for (const struct serve_path *p = s->paths; p; p = p->next) {
-		n.running += p->running;
-		n.waiting += !p->running;
-		n.running_of_user += p->running && p->uid == uid;
-		n.waiting_of_user += !p->running && p->uid == uid;
-	}
-	return n;
+	if (u->uid == 0)
+		return s->path_places < AT_ONCE && u->children < AT_ONCE;
+	return s->path_places < AT_ONCE - FOR_ROOT && u->children < AT_ONCE_PER_USER;
 }
 
-static bool has_place(const struct serve *s, uid_t uid)
+/* Users take turns: whose turn it was goes to the end. */
+static struct serve_path *next_to_start(struct serve *s)
 {
-	struct counts n = count(s, uid);
+	struct serve_path_user **at = &s->path_users;
+	struct serve_path_user *u;
+	struct serve_path *p = s->paths;
 
-	return n.running < AT_ONCE && (uid == 0 || n.running_of_user < AT_ONCE_PER_USER);
+	while (*at && ((*at)->waiting == 0 || !has_place(s, *at)))
+		at = &(*at)->next;
+	u = *at;
+	if (!u)
+		return NULL;
+	*at = u->next;
+	while (*at)
+		at = &(*at)->next;
+	*at = u;
+	u->next = NULL;
+	while (p->user != u || p->state != PATH_WAITS)
+		p = p->next;
+	return p;
 }
 
-/* The first one whose user has a place. */
 static void start_waiting(struct serve *s)
 {
-	uid_t full = (uid_t)-1; /* nobody's */
-	struct serve_path *next;
+	struct serve_path *p = next_to_start(s);
 
-	for (struct serve_path *p = s->paths; p; p = next) {
-		int r;
+	while (p) {
+		int r = p->channel ? start(p) : -ECANCELED;
 
-		next = p->next;
-		if (p->running || p->uid == full)
-			continue;
-		if (!has_place(s, p->uid)) {
-			full = p->uid;
-			continue;
+		if (r < 0) {
+			answer_failed(p, r, strerror(-r));
+			path_end(p);
 		}
-		r = p->channel ? start(p) : -ECANCELED;
-		if (r == 0)
-			return;
-		answer_failed(p, r, strerror(-r));
-		path_end(p);
+		p = next_to_start(s);
 	}
+}
+
+static struct serve_path_user *find_user(struct serve *s, uid_t uid)
+{
+	struct serve_path_user **at = &s->path_users;
+
+	while (*at && (*at)->uid != uid)
+		at = &(*at)->next;
+	if (!*at) {
+		*at = calloc(1, sizeof(**at));
+		if (*at)
+			(*at)->uid = uid;
+	}
+	return *at;
 }
 
 static void refuse(struct serve_channel *ch, const struct control_request *q, int r)
@@ -352,23 +428,29 @@ static void refuse(struct serve_channel *ch, const struct control_request *q, in
 void serve_path_ask(struct serve_channel *ch, const struct control_request *q, int take_fd)
 {
 	size_t size = offsetof(struct control_request, id) + q->size;
-	struct counts n = count(ch->serve, q->path.asker.uid);
+	struct serve_path_user *user = find_user(ch->serve, q->path.asker.uid);
 	struct serve_path **last = &ch->serve->paths;
-	struct serve_path *p;
+	struct serve_path *p = NULL;
+	bool full = false;
 
 	(void)fd_close(take_fd);
-	if (n.waiting >= WAITING || n.waiting_of_user >= WAITING_PER_USER) {
-		refuse(ch, q, -EBUSY);
-		return;
+	if (user) {
+		full = user->waiting >= WAITING_PER_USER ||
+		       (user->uid != 0 && ch->serve->paths_waiting >= WAITING);
+		if (!full)
+			p = calloc(1, offsetof(struct serve_path, q) + size);
+		if (!p)
+			user_drop(ch->serve, user);
 	}
-	p = calloc(1, offsetof(struct serve_path, q) + size);
 	if (!p) {
-		refuse(ch, q, -ENOMEM);
+		refuse(ch, q, full ? -EBUSY : -ENOMEM);
 		return;
 	}
 	p->serve = ch->serve;
 	p->channel = ch;
-	p->uid = q->path.asker.uid;
+	p->user = user;
+	user->waiting++;
+	ch->serve->paths_waiting += user->uid != 0;
 	p->out = -EBADF;
 	p->size = size;
 	memcpy(&p->q, q, size);
@@ -392,7 +474,7 @@ void serve_paths_done(struct serve *s)
 
 		p->channel = NULL;
 		/* Not waited for: what does not let go of it would not let go of us. */
-		if (p->running)
+		if (p->state != PATH_WAITS)
 			(void)kill(p->child.pid, SIGKILL);
 		path_end(p);
 	}

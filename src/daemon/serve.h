@@ -27,6 +27,7 @@ enum serve_kind {
 struct serve_channel;
 struct serve_copy;
 struct serve_path;
+struct serve_path_user;
 struct serve_grant;
 
 struct serve {
@@ -51,9 +52,12 @@ struct serve {
 	uid_t owner; /* of a private instance's folder */
 	struct serve_channel *channels[SERVE_CHANNELS_MAX];
 	struct serve_copy *copies[SERVE_COPIES_MAX];
-	struct serve_path *paths;   /* being judged, or waiting for it, oldest first */
-	uint64_t path_ns;	    /* how long judging may take */
-	gid_t socket_group;	    /* of containers' sockets, as of DIR/run/docker.sock */
+	struct serve_path *paths;	    /* being judged, or waiting for it, oldest first */
+	struct serve_path_user *path_users; /* whose they are; who is first is next */
+	unsigned path_places;		    /* of children that judge */
+	unsigned paths_waiting;		    /* of others than root */
+	uint64_t path_ns;		    /* how long judging may take */
+	gid_t socket_group;		    /* of containers' sockets, as of DIR/run/docker.sock */
 	struct serve_grant *grants; /* containers' listening sockets, which outlive every gate … */
 	struct hold hold;	    /* … and gabiond */
 };

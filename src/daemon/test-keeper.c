@@ -24,6 +24,7 @@ struct fixture {
 	struct instance inst;
 	struct loop loop;
 	struct keeper keeper;
+	char subuid[PATH_MAX];
 	struct buf why;
 	unsigned changes;
 };
@@ -34,6 +35,7 @@ static void begin(struct fixture *f)
 	f->keeper.places.own_owner = getuid();
 	(void)test_path(f->keeper.places.host[0], f->dir, "host/" ADMIN_NAME);
 	f->keeper.places.host[1][0] = '\0';
+	f->keeper.files[KEEPER_GATES + 1] = test_path(f->subuid, f->dir, "host/subuid");
 }
 
 static int setup(void **state)
@@ -257,8 +259,8 @@ static void test_changes(void **state)
 	assert_int_equal(f->changes, 3);
 }
 
-/* The gate is told of its file, whatever has changed of it; the policy stays as it is. */
-static void test_registry_auth(void **state)
+/* The gate is told of its files, whatever has changed of it; the policy stays as it is. */
+static void test_files_of_the_gate(void **state)
 {
 	struct fixture *f = *state;
 	char path[PATH_MAX];
@@ -274,7 +276,9 @@ static void test_registry_auth(void **state)
 	must_change(f);
 	put(f, "etc/registry-auth.json", NULL);
 	must_change(f);
-	assert_int_equal(f->changes, 3);
+	put(f, "host/subuid", "user:100000:65536\n");
+	must_change(f);
+	assert_int_equal(f->changes, 4);
 	in_force(f, 1, true, false);
 }
 
@@ -323,7 +327,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH(test_start),	   WITH(test_warnings), WITH(test_broken_at_start),
-		WITH(test_last_of_no_use), WITH(test_changes),	WITH(test_registry_auth),
+		WITH(test_last_of_no_use), WITH(test_changes),	WITH(test_files_of_the_gate),
 		WITH(test_host),	   WITH(test_status),
 	};
 

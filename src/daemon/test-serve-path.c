@@ -11,12 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -54,7 +56,9 @@ static struct fixture f; /* large */
 static struct {
 	unsigned nstuck;
 	pid_t stuck[64];
+	bool undead;   /* SIGKILL does nothing */
 	uint32_t caps; /* that the last child had when it looked */
+	bool regains;  /* could become root again */
 	int dumpable;
 	int fds; /* open beyond standard error */
 } * seen;
@@ -73,6 +77,7 @@ int __wrap_hostpath_ask(const struct hostpath *h, const char *path, unsigned fla
 
 	(void)syscall(SYS_capget, &head, caps);
 	seen->caps = caps[0].effective | caps[0].permitted | caps[1].effective | caps[1].permitted;
+	seen->regains = getuid() != 0 && (seteuid(0) == 0 || setuid(0) == 0);
 	seen->dumpable = prctl(PR_GET_DUMPABLE);
 	seen->fds = 0;
 	for (int fd = 3; fd < 1024; fd++)
@@ -83,6 +88,14 @@ int __wrap_hostpath_ask(const struct hostpath *h, const char *path, unsigned fla
 			(void)pause();
 	}
 	return __real_hostpath_ask(h, path, flags, ret, err);
+}
+
+int __real_kill(pid_t pid, int signal);
+int __wrap_kill(pid_t pid, int signal);
+
+int __wrap_kill(pid_t pid, int signal)
+{
+	return signal == SIGKILL && seen->undead ? 0 : __real_kill(pid, signal);
 }
 
 static int setup(void **state)
@@ -391,6 +404,7 @@ static void test_confinement(void **state)
 	(void)state;
 	assert_int_equal(ask(USER, "home", 0), CONTROL_DONE);
 	assert_int_equal(seen->caps, 0);
+	assert_false(seen->regains);
 	assert_int_equal(seen->dumpable, 0);
 	assert_int_equal(seen->fds, 0);
 }
@@ -401,60 +415,129 @@ static void wait_stuck(unsigned n)
 		assert_int_equal(loop_once(&f.loop, 10), 0);
 }
 
+static uint64_t send_stuck(uid_t uid)
+{
+	begin(uid);
+	add("home/stuck", 0);
+	send_it();
+	return f.serial;
+}
+
+static uint64_t send_home(uid_t uid)
+{
+	begin(uid);
+	add("home", 0);
+	send_it();
+	return f.serial;
+}
+
+static void must_finish(uint64_t serial)
+{
+	assert_int_equal(receive(), CONTROL_DONE);
+	assert_true(f.a.header.serial == serial);
+}
+
+static void end_stuck(unsigned i)
+{
+	assert_int_equal(kill(seen->stuck[i], SIGKILL), 0);
+	assert_int_equal(receive(), -EIO);
+	assert_non_null(strstr(f.body, "was killed"));
+}
+
 /* A user whose paths do not answer has some places, and others keep theirs. */
 static void test_places(void **state)
 {
 	uint64_t waiting;
 
 	(void)state;
-	for (int i = 0; i < 8; i++) {
-		begin(USER);
-		add("home/stuck", 0);
-		send_it();
-	}
-	begin(USER);
-	add("home", 0);
-	send_it();
-	waiting = f.serial;
+	for (int i = 0; i < 8; i++)
+		(void)send_stuck(USER);
+	waiting = send_home(USER);
 	wait_stuck(8);
 	assert_int_equal(ask(OTHER, "home", 0), CONTROL_DONE);
 	assert_int_equal(ask(0, "home", 0), CONTROL_DONE);
-	assert_int_equal(kill(seen->stuck[3], SIGKILL), 0);
-	assert_int_equal(receive(), -EIO);
-	assert_non_null(strstr(f.body, "was killed"));
-	assert_int_equal(receive(), CONTROL_DONE); /* its place has become free */
-	assert_true(f.a.header.serial == waiting);
-	/* all places are taken: everybody waits, but nobody is refused */
-	for (int i = 0; i < 9; i++) {
-		begin(i == 0 ? USER : OTHER);
-		add("home/stuck", 0);
-		send_it();
+	end_stuck(3);
+	must_finish(waiting); /* its place has become free */
+}
+
+/* All places are taken: others wait, and take turns; root does not. */
+static void test_turns(void **state)
+{
+	uint64_t first, second, other;
+
+	(void)state;
+	for (uid_t i = 0; i < 56; i++)
+		(void)send_stuck(USER + 2 + i / 8);
+	wait_stuck(56);
+	first = send_home(USER);
+	second = send_home(USER);
+	other = send_home(OTHER);
+	assert_int_equal(ask(0, "home", 0), CONTROL_DONE);
+	for (uid_t i = 0; i < 7; i++)
+		(void)send_stuck(0);
+	wait_stuck(63);
+	assert_int_equal(ask(0, "home", 0), CONTROL_DONE);
+	for (unsigned i = 56; i < 63; i++)
+		end_stuck(i); /* root's places are nobody else's */
+	end_stuck(0);
+	must_finish(first);
+	must_finish(other);
+	must_finish(second);
+}
+
+static bool may_signal(uid_t uid, pid_t pid)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
+			_exit(2);
+		_exit(kill(pid, SIGURG) < 0 && errno == EPERM);
 	}
-	wait_stuck(17); /* 16 that live */
-	begin(0);
-	add("home", 0);
-	send_it();
-	waiting = f.serial;
-	assert_int_equal(kill(seen->stuck[0], SIGKILL), 0);
-	assert_int_equal(receive(), -EIO);
-	assert_int_equal(receive(), CONTROL_DONE);
-	assert_true(f.a.header.serial == waiting);
+	assert_true(waitpid(child, &status, 0) == child && WIFEXITED(status));
+	assert_in_range(WEXITSTATUS(status), 0, 1);
+	return WEXITSTATUS(status) == 0;
+}
+
+/* Whose rights it has can't stop it. */
+static void test_signals(void **state)
+{
+	(void)state;
+	(void)send_stuck(USER);
+	wait_stuck(1);
+	assert_false(may_signal(USER, seen->stuck[0]));
+	assert_true(may_signal(0, seen->stuck[0]));
+	end_stuck(0);
+}
+
+/* A file system of the asker's alone, which does not answer, is not even asked. */
+static void test_fuse(void **state)
+{
+	int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	char path[PATH_MAX], options[128];
+
+	(void)state;
+	if (fuse < 0)
+		skip();
+	(void)snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=%u,group_id=%u",
+		       fuse, USER, USER);
+	test_mkdir(f.dir, "home/fuse");
+	test_path(path, f.dir, "home/fuse");
+	assert_int_equal(mount("test", path, "fuse", MS_NOSUID | MS_NODEV, options), 0);
+	(void)ask(USER, "home/fuse/x", 0);
+	(void)umount2(path, MNT_DETACH);
+	(void)close(fuse);
+	assert_int_equal(f.a.result, -EACCES);
 }
 
 static void test_too_many_wait(void **state)
 {
-	int refused = 0;
-
 	(void)state;
-	for (int i = 0; i < 8 + 1024 + 3; i++) {
-		begin(USER);
-		add("home/stuck", 0);
-		send_it();
-	}
-	while (refused < 3) {
+	for (int i = 0; i < 8 + 256 + 3; i++)
+		(void)send_stuck(USER);
+	for (int i = 0; i < 3; i++)
 		assert_int_equal(receive(), -EBUSY);
-		refused++;
-	}
 	assert_int_equal(ask(OTHER, "home", 0), CONTROL_DONE);
 }
 
@@ -467,16 +550,38 @@ static void test_time(void **state)
 	assert_non_null(strstr(f.body, "takes too long"));
 	while (f.serve.paths)
 		assert_int_equal(loop_once(&f.loop, -1), 0); /* it has been killed */
+	assert_null(f.serve.path_users);
+}
+
+/* What SIGKILL does not end is in nobody's way but its user's. */
+static void test_undead(void **state)
+{
+	uint64_t waiting;
+
+	(void)state;
+	f.serve.path_ns = 50 * LOOP_NSEC_PER_MSEC;
+	seen->undead = true;
+	for (int i = 0; i < 8; i++)
+		(void)send_stuck(USER);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(receive(), -ETIMEDOUT);
+	while (f.serve.path_places > 0)
+		assert_int_equal(loop_once(&f.loop, 10), 0);
+	f.serve.path_ns = 10 * LOOP_NSEC_PER_SEC;
+	waiting = send_home(USER);
+	assert_int_equal(ask(OTHER, "home", 0), CONTROL_DONE);
+	assert_int_equal(f.serve.path_places, 0); /* USER's still waits */
+	seen->undead = false;
+	assert_int_equal(kill(seen->stuck[5], SIGKILL), 0);
+	must_finish(waiting);
+	assert_int_equal(f.serve.path_places, 0);
 }
 
 static void test_gate_gone(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 10; i++) {
-		begin(USER);
-		add("home/stuck", 0);
-		send_it();
-	}
+	for (int i = 0; i < 10; i++)
+		(void)send_stuck(USER);
 	wait_stuck(8);
 	f.gate = fd_close(f.gate);
 	assert_int_equal(loop_once(&f.loop, 10000), 0);
@@ -489,9 +594,10 @@ static void test_gate_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_answers),       T(test_groups),	T(test_several),     T(test_settings),
-		T(test_policy),	       T(test_devices), T(test_confinement), T(test_places),
-		T(test_too_many_wait), T(test_time),	T(test_gate_gone),
+		T(test_answers), T(test_groups),  T(test_several),     T(test_settings),
+		T(test_policy),	 T(test_devices), T(test_confinement), T(test_places),
+		T(test_turns),	 T(test_signals), T(test_fuse),	       T(test_too_many_wait),
+		T(test_time),	 T(test_undead),  T(test_gate_gone),
 	};
 
 	if (!test_is_root("asks as several users"))

@@ -16,7 +16,7 @@
 
 #include "base/loop.h"
 
-#define WATCH_FILES_MAX 4
+#define WATCH_FILES_MAX 5
 #define WATCH_QUIET_NS (150 * LOOP_NSEC_PER_MSEC) /* without an event, before the owner looks */
 #define WATCH_LONGEST_NS (600 * LOOP_NSEC_PER_MSEC)
 #define WATCH_POLL_NS LOOP_NSEC_PER_SEC

@@ -34,7 +34,7 @@ static void client_ready(struct loop_fd *f, uint32_t events);
 static void later(struct loop_deferred *d);
 
 int conn_new(struct door *d, int take_fd, struct gate_user *user, const struct ucred *cred,
-	     bool over)
+	     enum conn_place place)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 	struct gate *g = d->gate;
@@ -51,7 +51,7 @@ int conn_new(struct door *d, int take_fd, struct gate_user *user, const struct u
 			    .pid = cred->pid,
 			    .uid = cred->uid,
 			    .gid = cred->gid,
-			    .over = over,
+			    .place = place,
 			    .engine = SIDE_INIT,
 			    .worker = SIDE_INIT,
 			    .call.fd = -EBADF };
@@ -66,29 +66,31 @@ int conn_new(struct door *d, int take_fd, struct gate_user *user, const struct u
 	if (c->next)
 		c->next->prev = &c->next;
 	g->conns = c;
+	if (place != CONN_SERVED)
+		conn_timer(c, g->limits.linger_seconds);
 	return 0;
 }
 
-/* What all connections of a container, or of a user of the host, hold. */
-static size_t *share_of(const struct conn *c)
+/* Of what is held, so much is not root's. */
+static size_t held_by_others(const struct gate *g)
 {
-	return door_is_container(c->door) ? &c->door->held : &c->user->held;
-}
-
-static bool is_root(const struct conn *c)
-{
-	return !door_is_container(c->door) && c->uid == 0;
+	return g->held - g->held_root;
 }
 
 bool conn_hold(struct conn *c, size_t n)
 {
-	size_t most = c->gate->limits.held_mib * MIB;
-	size_t *share = share_of(c);
+	struct gate *g = c->gate;
+	size_t most = g->limits.held_mib * MIB;
+	bool root = gate_user_is_root(c->user);
 
-	if (n > most - c->gate->held || (!is_root(c) && *share + n > most / SHARES))
+	if (n > most - g->held)
 		return false;
-	c->gate->held += n;
-	*share += n;
+	if (!root &&
+	    (c->user->held + n > most / SHARES || held_by_others(g) + n > most - most / SHARES))
+		return false;
+	g->held += n;
+	g->held_root += root ? n : 0;
+	c->user->held += n;
 	c->held += n;
 	return true;
 }
@@ -96,21 +98,23 @@ bool conn_hold(struct conn *c, size_t n)
 void conn_why_not_held(const struct conn *c, size_t n, char ret[static CONN_WHY_MAX])
 {
 	uint32_t most = c->gate->limits.held_mib;
+	const struct gate_user *u = c->user;
 
 	if (n > most * MIB - c->gate->held)
 		(void)snprintf(ret, CONN_WHY_MAX, "all together have %" PRIu32 " MiB", most);
-	else if (door_is_container(c->door))
-		(void)snprintf(ret, CONN_WHY_MAX, "this container's have %" PRIu32 " MiB",
-			       most / SHARES);
+	else if (u->held + n <= most * MIB / SHARES)
+		(void)snprintf(ret, CONN_WHY_MAX, "all but root's have %" PRIu32 " MiB",
+			       most - most / SHARES);
 	else
-		(void)snprintf(ret, CONN_WHY_MAX, "user %u's have %" PRIu32 " MiB", c->uid,
-			       most / SHARES);
+		(void)snprintf(ret, CONN_WHY_MAX, "user %u's%s have %" PRIu32 " MiB", c->uid,
+			       u->containers ? " containers" : "", most / SHARES);
 }
 
 void conn_release(struct conn *c, size_t n)
 {
 	c->gate->held -= n;
-	*share_of(c) -= n;
+	c->gate->held_root -= gate_user_is_root(c->user) ? n : 0;
+	c->user->held -= n;
 	c->held -= n;
 }
 
@@ -145,10 +149,7 @@ void conn_kill(struct conn *c)
 	*c->prev = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
-	c->gate->nconns--;
-	c->user->conns--;
-	gate_user_drop(c->gate, c->user);
-	door_conn_gone(c->door);
+	door_conn_gone(c);
 	loop_defer(&c->gate->loop, &c->later, later);
 }
 

@@ -40,6 +40,13 @@ enum conn_state {
 	CONN_LINGER,
 };
 
+/* What is said to whatever it asks: */
+enum conn_place {
+	CONN_SERVED,
+	CONN_OVER,	  /* there are too many */
+	CONN_SUBORDINATE, /* connect as the account whose subordinate id this is */
+};
+
 /* One request to the engine and its answer (exchange.c). */
 struct exchange {
 	bool sent;	  /* the request's head has gone; an answer is due */
@@ -84,7 +91,7 @@ struct conn {
 	gid_t gid;
 
 	enum conn_state state;
-	bool over; /* whatever it asks, the answer is that there are too many of its user's */
+	enum conn_place place;
 	bool dead;
 	struct side client;
 	struct side engine;
@@ -101,10 +108,10 @@ struct conn {
 	size_t held; /* counted in gate->held */
 };
 
-/* take_fd: accepted at d, non-blocking; over: one too many of this user. Returns 0 or -errno;
- * take_fd is closed on failure. */
+/* take_fd: accepted at d, non-blocking; place: if it is not served, it has a moment. Returns 0 or
+ * -errno; take_fd is closed on failure. */
 int conn_new(struct door *d, int take_fd, struct gate_user *user, const struct ucred *cred,
-	     bool over);
+	     enum conn_place place);
 
 /* Closes everything now; memory goes when the round is over. */
 void conn_kill(struct conn *c);

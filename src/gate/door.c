@@ -15,8 +15,8 @@
 #define ACCEPT_BATCH 16
 #define ARENA_BYTES (256u * 1024u)
 #define LISTEN_AGAIN_MS 100u
-/* So many connections beyond its own a user has to be told that there are too many. */
-#define OVER_MAX 16u
+/* So many connections at a time are told that they can't be; others are closed. */
+#define TOLD_MAX 64u
 
 static void listen_again(struct loop_timer *t)
 {
@@ -33,9 +33,25 @@ static void pause_listening(struct door *d)
 		      listen_again);
 }
 
-void door_conn_gone(struct door *d)
+static void conn_come(const struct conn *c)
 {
-	d->conns--;
+	c->user->conns++;
+	if (c->place != CONN_SERVED)
+		return;
+	c->door->conns++;
+	c->gate->nconns++;
+	c->gate->nconns_root += gate_user_is_root(c->user);
+}
+
+void door_conn_gone(const struct conn *c)
+{
+	c->user->conns--;
+	if (c->place == CONN_SERVED) {
+		c->door->conns--;
+		c->gate->nconns--;
+		c->gate->nconns_root -= gate_user_is_root(c->user);
+	}
+	gate_user_drop(c->gate, c->user);
 }
 
 /* Ids that only containers have. Their binds of the clients' socket are not of that socket; should
@@ -45,14 +61,37 @@ static bool is_container(uid_t uid)
 	return (uid >= RANGES_START && uid - RANGES_START < RANGES_COUNT) || uid >= RANGES_GHOST;
 }
 
-/* Is it one too many? Beyond some more, nobody is even told. */
-static bool too_many(const struct door *d, const struct gate_user *user, size_t more)
+static bool others_have_room(const struct gate *g)
+{
+	return g->nconns - g->nconns_root < gate_conns_others(g);
+}
+
+static bool too_many(const struct door *d, const struct gate_user *user)
 {
 	const struct gate_limits *l = &d->gate->limits;
 
-	if (door_is_container(d))
-		return d->conns >= l->conns_per_container + more;
-	return user->uid != 0 && user->conns >= l->conns_per_user + more;
+	if (gate_user_is_root(user))
+		return false;
+	return !others_have_room(d->gate) || user->conns >= l->conns_per_user ||
+	       (door_is_container(d) && d->conns >= l->conns_per_container);
+}
+
+/* Who comes in, and as what; NULL: out of memory. Who is only told no is nobody that is counted. */
+static struct gate_user *find_place(struct door *d, uid_t uid, enum conn_place *ret)
+{
+	struct gate *g = d->gate;
+	struct gate_user *user;
+
+	*ret = CONN_SUBORDINATE;
+	if (uid != 0 && !door_is_container(d) && subordinate_has(&g->subordinate, uid))
+		return &g->told;
+	user = gate_user(g, uid, door_is_container(d));
+	*ret = CONN_SERVED;
+	if (!user || !too_many(d, user))
+		return user;
+	gate_user_drop(g, user);
+	*ret = CONN_OVER;
+	return &g->told;
 }
 
 static void admit(struct door *d, int take_fd)
@@ -61,6 +100,7 @@ static void admit(struct door *d, int take_fd)
 	struct ucred cred;
 	socklen_t n = sizeof(cred);
 	struct gate_user *user;
+	enum conn_place place;
 
 	if (getsockopt(take_fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0) {
 		(void)fd_close(take_fd);
@@ -76,20 +116,23 @@ static void admit(struct door *d, int take_fd)
 		(void)fd_close(take_fd);
 		return;
 	}
-	user = gate_user(g, cred.uid);
-	if (!user || too_many(d, user, OVER_MAX)) {
-		if (user)
-			gate_user_drop(g, user);
+	user = find_place(d, cred.uid, &place);
+	if (!user || (place != CONN_SERVED && user->conns >= TOLD_MAX)) {
 		(void)fd_close(take_fd);
 		return;
 	}
-	if (conn_new(d, take_fd, user, &cred, too_many(d, user, 0)) < 0) {
+	if (conn_new(d, take_fd, user, &cred, place) < 0) {
 		gate_user_drop(g, user);
 		return;
 	}
-	user->conns++;
-	d->conns++;
-	g->nconns++;
+	conn_come(g->conns);
+}
+
+/* Who connects to the clients' socket may be root. */
+static bool has_room(const struct door *d)
+{
+	return d->gate->nconns < gate_conns_max(d->gate) &&
+	       (!door_is_container(d) || others_have_room(d->gate));
 }
 
 static void ready(struct loop_fd *f, uint32_t events)
@@ -100,7 +143,7 @@ static void ready(struct loop_fd *f, uint32_t events)
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		int fd;
 
-		if (d->gate->nconns >= d->gate->limits.conns) {
+		if (!has_room(d)) {
 			pause_listening(d);
 			return;
 		}
@@ -165,6 +208,7 @@ int door_open(struct gate *g, int take_fd, const struct control_asker *asker,
 	}
 	d->next = g->doors;
 	g->doors = d;
+	g->ndoors++;
 	return 0;
 }
 
@@ -186,6 +230,7 @@ void door_close(struct door *d)
 	while (*at != d)
 		at = &(*at)->next;
 	*at = d->next;
+	d->gate->ndoors--;
 	kill_conns(d);
 	loop_timer_stop(&d->gate->loop, &d->again);
 	loop_fd_stop(&d->watch);

@@ -25,7 +25,6 @@ struct door {
 	bool allowed;
 	size_t entries[POLICY_LAYERS_MAX];
 	size_t conns;
-	size_t held; /* of gate->held, where it is a container's */
 };
 
 static inline bool door_is_container(const struct door *d)
@@ -45,4 +44,4 @@ void door_close(struct door *d);
 struct door *door_find(struct gate *g, const char id[CONTROL_ID_LEN]);
 
 /* A connection has gone: its place is free again. */
-void door_conn_gone(struct door *d);
+void door_conn_gone(const struct conn *c);

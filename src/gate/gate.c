@@ -22,8 +22,11 @@
 
 #define LOG_LINES_PER_SECOND 10u
 #define LOG_LINES_AT_ONCE 50u
-/* Descriptors of a connection: itself and the engine's; some have pipes or a worker, too. */
-#define FDS_PER_CONN 3u
+/* Descriptors of a connection: itself, the engine's, and a pipe each way. Beside connections and
+ * doors there are those that are told no, questions of ours, and what comes from gabiond. */
+#define FDS_PER_CONN 6u
+#define FDS_BESIDE 256u
+#define ROOTS_SHARE 16u /* of the connections, one in so many is root's alone */
 
 /* --- quotas --- */
 
@@ -54,17 +57,18 @@ int gate_limit_set(struct gate_limits *l, struct slice name, uint32_t value)
 	return -EINVAL;
 }
 
-struct gate_user *gate_user(struct gate *g, uid_t uid)
+struct gate_user *gate_user(struct gate *g, uid_t uid, bool containers)
 {
 	struct gate_user *u;
 
 	for (u = g->users; u; u = u->next)
-		if (u->uid == uid)
+		if (u->uid == uid && u->containers == containers)
 			return u;
 	u = calloc(1, sizeof(*u));
 	if (!u)
 		return NULL;
 	u->uid = uid;
+	u->containers = containers;
 	u->next = g->users;
 	g->users = u;
 	return u;
@@ -80,6 +84,21 @@ void gate_user_drop(struct gate *g, struct gate_user *user)
 		*at = user->next;
 		free(user);
 	}
+}
+
+size_t gate_conns_max(const struct gate *g)
+{
+	size_t other = g->ndoors + FDS_BESIDE;
+	size_t room = g->descriptors > other ? (g->descriptors - other) / FDS_PER_CONN : 0;
+
+	return MAX(MIN(room, (size_t)g->limits.conns), (size_t)2);
+}
+
+size_t gate_conns_others(const struct gate *g)
+{
+	size_t max = gate_conns_max(g);
+
+	return max - (max + ROOTS_SHARE - 1) / ROOTS_SHARE;
 }
 
 bool gate_may_log(struct gate *g)
@@ -116,8 +135,10 @@ static void told(struct ask *a, enum control_op op)
 {
 	struct gate *g = CONTAINER_OF(a, struct gate, ask);
 
-	if (op == CONTROL_POLICY)
+	if (op == CONTROL_POLICY) {
+		subordinate_load(&g->subordinate);
 		images_reload(g->images);
+	}
 }
 
 static void lost(struct ask *a)
@@ -162,15 +183,13 @@ static void on_signal(struct loop_signals *s, const struct signalfd_siginfo *inf
 	loop_stop(&g->loop);
 }
 
-/* No more connections than there are descriptors for. */
-static int limit_conns(struct gate *g)
+static int count_descriptors(struct gate *g)
 {
 	struct rlimit nofile;
 
 	if (getrlimit(RLIMIT_NOFILE, &nofile) < 0)
 		return -errno;
-	g->limits.conns = (uint32_t)MIN((rlim_t)g->limits.conns,
-					MAX(nofile.rlim_max / FDS_PER_CONN, (rlim_t)1));
+	g->descriptors = (size_t)MIN(nofile.rlim_max, (rlim_t)GATE_DESCRIPTORS_MAX);
 	return 0;
 }
 
@@ -187,11 +206,26 @@ static int catch_signals(struct gate *g)
 	return loop_signals_start(&g->loop, &g->signals, &set, on_signal);
 }
 
+/* Users of the host come in once it is known who may not. */
+static void open_clients(struct subordinate *s)
+{
+	struct gate *g = CONTAINER_OF(s, struct gate, subordinate);
+
+	if (g->clients < 0)
+		return;
+	g->failed = door_open(g, TAKE_FD(g->clients), NULL, NULL);
+	if (g->failed < 0)
+		loop_stop(&g->loop);
+}
+
 int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 {
 	int r;
 
-	*g = (struct gate){ .limits = o->limits, .clients = o->take_listen, .engine_dir = -EBADF };
+	*g = (struct gate){ .limits = o->limits,
+			    .clients = o->take_listen,
+			    .engine_dir = -EBADF,
+			    .told = { .uid = (uid_t)-1 } };
 	g->loop = LOOP_INIT;
 	o->take_listen = -EBADF;
 	g->ask.fd = -EBADF;
@@ -212,6 +246,7 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 	audit_init(&g->audit, g);
 	r = ask_init(&g->ask, &g->loop, o->take_control, lost);
 	g->ask.told = told;
+	subordinate_init(&g->subordinate, &g->ask, open_clients);
 	if (r == 0 && o->take_control >= 0) {
 		g->janitor = calloc(1, sizeof(*g->janitor));
 		g->doorman = calloc(1, sizeof(*g->doorman));
@@ -224,7 +259,7 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 	o->take_control = -EBADF;
 	if (r < 0)
 		return err_errno(err, r, "control channel");
-	r = limit_conns(g);
+	r = count_descriptors(g);
 	if (r < 0)
 		return err_errno(err, r, "limits");
 	r = catch_signals(g);
@@ -235,16 +270,20 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 
 int gate_run(struct gate *g, struct err *err)
 {
-	int r = door_open(g, TAKE_FD(g->clients), NULL, NULL);
+	int r;
 
-	if (r == 0)
-		images_start(g->images);
-	if (r == 0 && g->janitor)
+	if (g->ask.fd >= 0)
+		subordinate_load(&g->subordinate);
+	else
+		open_clients(&g->subordinate);
+	images_start(g->images);
+	if (g->janitor)
 		janitor_start(g->janitor);
-	if (r == 0 && g->doorman)
+	if (g->doorman)
 		doorman_start(g->doorman);
-	if (r == 0)
-		r = loop_run(&g->loop);
+	r = g->failed < 0 ? 0 : loop_run(&g->loop);
+	if (g->failed < 0)
+		return err_errno(err, g->failed, "clients' socket");
 	return r < 0 ? err_errno(err, r, "event loop") : 0;
 }
 
@@ -263,6 +302,7 @@ void gate_done(struct gate *g)
 	free(g->doorman);
 	if (g->images)
 		images_done(g->images);
+	subordinate_done(&g->subordinate);
 	ask_done(&g->ask);
 	free(g->images);
 	g->clients = fd_close(g->clients);

@@ -4,7 +4,8 @@
  *
  *   main.c       command line, sandbox, loop
  *   gate.c       quotas, life
- *   door.c       listening: users of the host, containers
+ *   door.c       listening: users of the host, containers; how many at once
+ *   subordinate.c   who may not come in: uids that some user has by /etc/subuid
  *   doorman.c    doors of containers from before this gate
  *   conn.c       one client's connection: states, who is read when, closing
  *   request.c    a request from its head to "go" or "no": an ordered list of checks
@@ -48,17 +49,20 @@
 #include "gate/ask.h"
 #include "gate/audit.h"
 #include "gate/kin.h"
+#include "gate/subordinate.h"
 
 #define GATE_BODY_MAX (8u * 1024u * 1024u) /* a JSON body, an answer that is read whole */
 
 /* What peers can make the gate hold, and for how long it believes registries. The names are those
  * of `--limit NAME=N`. */
 struct gate_limits {
-	uint32_t conns;		 /* connections of everybody */
-	uint32_t conns_per_user; /* of one uid; root has no limit of its own */
+	uint32_t conns;		 /* connections of everybody; a sixteenth is root's alone */
+	uint32_t conns_per_user; /* of one uid; as many of all the containers it asked for; root has
+				    no limit of its own */
 	uint32_t conns_per_container;
 	uint32_t held_mib;	  /* bodies that are read whole, of everybody together; a user
-				     other than root, or a container, has a fourth of it */
+				     other than root, or a user's containers, have a fourth of
+				     it, and a fourth is root's alone */
 	uint32_t head_seconds;	  /* from the first byte of a head to its last */
 	uint32_t body_seconds;	  /* between two parts of a body that is read whole */
 	uint32_t ask_seconds;	  /* for an answer of gabiond */
@@ -88,9 +92,12 @@ struct doorman;
 struct images;
 struct janitor;
 
+/* A user of the host; or all containers that somebody asked for, which are counted apart, so that
+ * neither locks out the other. */
 struct gate_user {
 	struct gate_user *next;
 	uid_t uid;
+	bool containers;
 	size_t conns;
 	size_t held; /* of gate->held */
 };
@@ -102,6 +109,7 @@ struct gate {
 		requests;	     /* of the engine; of clients that have just been answered */
 	struct loop_signals signals; /* SIGTERM, SIGINT: the end */
 	int clients; /* listening socket of run/docker.sock, owned until its door opens */
+	int failed;  /* -errno: it did not */
 	struct door *doors;
 	struct ask ask;
 	struct audit audit;
@@ -116,13 +124,21 @@ struct gate {
 	size_t making;		   /* creations by containers that are on their way (family.h) */
 	struct loop_deferred wake; /* one of them is over */
 	struct conn *conns;
-	size_t nconns;
+	size_t nconns;	       /* that are served */
+	size_t nconns_root;    /* of these, root's own */
+	struct gate_user told; /* nobody: connections that are only told that they may not be */
 	struct gate_user *users;
-	size_t held; /* bytes of bodies that are read whole */
+	size_t held;	  /* bytes of bodies that are read whole */
+	size_t held_root; /* of these, for root's own connections */
+	size_t descriptors;
+	size_t ndoors;
+	struct subordinate subordinate;
 	uint64_t serial;
 	uint64_t log_ns;   /* what clients make us log is limited: up to here it is paid for */
 	uint64_t log_lost; /* lines since then that were not written */
 };
+
+#define GATE_DESCRIPTORS_MAX 65536
 
 struct gate_options {
 	int take_listen;  /* listening socket */
@@ -141,10 +157,20 @@ void gate_done(struct gate *g);
  */
 int gate_connect_engine(const struct gate *g);
 
-/* Who is counted by that uid, made if need be; NULL: out of memory. Forgotten when it has no
- * connections. */
-struct gate_user *gate_user(struct gate *g, uid_t uid);
+/* Who is counted by that uid, itself or its containers, made if need be; NULL: out of memory.
+ * Forgotten when it has no connections. */
+struct gate_user *gate_user(struct gate *g, uid_t uid, bool containers);
 void gate_user_drop(struct gate *g, struct gate_user *user);
+
+static inline bool gate_user_is_root(const struct gate_user *u)
+{
+	return u->uid == 0 && !u->containers;
+}
+
+/* How many connections there can be, as it is now: the limit, or what the descriptors do for; and
+ * how many of these can be others' than root's. */
+size_t gate_conns_max(const struct gate *g);
+size_t gate_conns_others(const struct gate *g);
 
 /* May one more line be logged that a client has caused? At length ten a second, fifty at once; says
  * how many were not. */

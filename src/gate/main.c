@@ -17,7 +17,6 @@
 #include "gate/gate.h"
 #include "settings/instance.h"
 
-#define DESCRIPTORS_MAX 65536
 #define KEPT_MEMORY (4u * 1024 * 1024)
 
 enum main_exit {
@@ -209,7 +208,7 @@ static int lock_up(const struct arguments *a, struct err *err)
 		{ .call = "writev" },
 	};
 	static const struct sandbox_limit limits[] = {
-		{ RLIMIT_NOFILE, DESCRIPTORS_MAX },
+		{ RLIMIT_NOFILE, GATE_DESCRIPTORS_MAX },
 		{ RLIMIT_CORE, 0 },
 #ifndef __SANITIZE_ADDRESS__ /* it looks for leaks in a thread of its own */
 		{ RLIMIT_NPROC, 0 },

@@ -396,12 +396,29 @@ static void decide(struct conn *c)
 		check_begin(c);
 }
 
+/* Of those that are not served: whatever was asked. */
+static void turn_away(struct conn *c)
+{
+	c->x.last = true;
+	if (c->place == CONN_SUBORDINATE)
+		answer_text(c,
+			    &(struct answer){ .status = 403,
+					      .rule = "subordinate-id",
+					      .hint = "connect as the account that has this id in "
+						      "/etc/subuid, or as root" },
+			    "gabion: user %u is a subordinate id of another account, and may not "
+			    "use the engine",
+			    c->uid);
+	else
+		answer_text(c, &(struct answer){ .status = 503, .rule = "too-many-connections" },
+			    "gabion: too many connections of user %u%s at once", c->uid,
+			    door_is_container(c->door) ? "'s containers" : "");
+}
+
 void request_proceed(struct conn *c)
 {
-	if (c->over) {
-		c->x.last = true;
-		answer_text(c, &(struct answer){ .status = 503, .rule = "too-many-connections" },
-			    "gabion: too many connections of user %u at once", c->uid);
+	if (c->place != CONN_SERVED) {
+		turn_away(c);
 		return;
 	}
 	if (!own_begin(c) && !explain_begin(c, decide))

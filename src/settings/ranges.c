@@ -156,6 +156,12 @@ int ranges_delegated(struct ranges *ret, struct err *err)
 	return r < 0 ? r : load_sub("/etc/subgid", NULL, NULL, NULL, ret, err);
 }
 
+int ranges_delegated_uids(struct ranges *ret, struct err *err)
+{
+	ret->n = 0;
+	return load_sub("/etc/subuid", NULL, NULL, "root", ret, err);
+}
+
 int ranges_taken(struct ranges *ret, struct err *err)
 {
 	int r;

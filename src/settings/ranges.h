@@ -52,6 +52,9 @@ int ranges_pool(const struct facts *facts, struct ranges *ret, struct err *err);
 /* All entries of /etc/subuid and /etc/subgid. */
 int ranges_delegated(struct ranges *ret, struct err *err);
 
+/* Uids that somebody can be in a user namespace: entries of /etc/subuid, but for root's. */
+int ranges_delegated_uids(struct ranges *ret, struct err *err);
+
 /* Everything on this host that the pool must not hand out. */
 int ranges_taken(struct ranges *ret, struct err *err);
 

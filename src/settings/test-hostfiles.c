@@ -280,6 +280,21 @@ static int set_aside(const char *dir)
 	return 0;
 }
 
+/* Whoever has subordinate ids could be each of them in turn. */
+static int of_subordinate(const char *dir)
+{
+	CLEANUP_ARENA struct arena a = ARENA_INIT(65536);
+	struct err err = ERR_INIT;
+	struct range u, g;
+
+	TEST_CHECK(users_subordinate(&a, dir, 100000, &u, &g, &err) == -EPERM);
+	TEST_CHECK(strstr(err.text, "user 100000 is a subordinate id of another account"));
+	TEST_CHECK(users_subordinate(&a, dir, 165535, &u, &g, NULL) == -EPERM);
+	TEST_CHECK(users_subordinate(&a, dir, 165536, &u, &g, NULL) == 0 && aside(&u));
+	TEST_CHECK(users_subordinate(&a, dir, 2000, &u, &g, NULL) == 0); /* only root's */
+	return 0;
+}
+
 /* Only one of the two files has an entry: that one is used, the other set aside. */
 static int half_entry(const char *dir)
 {
@@ -299,6 +314,7 @@ static void test_subordinate_of_users(void **state)
 	(void)state;
 	with_files(by_entry, passwd, NULL, "user:100000:65536\n", "1000:200000:1000\n");
 	with_files(set_aside, passwd, NULL, NULL, NULL);
+	with_files(of_subordinate, passwd, NULL, "user:100000:65536\nroot:2000:1\n", NULL);
 	with_files(half_entry, passwd, NULL, "user:100000:65536\n", NULL);
 }
 

@@ -100,6 +100,15 @@ static int append_user(int fd, uint32_t uid, uint32_t *at, struct err *err)
 
 	if (!delegated)
 		return err_set(err, -ENOMEM, "out of memory");
+	r = ranges_delegated_uids(delegated, err);
+	if (r < 0)
+		return r;
+	/* Whoever has them could take all ranges. */
+	if (ranges_hit(delegated, uid, 1, &end))
+		return err_set(err, -EPERM,
+			       "user %u is a subordinate id of another account (/etc/subuid): it "
+			       "gets none of its own",
+			       uid);
 	r = ranges_delegated(delegated, err);
 	if (r < 0)
 		return r;

@@ -17,6 +17,7 @@ const char *users_name(struct arena *a, uint32_t uid);
 const char *users_home(struct arena *a, uint32_t uid);
 
 /* The user's subordinate uids and gids: its first entries in /etc/subuid and /etc/subgid, else the
- * range set aside for it in the leases' folder, now and for good (files on disk bear these ids). */
+ * range set aside for it in the leases' folder, now and for good (files on disk bear these ids). A
+ * uid that is somebody's subordinate id itself gets none: an error. */
 int users_subordinate(struct arena *a, const char *ids_dir, uint32_t uid, struct range *ret_uids,
 		      struct range *ret_gids, struct err *err);

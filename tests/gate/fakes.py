@@ -6,6 +6,7 @@ import array
 import contextlib
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -297,6 +298,7 @@ class Gabiond:
         self.sock, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.asked = []
         self.askers = {}
+        self.subuid = None  # a descriptor of what is in /etc/subuid
         self.replies = {
             "RECORD": lambda q: (DONE, b""),
             "CHILD": lambda q: (DONE, b""),
@@ -306,7 +308,7 @@ class Gabiond:
             "GRANT": lambda q: (DONE, b""),
             "GRANTS": lambda q: (DONE, b""),
             "SOCKET": lambda q: (NONE, b""),
-            "OPEN": lambda q: (NONE, b""),
+            "OPEN": self.open,
             "KEEP": lambda q: (DONE, b""),
             "AUDIT": lambda q: (DONE, b""),
             "REFRESH": lambda q: (DONE, b""),
@@ -320,6 +322,12 @@ class Gabiond:
             return NONE, b""
         uid = self.askers[q.id]  # or (uid, False): a container without paths of the host
         return DONE, pack_asker(q.id, *([uid] if isinstance(uid, int) else [uid[0], 100, (), 0]))
+
+    def open(self, q):
+        if struct.unpack_from("=I", q.body, 64)[0] != 4 or self.subuid is None:
+            return NONE, b""
+        os.lseek(self.subuid, 0, os.SEEK_SET)
+        return DONE, b"", self.subuid
 
     def answer(self, q, result, body=b"", fd=None):
         head = struct.pack("=IHHQiI", MAGIC, VERSION, 1 + OPS.index(q.op), q.serial, result, len(body))
@@ -369,9 +377,9 @@ class Gabiond:
 
 
 class Gate:
-    """engine: the socket of one that is there already, instead of a fake."""
+    """engine: the socket of one that is there already, instead of a fake; nofile: RLIMIT_NOFILE."""
 
-    def __init__(self, *args, control=True, engine=None, gabiond=None):
+    def __init__(self, *args, control=True, engine=None, gabiond=None, nofile=None):
         self.dir = tempfile.mkdtemp(prefix="gabion-gate-", dir="/tmp")
         os.chmod(self.dir, 0o755)
         self.path = f"{self.dir}/docker.sock"
@@ -387,7 +395,8 @@ class Gate:
             fds.append(self.gabiond.theirs.fileno())
             argv += ["--control-fd", str(fds[1])]
         self.errors = open(f"{self.dir}/log", "w+b")
-        self.process = subprocess.Popen(argv, pass_fds=fds, stdin=subprocess.DEVNULL, stderr=self.errors)
+        self.process = subprocess.Popen(argv, pass_fds=fds, stdin=subprocess.DEVNULL, stderr=self.errors,
+                                        preexec_fn=nofile and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))))
         listener.close()
         if control:
             self.gabiond.theirs.close()

@@ -657,6 +657,30 @@ def test_binds_of_a_container_with_the_socket(cage, policy, user, folder):
     assert BLOCKED % "/v1.41/images/x/push?tag=latest" in holder.exec("docker", "push", "x", check=False).err
 
 
+def test_a_user_with_many_uids(cage, user):
+    """In a user namespace of its own it is any of its subordinate ids, and still in the group docker."""
+    start = user.subuid[0]
+
+    def ping(*how):
+        return support.run(*how, "curl", "-s", "--unix-socket", cage.socket, "http://x/_ping", user=user, check=False).out
+
+    assert ping() == "OK"
+    assert ping("unshare", "-r", "--map-auto") == "OK"  # root there, the user here
+    other = ("unshare", "-r", "--map-auto", "setpriv", "--reuid", "1000", "--keep-groups")
+    support.wait_until(lambda: ping(*other) != "OK")  # the account is new
+    uid = int(re.match("gabion: user ([0-9]+) is a subordinate id of another account", json.loads(ping(*other))["message"])[1])
+    assert start <= uid < start + user.subuid[1]
+    # one that comes later
+    with open("/etc/subuid", "a", encoding="ascii") as f:
+        f.write(f"{user.name}:{user.uid}:1\n")
+    support.wait_until(lambda: "subordinate-id" in ping())
+    with open("/etc/subuid", encoding="ascii") as f:
+        lines = [line for line in f if line != f"{user.name}:{user.uid}:1\n"]
+    with open("/etc/subuid", "w", encoding="ascii") as f:
+        f.writelines(lines)
+    support.wait_until(lambda: ping() == "OK")
+
+
 def test_use_api_socket(cage, policy, forky):  # noqa: F811
     """The option of newer clients: a mount, and the client's credentials by an archive before the start."""
     with contextlib.ExitStack() as stack:

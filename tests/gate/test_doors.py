@@ -158,6 +158,61 @@ def test_connections_of_one_container_are_limited(make_gate, tmp_path):
         stream.close()
 
 
+def hold(connect, n):
+    held = [connect() for _ in range(n)]
+    for stream in held:
+        stream.send(request("GET", "/_ping"))
+        assert read_answer(stream).status == 200
+    return held
+
+
+def test_connections_of_a_users_containers_are_limited(make_gate, tmp_path, users):
+    """One sum for all of them, apart from the user's own: neither locks out the other."""
+    gabiond = Doors(str(tmp_path), {A: OWNER, B: OWNER, C: OTHER})
+    gate = make_gate("--limit", "conns-per-user=4", "--limit", "conns-per-container=3", gabiond=gabiond)
+    held = hold(lambda: gabiond.connect(A), 3) + hold(lambda: gabiond.connect(B), 1)
+    got = gabiond.ask(B, request("GET", "/_ping"))
+    assert got.status == 503 and f"too many connections of user {OWNER}'s containers" in message(got)
+    assert gabiond.ask(C, request("GET", "/_ping")).status == 200
+    held += hold(lambda: gate.connect(OWNER), 4)
+    assert gate.get("/_ping", uid=OWNER).status == 503
+    held[0].close()
+    wait_until(lambda: gabiond.ask(B, request("GET", "/_ping")).status == 200, what="a free place")
+    for stream in held[1:]:
+        stream.close()
+
+
+def test_bodies_of_a_users_containers_are_limited(make_gate, tmp_path, users):
+    gabiond = Doors(str(tmp_path), {A: OWNER, B: OWNER, C: OTHER})
+    gate = make_gate("--limit", "held-mib=4", gabiond=gabiond)
+    body = {"Name": "n", "Labels": {"l": "x" * 900000}}
+    held = gabiond.connect(A)
+    held.send(request("POST", "/v1.41/volumes/create", body)[:-100000])
+
+    def refused():
+        got = gabiond.ask(B, request("POST", "/v1.41/volumes/create", body))
+        return got.status == 503 and f"user {OWNER}'s containers have 1 MiB" in message(got)
+
+    wait_until(refused)
+    assert gabiond.ask(C, request("POST", "/v1.41/volumes/create", body)).status != 503
+    assert gate.post("/v1.41/volumes/create", json.dumps(body).encode(), uid=OWNER).status != 503
+    held.close()
+
+
+def test_containers_leave_roots_connections(make_gate, tmp_path):
+    """Root's containers, too."""
+    gabiond = Doors(str(tmp_path), {A: 0, B: OWNER})
+    gate = make_gate("--limit", "conns=8", gabiond=gabiond)
+    held = hold(lambda: gabiond.connect(A), 4) + hold(lambda: gabiond.connect(B), 3)
+    waiting = gabiond.connect(B)
+    waiting.send(request("GET", "/_ping"))
+    assert gate.get("/_ping").status == 200
+    held.pop().close()
+    assert read_answer(waiting).status == 200
+    for stream in held:
+        stream.close()
+
+
 def test_a_container_that_is_gone(make_gate, tmp_path):
     """Its door and its connections end with it."""
     gabiond = Doors(str(tmp_path), {A: 0})

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from fakes import NOW, OK, answer, read_answer, read_request, wait_until
+from fakes import NOW, OK, Gabiond, answer, read_answer, read_request, wait_until
 
 GET = b"GET /_ping HTTP/1.1\r\nHost: x\r\n"
 
@@ -686,6 +686,81 @@ def test_connections_of_all(make_gate):
     assert read_answer(waiting).status == 200
 
 
+def hold(gate, n, uid):
+    held = [gate.connect(uid) for _ in range(n)]
+    for stream in held:
+        stream.send(GET + b"\r\n")
+        assert read_answer(stream).status == 200
+    return held
+
+
+def test_root_has_connections_of_its_own(make_gate, users):
+    """A sixteenth; and whoever is turned away takes none of them."""
+    gate = make_gate("--limit", "conns=48")
+    held = hold(gate, 25, users[0]) + hold(gate, 20, users[1])
+    for uid in (*users, 54323):
+        refused = gate.get("/_ping", uid=uid)
+        assert refused.status == 503 and b"too many connections" in refused.body, refused
+    idle = [gate.connect(uid) for uid in users for _ in range(40)]
+    roots = hold(gate, 3, 0)
+    assert gate.log().count("descriptors") == 0
+    for stream in idle + roots + held[:1]:
+        stream.close()
+    wait_until(lambda: gate.get("/_ping", uid=54323).status == 200, what="a free place")
+
+
+def test_descriptors_are_kept_for_root(make_gate, users):
+    """However few there are: none of them runs out before the connections do."""
+    gate = make_gate(nofile=1024)  # room for 127 connections
+    held = hold(gate, 119, users[0])
+    assert gate.get("/_ping", uid=users[1]).status == 503
+    held += hold(gate, 7, 0)
+    assert gate.get("/_ping").status == 200
+    for stream in held:
+        stream.close()
+
+
+def test_those_who_are_turned_away_do_not_stay(make_gate, users):
+    gate = make_gate("--limit", "conns-per-user=1", "--limit", "linger-seconds=3")
+    held = hold(gate, 1, users[0])
+    idle = [gate.connect(users[0]) for _ in range(64)]
+    assert gate.connect(users[0]).all() == b""  # one too many to be told
+    for stream in idle:
+        assert stream.until(b"\r\n").split()[1] == b"408"  # it was idle for too long
+    time.sleep(3.5)  # so long it may read that
+    assert gate.get("/_ping", uid=users[0]).status == 503
+    held[0].close()
+
+
+def memory(text):
+    fd = os.memfd_create("subuid")
+    os.write(fd, text)
+    return fd
+
+
+def test_subordinate_ids(make_gate, users):
+    """Who has them could be each of them in turn; so none of them may use the engine."""
+    gabiond = Gabiond()
+    gabiond.subuid = memory(b"somebody:%d:1000\nroot:60000:10\nroot:0:10\nother:0:2\n" % users[1])
+    gate = make_gate(gabiond=gabiond)
+    assert gate.get("/_ping", uid=users[0]).status == 200
+    assert gate.get("/_ping", uid=60000).status == 200  # root's own
+    assert gate.get("/_ping", uid=0).status == 200
+    for uid in (users[1], users[1] + 999, 1):
+        refused = gate.get("/_ping", uid=uid)
+        assert refused.status == 403, refused
+        document = json.loads(refused.body)
+        assert document["message"] == (f"gabion: user {uid} is a subordinate id of another account, and may not use the "
+                                       "engine")
+        assert document["rule"] == "subordinate-id" and "connect as the account" in document["hint"], document
+    assert len(gate.engine.requests) == 3
+    # the file has changed
+    gabiond.subuid = memory(b"somebody:%d:1\n" % users[0])
+    gabiond.tell_policy(2)
+    wait_until(lambda: gate.get("/_ping", uid=users[0]).status == 403)
+    assert gate.get("/_ping", uid=users[1]).status == 200
+
+
 def test_idle_connections_cost_little(gate):
     before = gate.rss()
     held = [gate.connect() for _ in range(400)]
@@ -740,6 +815,14 @@ def test_bodies_of_one_user_are_limited(make_gate, users):
     refused = post(users[0])
     assert refused.status == 503 and f"user {users[0]}'s have 1 MiB (held-mib".encode() in refused.body, refused
     assert post(users[1]).status == 200
+    assert post(0).status == 200
+    # a fourth is root's alone
+    for uid in (54323, 54324):
+        held.append(gate.connect(uid=uid))
+        held[-1].send(head % 1000000 + b" " * 950000)
+    time.sleep(0.2)
+    refused = post(users[1])
+    assert refused.status == 503 and b"all but root's have 3 MiB (held-mib" in refused.body, refused
     assert post(0).status == 200
 
 
