@@ -81,6 +81,9 @@ static const char *device(const struct json *made, const struct edit *asked, str
 {
 	const struct json *list = json_at(made, "HostConfig.Devices");
 
+	/* Its devices are not judged at the creation either (edit-host.c). */
+	if (json_get_bool(json_get(made, "HostConfig"), "Privileged", false))
+		return NULL;
 	for (size_t i = 0; json_is(list, JSON_ARRAY) && i < list->n; i++) {
 		const char *path = json_get_str(list->items[i], "PathOnHost");
 

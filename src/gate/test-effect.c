@@ -42,6 +42,11 @@ static void test_effect(void **state)
 		  "{\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/a\"}]}", NULL },
 		{ "{\"HostConfig\":{\"Devices\":[{\"PathOnHost\":\"/dev/fuse\"}]}}",
 		  "{\"HostConfig\":{\"Devices\":[{\"PathOnHost\":\"/dev/fuse\"}]}}", NULL },
+		{ "{\"HostConfig\":{\"Privileged\":true,\"Devices\":[{\"PathOnHost\":\"/dev/"
+		  "x\"}]}}",
+		  "{\"HostConfig\":{\"Privileged\":true,\"Devices\":[{\"PathOnHost\":\"/dev/"
+		  "x\"}]}}",
+		  NULL },
 		{ "{\"HostConfig\":{\"Binds\":[\"/dev/mem:/x\"]}}",
 		  "{\"HostConfig\":{\"Devices\":[{\"PathOnHost\":\"/dev/mem\"}]}}",
 		  "the device /dev/mem" },
