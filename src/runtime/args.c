@@ -177,3 +177,14 @@ int args_parse(int argc, char **argv, struct args *ret, struct err *err)
 			return parse_making(ret, at, err);
 	return 0;
 }
+
+char **args_process_file(const struct args *a)
+{
+	static const char *const names[] = { "--process", "-p" };
+
+	for (int i = 1; i + 1 < a->argc; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(names); k++)
+			if (strcmp(a->argv[i], names[k]) == 0)
+				return &a->argv[i + 1];
+	return NULL;
+}

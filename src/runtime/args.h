@@ -28,3 +28,10 @@ struct args {
 
 /* -EINVAL with a text for a command line that neither runc nor crun would take. */
 int args_parse(int argc, char **argv, struct args *ret, struct err *err);
+
+/* Where the file stands that `exec --process FILE` names. Engines use no other way to say what is
+ * to run; NULL: somebody else asks. */
+char **args_process_file(const struct args *a);
+
+/* Bytes of it. */
+#define ARGS_PROCESS_MAX (1u << 20)

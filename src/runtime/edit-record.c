@@ -216,7 +216,6 @@ void record_forget(struct runtime *rt)
 	}
 }
 
-/* The record that one of the words of the command line names, if any: its lower runtime. */
 static void read_range(const struct json *doc, uint32_t *ret_base, uint32_t *ret_size)
 {
 	uint64_t base;
@@ -229,6 +228,7 @@ static void read_range(const struct json *doc, uint32_t *ret_base, uint32_t *ret
 	}
 }
 
+/* The record that one of the words of the command line names, if any: its lower runtime. */
 bool record_lower(struct runtime *rt, char *ret)
 {
 	for (int i = 1; i < rt->args.argc; i++) {
@@ -246,6 +246,7 @@ bool record_lower(struct runtime *rt, char *ret)
 		if (lower && lower[0] == '/' && access_ok(lower)) {
 			(void)snprintf(ret, PATH_MAX, "%s", lower);
 			read_range(doc, &rt->base, &rt->size);
+			rt->init_file = json_get_str(doc, "pidFile");
 			return true;
 		}
 	}

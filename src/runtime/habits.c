@@ -3,10 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/slice.h"
 #include "linux/at.h"
@@ -165,4 +170,58 @@ int habits_keep(struct runtime *rt, int root, struct err *err)
 		r = keep_home(rt, process, root, err);
 	}
 	return r == 0 ? keep_modes(rt, root, err) : r;
+}
+
+/* --- exec --- */
+
+static int replace_file(struct runtime *rt, const struct json *process, char **file,
+			struct err *err)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(2 * ARGS_PROCESS_MAX);
+	int fd = memfd_create("process", 0); /* the lower runtime reads it */
+	int r = fd < 0 ? -errno : 0;
+
+	json_emit(process, &text);
+	if (r == 0)
+		r = buf_ok(&text) ? fd_write_all(fd, text.p, text.n) : -ENOMEM;
+	if (r < 0)
+		return err_errno(err, r, "what is to run");
+	*file = arena_printf(&rt->arena, "/proc/self/fd/%d", fd);
+	return *file ? 0 : no_memory(err);
+}
+
+/* The container's root, or -errno: it does not run, and the lower runtime will say so. */
+static int open_root(const struct runtime *rt)
+{
+	CLEANUP_BUF struct buf text = BUF_INIT(64);
+	char path[64];
+	uint32_t pid;
+	int fd = rt->init_file ? file_read(rt->init_file, &text) : -ENOENT;
+
+	if (fd < 0)
+		return fd;
+	if (num_parse_u32(buf_slice(&text), &pid) < 0)
+		return -EINVAL;
+	(void)snprintf(path, sizeof(path), "/proc/%" PRIu32 "/root", pid);
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int habits_keep_exec(struct runtime *rt, struct err *err)
+{
+	char **file = args_process_file(&rt->args);
+	CLEANUP_FD int root = -EBADF;
+	struct json *process;
+	int r;
+
+	if (!file || !lower_is_crun(rt->lower) ||
+	    runtime_read_json(rt, *file, ARGS_PROCESS_MAX, &process, NULL) < 0 ||
+	    !json_is(process, JSON_OBJECT))
+		return 0;
+	root = open_root(rt);
+	if (root < 0)
+		return 0;
+	keep_groups(process);
+	r = keep_home(rt, process, root, err);
+	return r == 0 ? replace_file(rt, process, file, err) : r;
 }

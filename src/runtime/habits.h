@@ -15,3 +15,7 @@ struct runtime;
 
 /* root: the container's root with its binds in place. */
 int habits_keep(struct runtime *rt, int root, struct err *err);
+
+/* The same for exec, after record_lower(): another file takes the place of the one that says what
+ * is to run, where that is needed. */
+int habits_keep_exec(struct runtime *rt, struct err *err);

@@ -14,6 +14,7 @@
 #include "oci/spec.h"
 #include "runtime/edit.h"
 #include "runtime/frontend.h"
+#include "runtime/habits.h"
 #include "runtime/hook.h"
 #include "runtime/lower.h"
 #include "runtime/ownstdio.h"
@@ -161,8 +162,10 @@ static int run(struct runtime *rt, int argc, char **argv, struct err *err)
 		return r;
 	if (rt->args.makes_process && !plain)
 		r = stdio_own(err);
-	if (r == 0 && rt->args.makes_process && !rt->args.makes_container)
+	if (r == 0 && rt->args.makes_process && !rt->args.makes_container) {
 		stdio_give(rt);
+		r = habits_keep_exec(rt, err);
+	}
 	if (r == 0 && rt->args.makes_container)
 		r = plain ? leave_plain(rt, err) : isolate(rt, err);
 	if (r < 0)

@@ -11,8 +11,6 @@
 #include "linux/mnt.h"
 #include "runtime/runtime.h"
 
-#define PROCESS_MAX (1u << 20) /* bytes of a process's part of a spec */
-
 static int replace(int fd, dev_t rdev, struct err *err)
 {
 	CLEANUP_FD int dir = mnt_tmpfs("0700");
@@ -51,27 +49,14 @@ int stdio_own(struct err *err)
 	return 0;
 }
 
-/* The file that `exec --process FILE` names. Engines use no other way to say what is to run; NULL:
- * somebody else asks, whose streams stay as they are. */
-static const char *process_file(const struct args *a)
-{
-	static const char *const names[] = { "--process", "-p" };
-
-	for (int i = 1; i + 1 < a->argc; i++)
-		for (size_t k = 0; k < ARRAY_SIZE(names); k++)
-			if (strcmp(a->argv[i], names[k]) == 0)
-				return a->argv[i + 1];
-	return NULL;
-}
-
 void stdio_give(struct runtime *rt)
 {
-	const char *path = process_file(&rt->args);
+	char **file = args_process_file(&rt->args);
 	struct json *doc;
 	uint64_t uid = 0;
 	uint64_t gid = 0;
 
-	if (!path || runtime_read_json(rt, path, PROCESS_MAX, &doc, NULL) < 0 ||
+	if (!file || runtime_read_json(rt, *file, ARGS_PROCESS_MAX, &doc, NULL) < 0 ||
 	    json_get_u64(json_get(doc, "user"), "uid", &uid) < 0 ||
 	    json_get_u64(json_get(doc, "user"), "gid", &gid) < 0 || uid >= rt->size ||
 	    gid >= rt->size)

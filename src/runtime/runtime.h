@@ -70,13 +70,14 @@ struct runtime {
 	char config[PATH_MAX]; /* config.json of the bundle, or what --config named */
 	struct buf mountinfo;  /* of the engine's namespace, read when first needed */
 
-	bool joined;	     /* uses another container's user namespace */
-	int userns;	     /* the container's; -EBADF until made */
-	int timens;	     /* the container's time namespace; -EBADF: it makes none */
-	bool own_time;	     /* the spec's time namespace is edit-time.c's, not the engine's */
-	uint64_t born_ns;    /* CLOCK_BOOTTIME of the host when the container began */
-	const char *network; /* path of the network namespace to be replaced, or NULL */
-	uint32_t base;	     /* host id of the container's root */
+	bool joined;	       /* uses another container's user namespace */
+	int userns;	       /* the container's; -EBADF until made */
+	int timens;	       /* the container's time namespace; -EBADF: it makes none */
+	bool own_time;	       /* the spec's time namespace is edit-time.c's, not the engine's */
+	uint64_t born_ns;      /* CLOCK_BOOTTIME of the host when the container began */
+	const char *network;   /* path of the network namespace to be replaced, or NULL */
+	const char *init_file; /* exec: has the number of the container's first process; or NULL */
+	uint32_t base;	       /* host id of the container's root */
 	uint32_t size;
 	struct lease lease;
 	bool has_asker;

@@ -312,5 +312,9 @@ def test_what_images_know_from_runc(instance):
                             "--mount", "type=tmpfs,dst=/var", "--tmpfs", "/var/empty", "alpine", "stat", "-c", "%a %n",
                             "/root", "/srv", "/new", "/opt", "/var", "/var/empty")
     assert shown.lines == ["700 /root", "755 /srv", "1777 /new", "711 /opt", "755 /var", "1777 /var/empty"]
-    groups = instance.docker(*run, "alpine", "grep", "Groups", "/proc/self/status").out.split()[1:]
-    assert len(groups) == len(set(groups))
+    box = instance.start()
+    for how, home in ((["-u", "4321"], "/"), ([], "/root"), (["-u", "4321", "-e", "HOME=/tmp"], "/tmp")):
+        assert instance.docker("exec", *how, box.id, "sh", "-c", "echo $HOME").out == home
+    for groups in (instance.docker(*run, "alpine", "grep", "Groups", "/proc/self/status"),
+                   instance.docker("exec", box.id, "grep", "Groups", "/proc/self/status")):
+        assert len(groups.out.split()) == len(set(groups.out.split()))
