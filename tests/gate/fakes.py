@@ -402,27 +402,32 @@ class Gate:
             self.gabiond.theirs.close()
 
     def connect(self, uid=None, groups=()):
-        """A client's connection; uid: whose (needs root). The kernel notes who connects, so somebody
-        else's connection is made by a child."""
+        """A client's connection; uid: whose (needs root)."""
+        return self.connect_all(1, uid, groups)[0]
+
+    def plain_socket(self):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(self.path)
+        return sock
+
+    def connect_all(self, n, uid=None, groups=()):
+        """The kernel notes who connects, so somebody else's connections are made by a child."""
         if uid is None:
-            sock = socket.socket(socket.AF_UNIX)
-            sock.connect(self.path)
-            return Stream(sock)
+            return [Stream(self.plain_socket()) for _ in range(n)]
         ours, theirs = socket.socketpair(socket.AF_UNIX)
         pid = os.fork()
         if pid == 0:
             os.setgroups(list(groups))
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
-            sock = socket.socket(socket.AF_UNIX)
-            sock.connect(self.path)
-            socket.send_fds(theirs, [b"x"], [sock.fileno()])
+            socks = [self.plain_socket() for _ in range(n)]
+            socket.send_fds(theirs, [b"x"], [sock.fileno() for sock in socks])
             os._exit(0)
         os.waitpid(pid, 0)
-        _, fds, _, _ = socket.recv_fds(ours, 1, 1)
+        _, fds, _, _ = socket.recv_fds(ours, 1, n)
         ours.close()
         theirs.close()
-        return Stream(socket.socket(fileno=fds[0]))
+        return [Stream(socket.socket(fileno=fd)) for fd in fds]
 
     def ask(self, raw, uid=None, head=False, **how):
         """One request, one answer."""
