@@ -45,8 +45,15 @@ static bool is_of(struct slice line, uint64_t uid)
 	       slice_split(&line, ':', &part) && num_parse_u32(part, &found) == 0 && found == uid;
 }
 
-/* The file is the image's, or the container's: whatever it is, nothing waits for it. */
-static bool has_entry(int root, uint64_t uid)
+/* Nothing that could be looked at: not there, or of a kind that root of the host has no part in. */
+static bool is_absent(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EACCES || r == -ENXIO;
+}
+
+/* The file is the image's, or the container's: whatever it is, nothing waits for it. 1, 0, -errno.
+ */
+static int has_entry(int root, uint64_t uid)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(PASSWD_MAX);
 	CLEANUP_FD int fd =
@@ -55,24 +62,30 @@ static bool has_entry(int root, uint64_t uid)
 	struct slice line;
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || file_read_fd(fd, &text) < 0)
-		return false;
+	if (fd < 0)
+		return is_absent(fd) ? 0 : fd;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || file_read_fd(fd, &text) < 0)
+		return 0;
 	rest = buf_slice(&text);
 	while (slice_split(&rest, '\n', &line))
 		if (is_of(line, uid))
-			return true;
-	return false;
+			return 1;
+	return 0;
 }
 
 static int keep_home(struct runtime *rt, struct json *process, int root, struct err *err)
 {
 	struct json *env = json_need(&rt->arena, process, "env", JSON_ARRAY);
 	uint64_t uid = 0;
+	int r;
 
 	(void)json_get_u64(json_get(process, "user"), "uid", &uid);
 	if (!env)
 		return no_memory(err);
-	if (has_home(env) || has_entry(root, uid))
+	r = has_home(env) ? 1 : has_entry(root, uid);
+	if (r < 0)
+		return err_errno(err, r, "/etc/passwd of the container");
+	if (r == 1)
 		return 0;
 	return json_append(&rt->arena, env, json_new_str(&rt->arena, "HOME=/")) < 0 ? no_memory(err)
 										    : 0;
@@ -120,8 +133,10 @@ static int keep_mode(struct runtime *rt, struct json *mount, int root, struct er
 	char mode[16];
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (is_absent(fd))
 		return 0; /* it is made by the lower runtime */
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(err, fd < 0 ? fd : -errno, "tmpfs on %s", path);
 	(void)snprintf(mode, sizeof(mode), "mode=%04o", st.st_mode & 07777);
 	options = json_need(&rt->arena, mount, "options", JSON_ARRAY);
 	if (!options || json_append(&rt->arena, options, json_new_str(&rt->arena, mode)) < 0)

@@ -120,6 +120,7 @@ static struct digests_claim *claim_need(struct digests *d, struct slice reposito
 					struct slice digest)
 {
 	struct digests_claim *c, *more;
+	char *name;
 
 	for (size_t i = 0; i < d->nclaims; i++) {
 		c = &d->claims[i];
@@ -129,17 +130,17 @@ static struct digests_claim *claim_need(struct digests *d, struct slice reposito
 	if (!digest.p || digest.n >= DIGESTS_DIGEST_SIZE)
 		return NULL;
 	claim_make_room(d);
-	more = reallocarray(d->claims, d->nclaims + 1, sizeof(*d->claims));
-	if (!more)
+	name = text_new(repository);
+	more = name ? reallocarray(d->claims, d->nclaims + 1, sizeof(*d->claims)) : NULL;
+	if (!more) {
+		free(name);
 		return NULL;
+	}
 	d->claims = more;
-	c = &d->claims[d->nclaims];
+	c = &d->claims[d->nclaims++];
 	*c = (struct digests_claim){ 0 };
 	memcpy(c->digest, digest.p, digest.n);
-	c->repository = text_new(repository);
-	if (!c->repository)
-		return NULL;
-	d->nclaims++;
+	c->repository = name;
 	return c;
 }
 
