@@ -16,12 +16,13 @@
 
 #define ANY UINT32_MAX
 
-/* Character devices that are read and written. What never ends (zero, full, random) is not among
- * them: files of others are read whole. */
+/* Character devices that are read and written. What never ends (zero, full) is not among them, as
+ * files of others are read whole; but for the one that git takes its random bytes from. */
 static const struct {
 	uint32_t major;
 	uint32_t minor;
 } open_to_all[] = {
+	{ 1, 9 },     /* /dev/urandom */
 	{ 1, 3 },     /* /dev/null */
 	{ 5, 2 },     /* /dev/ptmx */
 	{ 136, ANY }, /* /dev/pts, which only opens in a devpts */
