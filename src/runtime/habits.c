@@ -158,18 +158,22 @@ static int keep_modes(struct runtime *rt, int root, struct err *err)
 
 /* --- groups --- */
 
+/* Engines name the process's own one twice. */
 static void keep_groups(const struct json *process)
 {
-	const struct json *user = json_get(process, "user");
-	struct json *groups = json_get(user, "additionalGids");
-	const struct json *own = json_get(user, "gid");
+	struct json *groups = json_get(json_get(process, "user"), "additionalGids");
 	size_t kept = 0;
 
-	if (!json_is(groups, JSON_ARRAY) || !json_is(own, JSON_NUMBER))
+	if (!json_is(groups, JSON_ARRAY))
 		return;
-	for (size_t i = 0; i < groups->n; i++)
-		if (!slice_eq(groups->items[i]->text, own->text))
+	for (size_t i = 0; i < groups->n; i++) {
+		size_t k = 0;
+
+		while (k < kept && !slice_eq(groups->items[k]->text, groups->items[i]->text))
+			k++;
+		if (k == kept)
 			groups->items[kept++] = groups->items[i];
+	}
 	groups->n = kept;
 }
 

@@ -5,7 +5,7 @@
  *
  *   - HOME=/ for a user without an entry in /etc/passwd
  *   - a tmpfs without a mode has that of the folder which it covers
- *   - the process's own group does not stand among its supplementary groups twice
+ *   - no group stands among the supplementary ones twice
  */
 #pragma once
 

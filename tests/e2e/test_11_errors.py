@@ -317,4 +317,4 @@ def test_what_images_know_from_runc(instance):
         assert instance.docker("exec", *how, box.id, "sh", "-c", "echo $HOME").out == home
     for groups in (instance.docker(*run, "alpine", "grep", "Groups", "/proc/self/status"),
                    instance.docker("exec", box.id, "grep", "Groups", "/proc/self/status")):
-        assert len(groups.out.split()) == len(set(groups.out.split()))
+        assert groups.out.split()[1] == "0" and len(groups.out.split()) == len(set(groups.out.split())), groups
