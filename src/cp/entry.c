@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "base/util.h"
-#include "cp/path.h"
 #include "cp/put.h"
 #include "cp/status.h"
 

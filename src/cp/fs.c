@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "base/util.h"
-#include "cp/path.h"
 #include "cp/status.h"
 
 #define RETRIES 128   /* of a path with ".." in its links that raced with renames */

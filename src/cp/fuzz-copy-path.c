@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cp/path.h"
+#include "base/path.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

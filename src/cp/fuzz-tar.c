@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "base/util.h"
-#include "cp/path.h"
 #include "cp/tar.h"
 
 #define EMIT_MAX (16u << 20)

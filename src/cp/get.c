@@ -26,11 +26,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "base/util.h"
 #include "cp/fs.h"
 #include "cp/inodes.h"
 #include "cp/mounts.h"
-#include "cp/path.h"
 #include "cp/status.h"
 #include "cp/work.h"
 

@@ -22,8 +22,8 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/util.h"
-#include "cp/path.h"
 #include "cp/status.h"
 
 #define DIRS_MAX (256u << 20) /* bytes of names, and of entries, of directories in one archive */

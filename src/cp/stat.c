@@ -2,8 +2,8 @@
 #include <errno.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "cp/fs.h"
-#include "cp/path.h"
 #include "cp/status.h"
 #include "cp/work.h"
 

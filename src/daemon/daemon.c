@@ -286,12 +286,13 @@ static int load_policy(struct daemon *d, struct err *err)
 	return 0;
 }
 
-/* Where it cannot be had, this is a container, whose root cannot make nodes that open either. */
+/* Without the right to it, this is a container, whose root cannot make nodes that open either. */
 static void limit_devices(const struct daemon *d)
 {
 	struct err err = ERR_INIT;
+	int r = devices_limit(&d->cgroups, &err);
 
-	if (devices_limit(&d->cgroups, &err) < 0)
+	if (r < 0 && r != -EPERM)
 		daemon_say("%s", err.text);
 }
 

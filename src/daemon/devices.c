@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/util.h"
 
 #define ANY UINT32_MAX
@@ -32,9 +33,18 @@ static const struct {
 
 /* --- version 1 --- */
 
+/* Nothing was said yet: then everything is allowed. Else it is not denied for a moment to daemons
+ * that outlived a gabiond. */
+static bool is_open(int dir)
+{
+	CLEANUP_BUF struct buf list = BUF_INIT(65536);
+
+	return file_read_at(dir, "devices.list", &list) < 0 || list.n == 0 || list.p[0] == 'a';
+}
+
 static int limit_v1(int dir)
 {
-	int r = cgroups_write(dir, "devices.deny", "a");
+	int r = is_open(dir) ? cgroups_write(dir, "devices.deny", "a") : 0;
 
 	if (r == 0)
 		r = cgroups_write(dir, "devices.allow", "c *:* m");
@@ -189,5 +199,9 @@ int devices_limit(const struct cgroups *c, struct err *err)
 {
 	int r = limit(c);
 
-	return r < 0 ? err_errno(err, r, "limiting which devices the engine may open") : 0;
+	return r < 0 ? err_errno(err, r,
+				 "device nodes in images and archives are opened by the engine, as "
+				 "root: no cgroup can keep it from that (the devices controller of "
+				 "version 1, or BPF with version 2 alone)")
+		     : 0;
 }

@@ -22,7 +22,7 @@ static void on_undone(struct conn *c)
 	struct request *r = c->req;
 
 	answer_text(c, &(struct answer){ .status = 500, .rule = "unrecorded" },
-		    "the container was %s: it is not known enough of it to let it stay: %s",
+		    "the container was %s: too little is known of it to let it stay: %s",
 		    c->x.status == 204 ? "created and removed again"
 				       : "created, and could not be removed again",
 		    r->trouble);
@@ -146,7 +146,7 @@ static void on_effect(struct conn *c)
 	r->image = arena_strdup(&c->arena, image);
 	r->effect = effect_judge(made, &r->edit, &c->arena);
 	if (!r->image)
-		conn_kill(c);
+		create_undo(c, SLICE_LIT("out of memory"));
 	else if (r->effect)
 		undo(c, on_not_asked_for);
 	else

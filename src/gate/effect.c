@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/effect.h"
 
-#include <linux/limits.h>
 #include <string.h>
+
+#include "base/cleanup.h"
+#include "base/path.h"
+
+/* Without memory for it, too, something was found. */
+static const char *say(struct arena *a, const char *what, const char *which)
+{
+	const char *text = arena_printf(a, "%s %s", what, which);
+
+	return text ? text : what;
+}
 
 static const char *host_namespace(const struct json *made, struct arena *a)
 {
@@ -14,34 +24,21 @@ static const char *host_namespace(const struct json *made, struct arena *a)
 		const char *mode = json_get_str(hc, modes[i]);
 
 		if (mode && strcmp(mode, "host") == 0)
-			return arena_printf(a, "%s \"host\"", modes[i]);
+			return say(a, modes[i], "\"host\"");
 	}
 	return NULL;
 }
 
-/* As the engine cleans the path of a source (Go's path.Clean). "": it is too long. */
-static struct slice clean(struct slice path, char ret[static PATH_MAX])
+/* The engine cleans the path of a source (Go's path.Clean). */
+static bool is_clean_of(struct slice path, struct slice found)
 {
-	size_t n = 0;
-	struct slice part;
+	CLEANUP_BUF struct buf written = BUF_INIT(PATH_TEXT_MAX);
+	CLEANUP_BUF struct buf clean = BUF_INIT(PATH_TEXT_MAX);
 
-	while (slice_split(&path, '/', &part)) {
-		if (part.n == 0 || slice_eq_str(part, "."))
-			continue;
-		if (slice_eq_str(part, "..")) {
-			while (n > 0 && ret[--n] != '/')
-				;
-			continue;
-		}
-		if (part.n >= PATH_MAX - n - 1)
-			return SLICE_LIT("");
-		ret[n++] = '/';
-		memcpy(ret + n, part.p, part.n);
-		n += part.n;
-	}
-	if (n == 0)
-		ret[n++] = '/';
-	return (struct slice){ ret, n };
+	buf_add_slice(&written, path);
+	if (buf_ok(&written) && written.n > 0)
+		path_absolute(&clean, written.p);
+	return buf_ok(&clean) && slice_eq(buf_slice(&clean), found);
 }
 
 /* flag: CONTROL_PATH_DEVICE, or none. */
@@ -49,7 +46,6 @@ static bool was_asked(const struct edit *asked, const char *path, unsigned flag)
 {
 	static const unsigned kinds = CONTROL_PATH_DEVICE | CONTROL_PATH_RULE | CONTROL_PATH_CDI;
 	struct slice found = slice_str(path);
-	char cleaned[PATH_MAX];
 
 	for (size_t i = 0; i < asked->nsources; i++)
 		if ((asked->sources[i].flags & kinds) == flag &&
@@ -57,7 +53,7 @@ static bool was_asked(const struct edit *asked, const char *path, unsigned flag)
 			return true;
 	for (size_t i = 0; i < asked->nsources; i++)
 		if ((asked->sources[i].flags & kinds) == flag &&
-		    slice_eq(clean(asked->sources[i].path, cleaned), found))
+		    is_clean_of(asked->sources[i].path, found))
 			return true;
 	return false;
 }
@@ -72,7 +68,7 @@ static const char *bind(const struct json *made, const struct edit *asked, struc
 		const char *source = json_get_str(list->items[i], "Source");
 
 		if (type && strcmp(type, "bind") == 0 && source && !was_asked(asked, source, 0))
-			return arena_printf(a, "a bind of %s", source);
+			return say(a, "a bind of", source);
 	}
 	return NULL;
 }
@@ -88,7 +84,7 @@ static const char *device(const struct json *made, const struct edit *asked, str
 		const char *path = json_get_str(list->items[i], "PathOnHost");
 
 		if (path && !was_asked(asked, path, CONTROL_PATH_DEVICE))
-			return arena_printf(a, "the device %s", path);
+			return say(a, "the device", path);
 	}
 	return NULL;
 }

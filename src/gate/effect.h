@@ -11,5 +11,5 @@
 
 /* made: what the engine says of the container (GET /containers/ID/json). asked: what the body was
  * found to ask for, whose sources have been judged. NULL: nothing else; or what it is that was not
- * asked for and may not be, in the arena. */
+ * asked for and may not be, in the arena or a literal. */
 const char *effect_judge(const struct json *made, const struct edit *asked, struct arena *a);

@@ -45,27 +45,36 @@ static bool is_of(struct slice line, uint64_t uid)
 	       slice_split(&line, ':', &part) && num_parse_u32(part, &found) == 0 && found == uid;
 }
 
-/* Nothing that could be looked at: not there, or of a kind that root of the host has no part in. */
+/* Nothing that could be looked at: not there, or in a file system that is the container's alone. */
 static bool is_absent(int r)
 {
-	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EACCES || r == -ENXIO;
+	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EACCES;
 }
 
-/* The file is the image's, or the container's: whatever it is, nothing waits for it. 1, 0, -errno.
- */
+/* The file is the image's, or the container's: no node or pipe of theirs is opened. 1, also where
+ * it is too large to say; 0; -errno. */
 static int has_entry(int root, uint64_t uid)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(PASSWD_MAX);
-	CLEANUP_FD int fd =
-		at_open_in_root(root, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	CLEANUP_FD int place = at_open_in_root(root, "/etc/passwd", O_PATH, 0);
+	CLEANUP_FD int fd = -EBADF;
+	char path[AT_FD_PATH_MAX];
 	struct slice rest;
 	struct slice line;
 	struct stat st;
+	int r;
 
-	if (fd < 0)
-		return is_absent(fd) ? 0 : fd;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || file_read_fd(fd, &text) < 0)
+	if (place < 0)
+		return is_absent(place) ? 0 : place;
+	if (fstat(place, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
 		return 0;
+	at_fd_path(place, path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	r = fd < 0 ? -errno : file_read_fd(fd, &text);
+	if (r < 0)
+		return r == -EFBIG ? 1 : r;
 	rest = buf_slice(&text);
 	while (slice_split(&rest, '\n', &line))
 		if (is_of(line, uid))
@@ -73,6 +82,7 @@ static int has_entry(int root, uint64_t uid)
 	return 0;
 }
 
+/* 1: it was missing. */
 static int keep_home(struct runtime *rt, struct json *process, int root, struct err *err)
 {
 	struct json *env = json_need(&rt->arena, process, "env", JSON_ARRAY);
@@ -88,7 +98,7 @@ static int keep_home(struct runtime *rt, struct json *process, int root, struct 
 	if (r == 1)
 		return 0;
 	return json_append(&rt->arena, env, json_new_str(&rt->arena, "HOME=/")) < 0 ? no_memory(err)
-										    : 0;
+										    : 1;
 }
 
 /* --- a tmpfs --- */
@@ -158,14 +168,14 @@ static int keep_modes(struct runtime *rt, int root, struct err *err)
 
 /* --- groups --- */
 
-/* Engines name the process's own one twice. */
-static void keep_groups(const struct json *process)
+/* Engines name the process's own one twice. False: not here. */
+static bool keep_groups(const struct json *process)
 {
 	struct json *groups = json_get(json_get(process, "user"), "additionalGids");
 	size_t kept = 0;
 
 	if (!json_is(groups, JSON_ARRAY))
-		return;
+		return false;
 	for (size_t i = 0; i < groups->n; i++) {
 		size_t k = 0;
 
@@ -174,7 +184,10 @@ static void keep_groups(const struct json *process)
 		if (k == kept)
 			groups->items[kept++] = groups->items[i];
 	}
+	if (kept == groups->n)
+		return false;
 	groups->n = kept;
+	return true;
 }
 
 int habits_keep(struct runtime *rt, int root, struct err *err)
@@ -185,10 +198,10 @@ int habits_keep(struct runtime *rt, int root, struct err *err)
 	if (!lower_is_crun(rt->lower))
 		return 0;
 	if (json_is(process, JSON_OBJECT)) {
-		keep_groups(process);
+		(void)keep_groups(process);
 		r = keep_home(rt, process, root, err);
 	}
-	return r == 0 ? keep_modes(rt, root, err) : r;
+	return r >= 0 ? keep_modes(rt, root, err) : r;
 }
 
 /* --- exec --- */
@@ -231,6 +244,7 @@ int habits_keep_exec(struct runtime *rt, struct err *err)
 	char **file = args_process_file(&rt->args);
 	CLEANUP_FD int root = -EBADF;
 	struct json *process;
+	bool other;
 	int r;
 
 	if (!file || !lower_is_crun(rt->lower) ||
@@ -240,7 +254,9 @@ int habits_keep_exec(struct runtime *rt, struct err *err)
 	root = open_root(rt);
 	if (root < 0)
 		return 0;
-	keep_groups(process);
+	other = keep_groups(process);
 	r = keep_home(rt, process, root, err);
-	return r == 0 ? replace_file(rt, process, file, err) : r;
+	if (r < 0)
+		return r;
+	return other || r == 1 ? replace_file(rt, process, file, err) : 0;
 }

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
+#include "base/path.h"
 #include "base/util.h"
-#include "cp/path.h"
 
 /* in, filepath.Join("/", in), the same with its tail, filepath.Base of that (from Go 1.19). */
 static const struct {

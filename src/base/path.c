@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cp/path.h"
+#include "base/path.h"
 
 #include <errno.h>
 
