@@ -51,7 +51,8 @@ static int check_asker(const struct control_asker *a, struct err *err)
 {
 	if (a->ngroups > CONTROL_GROUPS_MAX)
 		return err_set(err, -EPROTO, "too many groups");
-	if (a->flags & ~(uint32_t)(CONTROL_GROUPS_TRUNCATED | CONTROL_HAS_BINDS))
+	if (a->flags &
+	    ~(uint32_t)(CONTROL_GROUPS_TRUNCATED | CONTROL_HAS_BINDS | CONTROL_OWN_NUMBER))
 		return err_set(err, -EPROTO, "unknown flags");
 	if (!zeroes(a->groups + a->ngroups, (CONTROL_GROUPS_MAX - a->ngroups) * sizeof(uint32_t)))
 		return err_set(err, -EPROTO, "bytes beyond the groups");

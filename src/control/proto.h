@@ -83,6 +83,7 @@ enum control_result {
 enum control_flags {
 	CONTROL_GROUPS_TRUNCATED = 1u << 0, /* control_asker: there were more groups */
 	CONTROL_HAS_BINDS = 1u << 1,	    /* control_asker: the container has paths of the host */
+	CONTROL_OWN_NUMBER = 1u << 2,	    /* control_asker: its files keep its number in there */
 };
 
 enum control_path_flags {

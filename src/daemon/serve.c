@@ -203,6 +203,7 @@ static void on_record(struct serve_channel *ch, const struct control_request *q,
 			   .gid = q->asker.gid,
 			   .truncated = q->asker.flags & CONTROL_GROUPS_TRUNCATED,
 			   .binds = q->asker.flags & CONTROL_HAS_BINDS,
+			   .own_number = q->asker.flags & CONTROL_OWN_NUMBER,
 			   .ngroups = q->asker.ngroups };
 
 	static_assert(ASKER_GROUPS_MAX >= CONTROL_GROUPS_MAX, "groups");
@@ -258,8 +259,8 @@ static void on_asker(struct serve_channel *ch, const struct control_request *q, 
 	memcpy(out.id, id, CONTROL_ID_LEN);
 	out.uid = a.uid;
 	out.gid = a.gid;
-	out.flags =
-		(a.truncated ? CONTROL_GROUPS_TRUNCATED : 0u) | (a.binds ? CONTROL_HAS_BINDS : 0u);
+	out.flags = (a.truncated ? CONTROL_GROUPS_TRUNCATED : 0u) |
+		    (a.binds ? CONTROL_HAS_BINDS : 0u) | (a.own_number ? CONTROL_OWN_NUMBER : 0u);
 	out.ngroups = (uint32_t)a.ngroups;
 	memcpy(out.groups, a.groups, a.ngroups * sizeof(a.groups[0]));
 	serve_answer(ch, &q->header, CONTROL_DONE,

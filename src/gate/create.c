@@ -10,6 +10,7 @@
 #include "gate/effect.h"
 #include "gate/exchange.h"
 #include "gate/family.h"
+#include "gate/number.h"
 #include "gate/request.h"
 #include "gate/socket.h"
 #include "gate/volumes.h"
@@ -91,6 +92,8 @@ static void record(struct conn *c)
 	if (q) {
 		q->size = sizeof(q->asker);
 		go_asker(c, &q->asker);
+		if (c->req->own_number)
+			q->asker.flags |= CONTROL_OWN_NUMBER;
 		memcpy(q->asker.id, c->req->created, CONTROL_ID_LEN);
 		if (child)
 			add_line(c, q);
@@ -145,6 +148,7 @@ static void on_effect(struct conn *c)
 	}
 	r->image = arena_strdup(&c->arena, image);
 	r->effect = effect_judge(made, &r->edit, &c->arena);
+	r->own_number = number_is_own(made, &c->arena);
 	if (!r->image)
 		create_undo(c, SLICE_LIT("out of memory"));
 	else if (r->effect)

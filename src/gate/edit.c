@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "gate/number.h"
 #include "policy/subnets.h"
 #include "json/fold.h"
 #include "json/shape.h"
@@ -489,6 +490,19 @@ static bool has_label_of_compose(const struct json *labels)
 	return false;
 }
 
+/* Another value would be taken for none, and files would be shown as whose they are not meant to.
+ */
+static int check_owner(const struct json *labels, struct err *err)
+{
+	const struct json *owner = json_get(labels, NUMBER_LABEL);
+
+	if (!owner || (json_str(owner) && number_label_ok(json_str(owner))))
+		return EDIT_OK;
+	(void)err_set(err, -EINVAL, "the label %s is \"root\" or \"user\", not \"%.40s\"",
+		      NUMBER_LABEL, json_str(owner) ? json_str(owner) : "");
+	return EDIT_BAD;
+}
+
 int edit_body(enum route_kind kind, struct arena *a, struct slice text, const struct edit_how *how,
 	      struct edit *ret, struct buf *out, struct err *err)
 {
@@ -507,6 +521,8 @@ int edit_body(enum route_kind kind, struct arena *a, struct slice text, const st
 	if (kind == ROUTE_CREATE || kind == ROUTE_VOLUME || kind == ROUTE_NETWORK)
 		ret->compose = has_label_of_compose(labels_of(doc));
 	if (kind == ROUTE_CREATE)
+		r = check_owner(labels_of(doc), err);
+	if (kind == ROUTE_CREATE && r == EDIT_OK)
 		r = edit_create(a, doc, how, ret, err);
 	else if (kind == ROUTE_EXEC)
 		look_at_exec(doc, ret);

@@ -92,6 +92,7 @@ struct request {
 	const char *created;		   /* ROUTE_CREATE: id in the engine's answer */
 	const char *image;		   /* ROUTE_CREATE: id of the image that it has */
 	const char *effect;		   /* ROUTE_CREATE: what it has and may not (effect.h) */
+	bool own_number;		   /* ROUTE_CREATE: of its asker's files (number.h) */
 	struct socket_work *socket;	   /* it asks for the engine's socket (socket.h) */
 	bool judged;			   /* it may have it */
 	struct explain *explain;	   /* only the verdict is wanted (explain.h) */

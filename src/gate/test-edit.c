@@ -104,6 +104,20 @@ static void test_top_level(void **state)
 			fail_msg("%s: %s", cases[i], f->err.text);
 }
 
+/* Not taken for a label that says nothing. */
+static void test_bind_owner(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(run(f, ROUTE_CREATE, "{\"Labels\":{\"gabion.bind-owner\":\"user\"}}",
+			     NULL),
+			 EDIT_OK);
+	assert_int_equal(run(f, ROUTE_CREATE, "{\"labels\":{\"gabion.bind-owner\":\"me\"}}", NULL),
+			 EDIT_BAD);
+	assert_string_equal(f->err.text,
+			    "the label gabion.bind-owner is \"root\" or \"user\", not \"me\"");
+}
+
 static void test_others(void **state)
 {
 	static const struct slice names[] = { { "web", 3 }, { "db", 2 } };
@@ -740,14 +754,23 @@ static void test_plain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_create),	       T(test_sources),
-		T(test_others),	       T(test_too_many_others),
-		T(test_top_level),     T(test_denied),
-		T(test_devices),       T(test_exec),
-		T(test_things),	       T(test_networks_by_id),
-		T(test_made_networks), T(test_labels),
-		T(test_query),	       T(test_plain),
-		T(test_top),	       T(test_labels_of_compose),
+		T(test_create),
+		T(test_sources),
+		T(test_bind_owner),
+		T(test_others),
+		T(test_too_many_others),
+		T(test_top_level),
+		T(test_denied),
+		T(test_devices),
+		T(test_exec),
+		T(test_things),
+		T(test_networks_by_id),
+		T(test_made_networks),
+		T(test_labels),
+		T(test_query),
+		T(test_plain),
+		T(test_top),
+		T(test_labels_of_compose),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,21 +87,25 @@ static int build_map(struct runtime *rt, struct stand_in in, const struct range 
 	return r;
 }
 
-/* The first process's id of the container, 0 where the container has no such id. */
-static uint32_t process_id(const struct runtime *rt, const char *key)
+/* The first process's id of the container, 0 where the container has no such id. `own`: that of the
+ * asker, whose files keep their number where that is on record. */
+static uint32_t process_id(const struct runtime *rt, const char *key, uint32_t own)
 {
 	const struct json *user = json_get(json_get(rt->spec, "process"), "user");
 	uint64_t id;
 
+	if (rt->asker.own_number && own < rt->size)
+		return own;
 	if (!user || json_get_u64(user, key, &id) < 0 || id >= rt->size)
 		return 0;
 	return (uint32_t)id;
 }
 
-/* `docker run -u "$(id -u)"`, and images for user 1000: the process is its asker. Else root is. */
+/* `docker run -u "$(id -u)"`, and images for user 1000: the process is its asker. Else root is, but
+ * where the asker keeps its number. */
 static struct stand_in stand_in_uid(const struct runtime *rt)
 {
-	uint32_t id = process_id(rt, "uid");
+	uint32_t id = process_id(rt, "uid", rt->asker.uid);
 
 	if (id == rt->asker.uid)
 		return (struct stand_in){ NOBODY, rt->asker.uid, id };
@@ -111,7 +115,7 @@ static struct stand_in stand_in_uid(const struct runtime *rt)
 /* `group`: of the source, or the asker's own. */
 static struct stand_in stand_in_gid(const struct runtime *rt, gid_t group)
 {
-	uint32_t id = process_id(rt, "gid");
+	uint32_t id = process_id(rt, "gid", rt->asker.gid);
 
 	if (id == 0)
 		return (struct stand_in){ group, NOBODY, 0 };

@@ -5,6 +5,7 @@
  * the user's subordinate ids, and every other id of the host is a ghost: outside of the container's
  * map, so that only the rights of "others" apply to it. Where the container's first process has the
  * number of the user (`docker run -u "$(id -u)"`), it and not root is that user; with groups alike.
+ * So it is, too, where the record says that the user's files keep their number (gate/number.h).
  */
 #pragma once
 

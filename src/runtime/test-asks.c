@@ -226,6 +226,36 @@ static int map_process(const struct files *f)
 	return 0;
 }
 
+/* The files of the user keep its number, whoever the process is; unless the container has no such
+ * id. */
+static int map_own_number(const struct files *f)
+{
+	struct runtime rt;
+	struct maps m;
+	int fd, r;
+
+	(void)f;
+	asker(&rt);
+	rt.asker.own_number = true;
+	r = process(&rt, "{\"process\":{\"user\":{\"uid\":0,\"gid\":0}}}");
+	if (r == 0)
+		r = get_maps(&rt, 1000, &m, &fd);
+	if (r)
+		return r;
+	TEST_CHECK(shown(&m.uids, 1000) == BASE + 1000 && shown(&m.gids, 1000) == BASE + 1000);
+	TEST_CHECK(shown(&m.uids, 100999) == BASE && shown(&m.gids, 300999) == BASE);
+	TEST_CHECK(shown(&m.uids, 0) == GHOST && shown(&m.gids, 0) == GHOST);
+	runtime_done(&rt);
+	asker(&rt);
+	rt.asker.own_number = true;
+	rt.size = 1000;
+	r = get_maps(&rt, 1000, &m, &fd);
+	if (r == 0)
+		r = check_map(&m.uids, 1000, 100000, 999);
+	runtime_done(&rt);
+	return r;
+}
+
 /* Numbers of others: root is the asker, as ever. Beyond the subordinate ids: the last is root's. */
 static int map_process_of_others(const struct files *f)
 {
@@ -280,6 +310,7 @@ static void test_maps(void **state)
 	with_files(map_set_aside, "", "");
 	with_files(map_larger, "user:100000:65536\n", "user:100000:65536\n");
 	with_files(map_process, "user:100000:65536\n", "user:300000:1000\n");
+	with_files(map_own_number, "user:100000:65536\n", "user:300000:1000\n");
 	with_files(map_process_of_others, "user:100000:65536\n", "user:300000:500\n");
 	with_files(map_refused, "user:900:65536\n", "user:900:65536\n");
 }

@@ -81,6 +81,7 @@ int asker_load(const char *lib, const char *id, struct asker *ret, struct err *e
 		return err_set(err, -EINVAL, "%s: not a record of who asked", path);
 	a.truncated = json_get_bool(v, "truncated", false);
 	a.binds = json_get_bool(v, "binds", false);
+	a.own_number = json_get_bool(v, "ownNumber", false);
 	*ret = a;
 	return ASKER_OK;
 }
@@ -92,8 +93,8 @@ int asker_store(const char *lib, const char *id, const struct asker *a, struct e
 	buf_printf(&text, "{\"uid\":%u,\"gid\":%u,\"groups\":[", a->uid, a->gid);
 	for (size_t i = 0; i < a->ngroups; i++)
 		buf_printf(&text, "%s%u", i ? "," : "", a->groups[i]);
-	buf_printf(&text, "]%s%s", a->truncated ? ",\"truncated\":true" : "",
-		   a->binds ? ",\"binds\":true" : "");
+	buf_printf(&text, "]%s%s%s", a->truncated ? ",\"truncated\":true" : "",
+		   a->binds ? ",\"binds\":true" : "", a->own_number ? ",\"ownNumber\":true" : "");
 	for (size_t i = 0; i < a->nline; i++)
 		buf_printf(&text, "%s\"%.*s\"", i ? "," : ",\"line\":[", ASKER_ID_LEN, a->line[i]);
 	buf_printf(&text, "%s}\n", a->nline ? "]" : "");

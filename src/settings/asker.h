@@ -2,10 +2,11 @@
 /*
  * Who asked for a container: lib/askers/ID, one line of JSON,
  *   {"uid":1000,"gid":1000,"groups":[4,27,1000]}
- * with "truncated":true when the user has more groups than the list holds, and "binds":true when
- * the container has paths of the host, and "line":["ID",…] when another container made it over its
- * socket: that one, then the one that made that, and so on, so that it stays the grandmother's
- * descendant when the mother and her record are gone. Written by gabiond at the gate's word before
+ * with "truncated":true when the user has more groups than the list holds, "binds":true when the
+ * container has paths of the host, "ownNumber":true when these show the user's files under the
+ * user's own number, and "line":["ID",…] when another container made it over its socket: that one,
+ * then the one that made that, and so on, so that it stays the grandmother's descendant when the
+ * mother and her record are gone. Written by gabiond at the gate's word before
  * the creation is answered, read by gabion-runc (binds act with the asker's rights) and by gabiond
  * for the gate (others may not act on a user's container).
  */
@@ -23,9 +24,10 @@
 
 struct asker {
 	uid_t uid;
-	gid_t gid;	/* primary */
-	bool truncated; /* there were more groups than these */
-	bool binds;	/* the container has paths of the host, and so acts for the asker */
+	gid_t gid;	 /* primary */
+	bool truncated;	 /* there were more groups than these */
+	bool binds;	 /* the container has paths of the host, and so acts for the asker */
+	bool own_number; /* the asker's files have the asker's number in there, not root's */
 	size_t ngroups;
 	gid_t groups[ASKER_GROUPS_MAX]; /* supplementary */
 	size_t nline;

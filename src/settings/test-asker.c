@@ -35,6 +35,8 @@ static void assert_loads(const char *lib, const struct asker *want)
 	assert_int_equal(got.uid, want->uid);
 	assert_int_equal(got.gid, want->gid);
 	assert_int_equal(got.truncated, want->truncated);
+	assert_int_equal(got.binds, want->binds);
+	assert_int_equal(got.own_number, want->own_number);
 	assert_int_equal(got.ngroups, want->ngroups);
 	assert_memory_equal(got.groups, want->groups, want->ngroups * sizeof(gid_t));
 	assert_int_equal(got.nline, want->nline);
@@ -82,6 +84,9 @@ static void test_line(void **state)
 		text.p, "{\"uid\":1,\"gid\":2,\"groups\":[],\"binds\":true,\"line\":["
 			"\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\","
 			"\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"]}\n");
+	a = (struct asker){ .uid = 1, .gid = 2, .own_number = true };
+	must_store(lib, &a);
+	assert_loads(lib, &a);
 	test_put(lib, "askers/" ID, "{\"uid\":1,\"gid\":2,\"groups\":[]}");
 	assert_loads(lib, &(struct asker){ .uid = 1, .gid = 2 });
 }

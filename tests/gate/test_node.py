@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients of npm, in Node.js of Debian trixie: dockerode and testcontainers 11."""
+"""Clients of npm, in Node.js of Debian trixie: dockerode, testcontainers 11 and the command line of development containers."""
 
 import json
+import os
 
 import pytest
 
 import registry as registries
 from cages import BLOCKED, HERE, support
+from test_attacks import user  # noqa: F401
 
 RYUK = "testcontainers/ryuk:0.14.0"
 NODE = f"{HERE}/clients/run-node"
@@ -86,3 +88,34 @@ def test_a_ryuk_that_may_not(cage, policy, ryuk):
                                  "s.sendall(b'label=mine=1\\r\\n'); assert s.recv(9) == b'ACK\\n'")
     cage.docker("wait", killer.id)
     assert BLOCKED.split('"')[0] in cage.docker("logs", killer.id).out and kept.running
+
+
+def test_a_development_container(cage, policy, user):  # noqa: F811
+    """Root starts it, and the one who works in it has been given the number of the user of the host: so its files are."""
+    cage.need("debian")
+    project = user.folder("project")
+    support.write(f"{project}/Dockerfile", "FROM debian\nRUN useradd -m -u 1234 dev\n")
+    support.write(f"{project}/.devcontainer.json", json.dumps({
+        "build": {"dockerfile": "Dockerfile"}, "remoteUser": "dev", "postCreateCommand": "touch after",
+        "mounts": ["source=devcache,target=/cache,type=volume"], "containerEnv": {"KEY": "value"}}))
+
+    def devcontainer(command, *args):
+        groups = ",".join(map(str, user.groups()))
+        return run_node(cage, "devcontainer.js", command, "--workspace-folder", project, *args, env={
+            "DOCKER_HOST": f"unix://{cage.socket}", "NODE_AS": f"{user.uid}:{user.gid} {groups}"})
+
+    said = json.loads(devcontainer("up").lines[-1])
+    assert (said["outcome"], said["remoteUser"]) == ("success", "dev")
+    assert json.loads(devcontainer("up").lines[-1])["containerId"] == said["containerId"]
+    assert devcontainer("exec", "sh", "-c", "id -u; stat -c '%u %U' .; echo $KEY >made; cat made").lines == [
+        str(user.uid), f"{user.uid} dev", "value"]
+    for name in ("made", "after"):
+        found = os.stat(f"{project}/{name}")
+        assert (found.st_uid, found.st_gid) == (user.uid, user.gid)
+    # What root writes is one of the user's subordinate ids'.
+    cage.docker("exec", said["containerId"], "touch", f"{said['remoteWorkspaceFolder']}/by-root", user=user)
+    start, count = user.subuid
+    assert start <= os.stat(f"{project}/by-root").st_uid < start + count
+    images = {c["Image"] for c in cage.api("GET", "/containers/json?all=1")}
+    cage.docker("rm", "-f", said["containerId"], user=user)
+    cage.docker("rmi", "-f", *images)
