@@ -259,7 +259,7 @@ static void test_asker(void **state)
 	make(&m, RECORD);
 	put32(&m, AT_ASKER_FLAGS, 1);
 	assert_int_equal(check(&m, 0), 0);
-	put32(&m, AT_ASKER_FLAGS, 4);
+	put32(&m, AT_ASKER_FLAGS, 8);
 	assert_int_equal(check(&m, 0), -EPROTO);
 	make(&m, RECORD);
 	put32(&m, AT_NGROUPS, 1024);

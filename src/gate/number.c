@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/number.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -46,7 +47,25 @@ static const char *user_of_metadata(const char *text, struct arena *a)
 	return user ? user : last_of(v, "containerUser");
 }
 
-bool number_is_own(const struct json *made, struct arena *a)
+static bool is_told_number(const struct json *env, uid_t asker)
+{
+	static const char *const names[] = {
+		"PUID",	    "UID",	 "NB_UID",	"USER_ID",	 "USER_UID",
+		"HOST_UID", "LOCAL_UID", "USERMAP_UID", "LOCAL_USER_ID",
+	};
+	char line[64];
+
+	for (size_t i = 0; json_is(env, JSON_ARRAY) && i < env->n; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(names) && env->items[i]->kind == JSON_STRING;
+		     k++) {
+			(void)snprintf(line, sizeof(line), "%s=%u", names[k], asker);
+			if (slice_eq_str(env->items[i]->text, line))
+				return true;
+		}
+	return false;
+}
+
+bool number_is_own(const struct json *made, uid_t asker, struct arena *a)
 {
 	const struct json *config = json_get(made, "Config");
 	const struct json *labels = json_get(config, "Labels");
@@ -56,6 +75,8 @@ bool number_is_own(const struct json *made, struct arena *a)
 
 	if (owner && number_label_ok(owner))
 		return strcmp(owner, "user") == 0;
+	if (is_told_number(json_get(config, "Env"), asker))
+		return true;
 	if (!json_get(labels, "devcontainer.local_folder"))
 		return false;
 	if (metadata)

@@ -23,7 +23,7 @@ static bool own(const char *config)
 
 	(void)snprintf(text, sizeof(text), "{\"Config\":%s}", config);
 	assert_int_equal(json_parse(&a, slice_str(text), &limits, &v, NULL, NULL), 0);
-	return number_is_own(v, &a);
+	return number_is_own(v, 1000, &a);
 }
 
 static void test_labels(void **state)
@@ -39,6 +39,12 @@ static void test_labels(void **state)
 		{ "{\"Labels\":{\"gabion.bind-owner\":\"root\"}}", false },
 		{ "{\"Labels\":{\"gabion.bind-owner\":\"me\"}}", false },
 		{ "{\"Labels\":{\"gabion.bind-owner\":1}}", false },
+		{ "{\"Env\":[\"A=b\",\"PUID=1000\"]}", true },
+		{ "{\"Env\":[\"NB_UID=1000\",1,null]}", true },
+		{ "{\"Env\":[\"PUID=1001\",\"PUID=10000\",\"PUID=\",\"PUID\",\"XPUID=1000\"]}",
+		  false },
+		{ "{\"Env\":[\"PUID=1000\"],\"Labels\":{\"gabion.bind-owner\":\"root\"}}", false },
+		{ "{\"Env\":\"PUID=1000\"}", false },
 		/* a development container is one that its tool has started, for another user */
 		{ "{\"Labels\":{" METADATA("[{\\\"remoteUser\\\":\\\"dev\\\"}]") "}}", false },
 		{ "{\"User\":\"dev\",\"Labels\":{" LOCAL "}}", true },

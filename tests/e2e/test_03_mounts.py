@@ -454,6 +454,28 @@ def test_users_bind_other_ids_are_subordinate(instance, user):
 
 
 @pytest.mark.gate
+@pytest.mark.parametrize("options", (["-e", "PUID={uid}"], ["-l", "gabion.bind-owner=user"]), ids=("told", "label"))
+def test_users_bind_keeps_the_users_number(instance, user, options):
+    """Root starts it and somebody with the user's number works in it: the files are the user's in there and outside."""
+    src = user.folder("src")
+    write(f"{src}/f", "mine", 0o600)
+    os.chown(f"{src}/f", user.uid, user.gid)
+    options = [o.format(uid=user.uid) for o in options]
+    same = f"{user.uid}:{user.gid}"
+    out = instance.run("-v", f"{src}:/b", *options, cmd=f"stat -c %u:%g /b /b/f; cat /b/f; touch /b/g; chown {same} /b/g; echo more >>/b/f",
+                       user=user)
+    assert out.lines == [same, same, "mine"] and read(f"{src}/f") == "minemore\n"
+    assert {v[:2] for v in tree(src).values()} == {(user.uid, user.gid)}
+    # Root's own are a subordinate id's, which that user inside may not touch, as ever.
+    instance.run("-v", f"{src}:/b", *options, cmd="touch /b/r", user=user)
+    start, count = user.subuid
+    assert start <= owner(f"{src}/r")[0] < start + count
+    # Who does not say so has them as root's.
+    assert instance.run("-v", f"{src}:/b", *options, "-l", "gabion.bind-owner=root", cmd="stat -c %u:%g /b/f",
+                        user=user).out == "0:0"
+
+
+@pytest.mark.gate
 def test_user_without_subordinate_ids(instance, user_without_subids):
     user = user_without_subids
     src = user.folder("src")
