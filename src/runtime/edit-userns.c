@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "linux/userns.h"
 #include "runtime/edit.h"
+#include "runtime/ids.h"
 #include "runtime/network.h"
 #include "runtime/runtime.h"
 
@@ -173,6 +174,8 @@ int edit_userns(struct runtime *rt, struct err *err)
 
 	if (r == 0)
 		r = rt->userns >= 0 ? join(rt, err) : create(rt, err);
+	if (r == 0)
+		r = ids_check(rt, err);
 	return r == 0 ? tell_spec(rt, err) : r;
 }
 

@@ -16,6 +16,7 @@
 #include "runtime/frontend.h"
 #include "runtime/habits.h"
 #include "runtime/hook.h"
+#include "runtime/ids.h"
 #include "runtime/lower.h"
 #include "runtime/ownstdio.h"
 #include "runtime/record.h"
@@ -163,6 +164,9 @@ static int run(struct runtime *rt, int argc, char **argv, struct err *err)
 	if (rt->args.makes_process && !plain)
 		r = stdio_own(err);
 	if (r == 0 && rt->args.makes_process && !rt->args.makes_container) {
+		r = ids_check_exec(rt, err);
+		if (r < 0)
+			return r;
 		stdio_give(rt);
 		r = habits_keep_exec(rt, err);
 	}

@@ -119,8 +119,13 @@ def test_supplementary_groups_are_mapped(instance):
 
 def test_ids_outside_the_range_are_refused(instance):
     """65536 and above do not exist inside: an error, never another id."""
-    done = instance.run("-u", "65536", cmd="id -u", check=False)
-    assert done.rc != 0, done
+    words = "a container has the ids 0 to 65535; \"idsPerContainer\" in"
+    for who, what in ((("-u", "65536"), "user 65536"), (("-u", "1:70000"), "group 70000"), (("--group-add", "70001"), "group 70001")):
+        done = instance.run(*who, cmd="id -u", check=False)
+        assert done.rc == 125 and f"{what}: {words}" in done.err, done
+    c = instance.start()
+    done = instance.docker("exec", "-u", "65536", c.id, "true", check=False)
+    assert done.rc != 0 and f"user 65536: {words}" in done.out + done.err, done
     inside = instance.run("-u", "65535", cmd="id -u")
     assert inside.out == "65535"
 
