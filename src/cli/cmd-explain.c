@@ -113,6 +113,7 @@ static int print_verdict(const struct args *args, const struct json *o)
 		print_line(o, "verdict", "verdict");
 		if (method && target)
 			(void)printf("%-10s%s %s\n", "request", method, target);
+		print_line(o, "exe", "by");
 		print_line(o, "rule", "rule");
 		print_line(o, "message", "message");
 		print_line(o, "reason", "why");
