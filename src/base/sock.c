@@ -15,6 +15,10 @@
 #include "base/cleanup.h"
 #include "base/util.h"
 
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
 /* Fills addr with path, or with /proc/self/fd/N/name where path is too long for sun_path; the
  * descriptor of its directory comes back in *dir. */
 static int sock_addr(const char *path, struct sockaddr_un *addr, int *dir)
@@ -106,6 +110,14 @@ int sock_peer(int fd, struct sock_peer *ret)
 	ret->gid = cred.gid;
 	ret->ngroups = groups / sizeof(gid_t);
 	return 0;
+}
+
+int sock_peer_process(int fd)
+{
+	socklen_t n = sizeof(int);
+	int pidfd = -EBADF;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &n) < 0 ? -errno : pidfd;
 }
 
 ssize_t sock_send_fds(int fd, const void *data, size_t n, const int *fds, size_t nfds)

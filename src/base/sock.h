@@ -29,6 +29,10 @@ int sock_connect(const char *path, int type);
 /* SO_PEERCRED (unix(7)) and SO_PEERGROUPS (4.13). -E2BIG when the peer has more groups than fit. */
 int sock_peer(int fd, struct sock_peer *ret);
 
+/* A pidfd of whoever made the connection (SO_PEERPIDFD, 6.5), which is of that process and of no
+ * later one with its number. Returns the caller's descriptor or -errno. */
+int sock_peer_process(int fd);
+
 /* sendmsg/recvmsg with descriptors. Received ones are close-on-exec; *nfds says how many came,
  * at most max; a message with more of them or with truncated data is -EMSGSIZE and they are closed.
  * Both return bytes or -errno. */

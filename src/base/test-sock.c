@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -170,6 +171,27 @@ static void test_peer(void **state)
 	assert_int_equal(sock_peer(-1, &peer), -EBADF);
 }
 
+static void test_peer_process(void **state)
+{
+	int fds[2];
+	int pidfd;
+
+	(void)state;
+	pair(fds);
+	pidfd = sock_peer_process(fds[0]);
+	if (pidfd == -ENOPROTOOPT) {
+		print_message("SO_PEERPIDFD needs Linux 6.5\n");
+	} else {
+		assert_true(pidfd >= 0);
+		assert_int_equal(fcntl(pidfd, F_GETFD), FD_CLOEXEC);
+		assert_int_equal(syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0), 0);
+		(void)fd_close(pidfd);
+	}
+	(void)fd_close(fds[0]);
+	(void)fd_close(fds[1]);
+	assert_int_equal(sock_peer_process(-1), -EBADF);
+}
+
 static void test_send_fds(void **state)
 {
 	int fds[2], pipes[2], got[SOCK_FDS_MAX];
@@ -274,6 +296,7 @@ int main(void)
 		TEST(test_long_path),
 		TEST(test_errors),
 		TEST(test_peer),
+		TEST(test_peer_process),
 		TEST(test_send_fds),
 		TEST(test_too_many_fds),
 		TEST(test_cut_message),

@@ -49,11 +49,20 @@ static const struct opts opts = {
 	.count = ARRAY_SIZE(table),
 };
 
-/* Control characters in what clients wrote must not reach a terminal; in JSON they are escaped. */
-static void print_safe(const char *s)
+/* What clients wrote must not be obeyed by a terminal; in JSON it is escaped. */
+static void print_member(const struct json *o, const char *key)
 {
-	for (; *s; s++)
-		(void)putchar((unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s);
+	print_safe(auditlog_text(o, key), "");
+}
+
+/* Whoever runs it named it: it must not look like another member. */
+static void print_exe(const struct json *o)
+{
+	if (!*auditlog_text(o, "exe"))
+		return;
+	(void)printf(" exe=\"");
+	print_safe(auditlog_text(o, "exe"), "\"");
+	(void)printf(json_get_bool(o, "exeElsewhere", false) ? "\" (elsewhere)" : "\"");
 }
 
 static void print_text(const struct json *o)
@@ -66,22 +75,23 @@ static void print_text(const struct json *o)
 	if (json_get_u64(o, "lost", &lost) == 0 && lost)
 		(void)printf("(%llu lines were lost here)\n", (unsigned long long)lost);
 	(void)printf("%s %s ", auditlog_text(o, "time"), auditlog_text(o, "verdict"));
-	print_safe(auditlog_text(o, "rule"));
+	print_member(o, "rule");
 	if (*container)
 		(void)printf(" container=%.12s for uid=%llu", container, (unsigned long long)uid);
 	else
 		(void)printf(" uid=%llu", (unsigned long long)uid);
+	print_exe(o);
 	if (*auditlog_text(o, "method")) {
 		(void)putchar(' ');
-		print_safe(auditlog_text(o, "method"));
+		print_member(o, "method");
 		(void)putchar(' ');
-		print_safe(auditlog_text(o, "target"));
+		print_member(o, "target");
 	}
 	(void)printf(": ");
-	print_safe(auditlog_text(o, "message"));
+	print_member(o, "message");
 	if (*auditlog_text(o, "hint")) {
 		(void)printf(" (");
-		print_safe(auditlog_text(o, "hint"));
+		print_member(o, "hint");
 		(void)putchar(')');
 	}
 	(void)putchar('\n');

@@ -19,6 +19,8 @@
 #define TEXT_MAX (16u << 20)
 #define ARENA_MAX (64u << 20)
 #define ONLY_LOOKS "it only looks, and was passed on"
+#define ONLY_LOOKS_PLAIN ONLY_LOOKS "; isolation is off, and with it all lists"
+#define ASKS_NOTHING "it asks nothing of the engine"
 #define NO_ENGINE "/dev/null/docker.sock" /* nothing can be there */
 
 struct args {
@@ -113,6 +115,7 @@ static int print_verdict(const struct args *args, const struct json *o)
 		print_line(o, "verdict", "verdict");
 		if (method && target)
 			(void)printf("%-10s%s %s\n", "request", method, target);
+		print_line(o, "exe", "by");
 		print_line(o, "rule", "rule");
 		print_line(o, "message", "message");
 		print_line(o, "reason", "why");
@@ -124,14 +127,32 @@ static int print_verdict(const struct args *args, const struct json *o)
 					      : CLI_EXIT_UNKNOWN;
 }
 
+/* Whether the gate applies no list; false where it does not say. */
+static bool is_plain(const struct instance *inst)
+{
+	const struct gateway_request q = { .method = "GET", .target = "/gabion/images" };
+	CLEANUP_ARENA struct arena a = ARENA_INIT(ARENA_MAX);
+	CLEANUP_BUF struct buf answer = BUF_INIT(TEXT_MAX);
+	struct json_limits limits = JSON_LIMITS;
+	struct json *doc = NULL;
+
+	return gateway_ask(inst, &q, &answer, NULL) == 200 &&
+	       json_parse(&a, buf_slice(&answer), &limits, &doc, NULL, NULL) == 0 &&
+	       !json_get_bool(doc, "isolation", true);
+}
+
 /* Nothing but looking was asked for: the engine has answered, if anybody asked it. */
-static int print_passed(const struct args *args, const char *why)
+static int print_passed(const struct args *args, const struct instance *inst, bool asked)
 {
 	CLEANUP_ARENA struct arena a = ARENA_INIT(ARENA_MAX);
 	struct json *o = arena_must(json_new(&a, JSON_OBJECT));
+	bool plain = asked && is_plain(inst);
+	const char *why = !asked ? ASKS_NOTHING : plain ? ONLY_LOOKS_PLAIN : ONLY_LOOKS;
 
 	(void)json_set(&a, o, "verdict", json_new_str(&a, "allow"));
 	(void)json_set(&a, o, "reason", json_new_str(&a, why));
+	if (plain)
+		(void)json_set(&a, o, "isolation", json_new_bool(&a, false));
 	return print_verdict(args, o);
 }
 
@@ -214,11 +235,11 @@ static int ask(const struct args *args, const struct instance *inst,
 	if (r < 0)
 		return failed(&err, r);
 	if (json_parse(&a, buf_slice(&answer), &limits, &doc, NULL, NULL) < 0)
-		return print_passed(args, ONLY_LOOKS);
+		return print_passed(args, inst, true);
 	if (json_get_str(json_get(doc, "explain"), "verdict"))
 		return print_verdict(args, json_get(doc, "explain"));
 	if (r < 400)
-		return print_passed(args, ONLY_LOOKS);
+		return print_passed(args, inst, true);
 	cli_error("%s", json_get_str(doc, "message") ? json_get_str(doc, "message")
 						     : "the engine refuses it");
 	return CLI_EXIT_UNKNOWN;
@@ -284,8 +305,7 @@ static int explain_command(const struct args *args, const struct instance *inst,
 	if (at && parse(&a, slice_str(at + strlen(TEXT_EXPLAIN_MARK)), &o) == 0)
 		return print_verdict(args, o);
 	if (r == 0)
-		return print_passed(args, needs_engine(words) ? ONLY_LOOKS
-							      : "it asks nothing of the engine");
+		return print_passed(args, inst, needs_engine(words));
 	cli_error("docker ends before it asks the engine to do anything:\n%s",
 		  errors.p ? errors.p : "");
 	return CLI_EXIT_UNKNOWN;

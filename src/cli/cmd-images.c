@@ -144,9 +144,25 @@ static void print_lists(const struct json *doc, const struct instance *inst)
 			     "(dockerSocketMount.imageList of admin-settings.json is empty)\n");
 }
 
-static int print_check(const struct json *doc)
+static void print_decided(const struct json *doc)
 {
 	const struct json *by = json_get(doc, "by");
+
+	for (size_t i = 0; by && i < by->n; i++)
+		(void)printf("entry     %s\n", json_str(by->items[i]));
+	if (*text(doc, "digest"))
+		(void)printf("digest    %s\n", text(doc, "digest"));
+	if (*text(doc, "reason"))
+		print_wrapped("why       ", text(doc, "reason"));
+	if (*text(doc, "message"))
+		print_wrapped("message   ", text(doc, "message"));
+	if (*text(doc, "hint"))
+		print_wrapped("way out   ", text(doc, "hint"));
+}
+
+static int print_check(const struct json *doc)
+{
+	const struct json *would = json_get(doc, "withIsolation");
 	const char *verdict = text(doc, "verdict");
 
 	if (strcmp(verdict, "missing") == 0) {
@@ -159,16 +175,11 @@ static int print_check(const struct json *doc)
 	}
 	(void)printf("verdict   %s\n", verdict);
 	(void)printf("image     %s\n", text(doc, "id"));
-	for (size_t i = 0; by && i < by->n; i++)
-		(void)printf("entry     %s\n", json_str(by->items[i]));
-	if (*text(doc, "digest"))
-		(void)printf("digest    %s\n", text(doc, "digest"));
-	if (*text(doc, "reason"))
-		print_wrapped("why       ", text(doc, "reason"));
-	if (*text(doc, "message"))
-		print_wrapped("message   ", text(doc, "message"));
-	if (*text(doc, "hint"))
-		print_wrapped("way out   ", text(doc, "hint"));
+	print_decided(doc);
+	if (would) {
+		(void)printf("were isolation on:\nverdict   %s\n", text(would, "verdict"));
+		print_decided(would);
+	}
 	return strcmp(verdict, "allow") == 0 ? CLI_EXIT_OK : CLI_EXIT_NO;
 }
 

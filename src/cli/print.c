@@ -5,9 +5,35 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "json/utf8.h"
 
 #define COLUMNS 80
 #define JSON_TEXT_MAX (16u << 20)
+
+static bool is_safe(uint32_t c)
+{
+	return c >= ' ' && !(c >= 0x7f && c < 0xa0) && c != 0x200e && c != 0x200f &&
+	       !(c >= 0x2028 && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069);
+}
+
+static void print_slice(struct slice rest, const char *also)
+{
+	while (rest.n > 0) {
+		uint32_t c;
+		size_t n = utf8_decode(rest, &c);
+
+		if (n > 0 && is_safe(c) && (n > 1 || !strchr(also, rest.p[0])))
+			(void)fwrite(rest.p, 1, n, stdout);
+		else
+			(void)putchar('?');
+		rest = slice_from(rest, n ? n : 1);
+	}
+}
+
+void print_safe(const char *text, const char *also)
+{
+	print_slice(slice_str(text), also);
+}
 
 void print_wrapped(const char *prefix, const char *text)
 {
@@ -24,7 +50,8 @@ void print_wrapped(const char *prefix, const char *text)
 			column = indent;
 			between = "";
 		}
-		(void)printf("%s%.*s", between, (int)n, text);
+		(void)printf("%s", between);
+		print_slice((struct slice){ text, n }, "");
 		column += strlen(between) + n;
 		between = " ";
 		text += n + (text[n] == ' ');

@@ -6,8 +6,13 @@
 
 #include "json/json.h"
 
-/* The text in lines of at most 80 columns; the first one after `prefix`, the others after as many
- * blanks. */
+/* Text that somebody else wrote, with a question mark for each character that a terminal could obey
+ * or be confused by (controls, changes of direction, what is not UTF-8), and for those in `also`.
+ */
+void print_safe(const char *text, const char *also);
+
+/* The text, made safe like that, in lines of at most 80 columns; the first one after `prefix`, the
+ * others after as many blanks. */
 void print_wrapped(const char *prefix, const char *text);
 
 /* The document, indented. */

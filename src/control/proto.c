@@ -282,6 +282,11 @@ static bool varies(unsigned op)
 	       op == CONTROL_CHILD;
 }
 
+static bool takes_fd(unsigned op)
+{
+	return op == CONTROL_COPY || op == CONTROL_KEEP || op == CONTROL_AUDIT;
+}
+
 int control_request_check(const struct control_request *q, size_t n, size_t nfds, struct err *err)
 {
 	const struct control_header *h = &q->header;
@@ -296,7 +301,7 @@ int control_request_check(const struct control_request *q, size_t n, size_t nfds
 	if (q->size != n - head || q->reserved != 0 ||
 	    (varies(h->op) ? q->size > body_size[h->op] : q->size != body_size[h->op]))
 		return err_set(err, -EPROTO, "wrong size");
-	if (nfds > 0 && h->op != CONTROL_COPY && h->op != CONTROL_KEEP)
+	if (nfds > (takes_fd(h->op) ? 1u : 0u))
 		return err_set(err, -EPROTO, "unexpected descriptor");
 	if (body_size[h->op] > 0 && !control_id_ok(q->id.id))
 		return err_set(err, -EPROTO, "bad container id");

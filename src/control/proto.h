@@ -20,7 +20,7 @@
 #include "base/slice.h"
 
 #define CONTROL_MAGIC 0x43424147u /* "GABC" */
-#define CONTROL_VERSION 2
+#define CONTROL_VERSION 3
 #define CONTROL_ID_LEN 64	    /* a container's full id, lower-case hex, no NUL */
 #define CONTROL_GROUPS_MAX 1024	    /* as many as sock_peer() knows */
 #define CONTROL_PATH_MAX 4096	    /* bytes of a path with its NUL */
@@ -54,8 +54,8 @@ enum control_op {
 	CONTROL_OPEN,	/* struct control_file; answer: a descriptor for reading, or CONTROL_NONE */
 	CONTROL_KEEP,	/* struct control_file and a descriptor (a memfd): the file has its bytes,
 			   once they are on disk; answer: empty */
-	CONTROL_AUDIT,	/* struct control_text (id: 64 zeros): one line of lib/audit.log; answer:
-			   empty */
+	CONTROL_AUDIT,	/* struct control_text (id: 64 zeros): one line of lib/audit.log; and, where
+			   it may say what that process runs, a pidfd; answer: empty */
 	CONTROL_POLICY, /* never asked: gabiond's own word that run/policy.json is another one,
 			   in the form of an answer with serial 0; struct control_policy */
 	CONTROL_CHILD,	/* struct control_child: like CONTROL_RECORD, of a container that another

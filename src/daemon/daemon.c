@@ -311,6 +311,7 @@ static int prepare(struct daemon *d, struct err *err)
 		r = cgroups_open(&d->cgroups, name, err);
 	if (r == 0)
 		r = space_open(&d->space, err);
+	d->serve.host_mnt = d->space.host_mnt;
 	if (r == 0)
 		r = take_over(d, err);
 	if (r < 0)

@@ -249,6 +249,60 @@ int process_open(pid_t pid, uint64_t birth)
 	return TAKE_FD(fd);
 }
 
+/* 0 when it has ended. */
+static pid_t pid_of(int pidfd)
+{
+	static const struct slice key = { "Pid:\t", 5 };
+	CLEANUP_BUF struct buf text = BUF_INIT(STAT_MAX);
+	struct slice rest;
+	struct slice line;
+	char path[64];
+	uint32_t pid = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	if (file_read(path, &text) < 0)
+		return 0;
+	rest = buf_slice(&text);
+	while (slice_split(&rest, '\n', &line))
+		if (slice_starts(line, key) && num_parse_u32(slice_from(line, key.n), &pid) < 0)
+			return 0; /* -1 */
+	return (pid_t)pid;
+}
+
+static bool is_in(int proc, int mnt)
+{
+	struct stat own;
+	struct stat st;
+
+	return fstatat(proc, "ns/mnt", &own, 0) == 0 && fstat(mnt, &st) == 0 &&
+	       own.st_dev == st.st_dev && own.st_ino == st.st_ino;
+}
+
+int process_exe(int pidfd, int mnt, struct process_exe *ret)
+{
+	struct process_exe exe = { .path = "" };
+	CLEANUP_FD int proc = -EBADF;
+	pid_t pid = pid_of(pidfd);
+	char path[64];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld", (long)pid);
+	if (pid <= 0)
+		return -ESRCH;
+	proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	n = proc < 0 ? -1 : readlinkat(proc, "exe", exe.path, PROCESS_EXE_MAX + 1);
+	if (n <= 0)
+		return -ESRCH;
+	if (n > PROCESS_EXE_MAX)
+		memcpy(exe.path + PROCESS_EXE_MAX, "…", sizeof("…"));
+	exe.elsewhere = !is_in(proc, mnt);
+	/* It is there still, so the number was its own all the time. */
+	if (pidfd_send_signal(pidfd, 0, NULL, 0) < 0)
+		return -ESRCH;
+	*ret = exe;
+	return 0;
+}
+
 int process_wait(int pidfd, uint64_t timeout_ns)
 {
 	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };

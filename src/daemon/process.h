@@ -42,6 +42,20 @@ bool process_dead(pid_t pid);
 /* A pidfd of the process pid that was born then, or -ESRCH. */
 int process_open(pid_t pid, uint64_t birth);
 
+#define PROCESS_EXE_MAX 1024 /* bytes of a path that are worth keeping */
+
+struct process_exe {
+	/* As the kernel has it: with " (deleted)" behind one that has no name any more. Any bytes,
+	 * whoever runs it chose them; "…" stands for what is beyond PROCESS_EXE_MAX. */
+	char path[PROCESS_EXE_MAX + sizeof("…")];
+	bool elsewhere; /* it is not known to be a path of the mount namespace in question */
+};
+
+/* Which file the process behind pidfd executes now; mnt: a descriptor of the mount namespace whose
+ * paths are expected. Returns 0, or -ESRCH: it has ended, so that its number may be another's, or
+ * this may not be known. */
+int process_exe(int pidfd, int mnt, struct process_exe *ret);
+
 /* Waits until the process behind pidfd has gone. 0, or -ETIMEDOUT. */
 int process_wait(int pidfd, uint64_t timeout_ns);
 

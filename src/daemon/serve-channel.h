@@ -54,15 +54,17 @@ void serve_path_drop(const struct serve_channel *ch);
 void serve_paths_done(struct serve *s);
 
 /* serve-grant.c: containers that may have the engine's socket; files that the gate reads or has
- * kept; the audit log. */
+ * kept. */
 void serve_grant(struct serve_channel *ch, const struct control_request *q, int take_fd);
 void serve_socket(struct serve_channel *ch, const struct control_request *q, int take_fd);
 void serve_open(struct serve_channel *ch, const struct control_request *q, int take_fd);
 void serve_keep(struct serve_channel *ch, const struct control_request *q, int take_fd);
-void serve_audit(struct serve_channel *ch, const struct control_request *q, int take_fd);
 /* The container is gone: its grant and its socket too. */
 int serve_grant_forget(struct serve *s, const char id[CONTROL_ID_LEN + 1], struct err *err);
 void serve_grants_done(struct serve *s);
+
+/* serve-audit.c: a line of the audit log. */
+void serve_audit(struct serve_channel *ch, const struct control_request *q, int take_fd);
 
 /* serve-kin.c: which containers were made by which others. */
 void serve_kin(struct serve_channel *ch, const struct control_request *q, int take_fd);

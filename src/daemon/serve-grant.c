@@ -27,7 +27,6 @@
 #include "base/sock.h"
 #include "control/hold.h"
 #include "daemon/serve-channel.h"
-#include "settings/auditfile.h"
 #include "settings/records.h"
 #include "settings/registryauth.h"
 
@@ -409,27 +408,4 @@ void serve_keep(struct serve_channel *ch, const struct control_request *q, int t
 		serve_answer_err(ch, &q->header, &err);
 	else
 		serve_answer(ch, &q->header, CONTROL_DONE, SLICE_NULL);
-}
-
-/* --- the audit log --- */
-
-void serve_audit(struct serve_channel *ch, const struct control_request *q, int take_fd)
-{
-	CLEANUP_BUF struct buf line = BUF_INIT(CONTROL_TEXT_MAX + 1);
-	struct err err = ERR_INIT;
-	char path[PATH_MAX];
-	int r;
-
-	(void)fd_close(take_fd);
-	buf_add(&line, q->text.text, q->text.size);
-	buf_add_char(&line, '\n');
-	r = buf_ok(&line) ? auditfile_append(ch->serve->instance->lib, buf_slice(&line)) : -ENOMEM;
-	if (r < 0) {
-		auditfile_path(ch->serve->instance->lib, 0, path);
-		(void)err_errno(&err, r, "%s", path);
-		log_error("%s; not written: %.*s", err.text, (int)q->text.size, q->text.text);
-		serve_answer_err(ch, &q->header, &err);
-		return;
-	}
-	serve_answer(ch, &q->header, CONTROL_DONE, SLICE_NULL);
 }

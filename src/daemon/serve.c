@@ -401,6 +401,7 @@ int serve_init(struct serve *s, struct loop *l, const struct instance *instance)
 	*s = (struct serve){ .loop = l,
 			     .instance = instance,
 			     .path_ns = PATH_NS,
+			     .host_mnt = -EBADF,
 			     .socket_group = (gid_t)-1,
 			     .hold = HOLD_INIT };
 	if (instance->private_dir && stat(instance->dir, &st) == 0)

@@ -49,7 +49,8 @@ struct serve {
 	/* gabion-hold is to be given what else there is. */
 	void (*keep)(void *data, struct hold *h);
 
-	uid_t owner; /* of a private instance's folder */
+	int host_mnt; /* mount namespace of users of the host; borrowed, -EBADF: not known */
+	uid_t owner;  /* of a private instance's folder */
 	struct serve_channel *channels[SERVE_CHANNELS_MAX];
 	struct serve_copy *copies[SERVE_COPIES_MAX];
 	struct serve_path *paths;	    /* being judged, or waiting for it, oldest first */

@@ -10,8 +10,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -19,7 +22,9 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/loop.h"
 #include "base/sock.h"
+#include "base/test-dir.h"
 #include "daemon/deaf.h"
 #include "daemon/hostnet.h"
 #include "daemon/layout.h"
@@ -210,6 +215,157 @@ static void test_process_dead(void **state)
 	(void)fd_close(gone[0]);
 }
 
+static int exe_of(int pidfd, struct process_exe *ret)
+{
+	CLEANUP_FD int mnt = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+	assert_true(mnt >= 0);
+	return process_exe(pidfd, mnt, ret);
+}
+
+/* A child that executes the program; its pidfd. */
+static int run(const char *path, bool elsewhere, pid_t *ret_pid)
+{
+	struct process_exe exe;
+	int fd;
+
+	*ret_pid = fork();
+	assert_true(*ret_pid >= 0);
+	if (*ret_pid == 0) {
+		if (elsewhere && unshare(CLONE_NEWNS) < 0)
+			_exit(1);
+		(void)execl(path, "sleep", "1000", NULL);
+		_exit(1);
+	}
+	fd = pidfd_open(*ret_pid, 0);
+	assert_true(fd >= 0);
+	do
+		assert_int_equal(exe_of(fd, &exe), 0);
+	while (strstr(exe.path, "test-daemon"));
+	return fd;
+}
+
+static void end(pid_t pid, int pidfd)
+{
+	struct process_exe exe;
+
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(process_wait(pidfd, 10 * LOOP_NSEC_PER_SEC), 0);
+	assert_int_equal(exe_of(pidfd, &exe), -ESRCH); /* a zombie executes nothing */
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(exe_of(pidfd, &exe), -ESRCH);
+}
+
+static void copy(const char *from, const char *to)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(16u << 20);
+
+	assert_int_equal(file_read(from, &b), 0);
+	assert_int_equal(file_replace_at(AT_FDCWD, to, buf_slice(&b), 0755, false), 0);
+}
+
+static void test_process_exe(void **state)
+{
+	CLEANUP_TEST_DIR char dir[TEST_DIR_MAX] = "";
+	CLEANUP_FD int no = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct process_exe exe;
+	char sleeper[PATH_MAX];
+	char path[PATH_MAX];
+	pid_t pid;
+	int fd;
+
+	(void)state;
+	test_dir_new(dir);
+	assert_int_equal(exe_of(no, &exe), -ESRCH);
+	assert_int_equal(exe_of(-EBADF, &exe), -ESRCH);
+	assert_int_equal(process_find("sleep", sleeper), 0);
+	test_path(path, dir, "a \"\n\x1b");
+	copy(sleeper, path);
+	fd = run(path, false, &pid);
+	assert_int_equal(exe_of(fd, &exe), 0);
+	assert_string_equal(exe.path, path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(exe_of(fd, &exe), 0);
+	assert_memory_equal(exe.path, path, strlen(path));
+	assert_string_equal(exe.path + strlen(path), " (deleted)");
+	end(pid, fd);
+	(void)fd_close(fd);
+	test_path(path, dir, "");
+	for (int i = 0; i < 6; i++) {
+		(void)snprintf(path + strlen(path), 256, "%s%0200d", i ? "/" : "", i);
+		assert_int_equal(mkdir(path, 0755), 0);
+	}
+	(void)snprintf(path + strlen(path), 8, "/x");
+	copy(sleeper, path);
+	fd = run(path, false, &pid);
+	assert_int_equal(exe_of(fd, &exe), 0);
+	assert_memory_equal(exe.path, path, PROCESS_EXE_MAX);
+	assert_string_equal(exe.path + PROCESS_EXE_MAX, "…");
+	end(pid, fd);
+	(void)fd_close(fd);
+}
+
+static void test_process_exe_elsewhere(void **state)
+{
+	struct process_exe here;
+	struct process_exe there;
+	char path[PATH_MAX];
+	pid_t pid;
+	int fd;
+
+	(void)state;
+	if (!test_is_root("a mount namespace is made"))
+		skip();
+	assert_int_equal(process_find("sleep", path), 0);
+	fd = run(path, true, &pid);
+	assert_int_equal(exe_of(fd, &there), 0);
+	assert_true(there.elsewhere);
+	end(pid, fd);
+	(void)fd_close(fd);
+	fd = run(path, false, &pid);
+	assert_int_equal(exe_of(fd, &here), 0);
+	assert_false(here.elsewhere);
+	assert_string_equal(here.path, there.path);
+	assert_int_equal(process_exe(fd, -EBADF, &here), 0);
+	assert_true(here.elsewhere);
+	end(pid, fd);
+	(void)fd_close(fd);
+}
+
+/* Its number is another's by now: nothing is said, rather than something of that one. */
+static void test_process_exe_reused(void **state)
+{
+	struct process_exe exe;
+	char path[PATH_MAX];
+	char last[32];
+	pid_t pid;
+	pid_t other = -1;
+	int fd;
+	int there = -EBADF;
+
+	(void)state;
+	if (!test_is_root("the next process's number is chosen"))
+		skip();
+	assert_int_equal(process_find("sleep", path), 0);
+	fd = run(path, false, &pid);
+	end(pid, fd);
+	(void)snprintf(last, sizeof(last), "%ld", (long)pid - 1);
+	for (int i = 0; i < 100 && other != pid; i++) {
+		if (other > 0)
+			end(other, there);
+		if (other > 0)
+			(void)fd_close(there);
+		test_put("/proc/sys/kernel", "ns_last_pid", last);
+		there = run(path, false, &other);
+	}
+	assert_int_equal(other, pid);
+	assert_int_equal(exe_of(there, &exe), 0);
+	assert_int_equal(exe_of(fd, &exe), -ESRCH);
+	end(other, there);
+	(void)fd_close(there);
+	(void)fd_close(fd);
+}
+
 struct probing {
 	struct probe probe;
 	int calls;
@@ -380,11 +536,19 @@ static void test_ports_share(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_subnet),	    cmocka_unit_test(test_ports_share),
-		cmocka_unit_test(test_tail),	    cmocka_unit_test(test_deaf_signal),
-		cmocka_unit_test(test_deaf_status), cmocka_unit_test(test_record),
-		cmocka_unit_test(test_process),	    cmocka_unit_test(test_process_dead),
-		cmocka_unit_test(test_probe),	    cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_subnet),
+		cmocka_unit_test(test_ports_share),
+		cmocka_unit_test(test_tail),
+		cmocka_unit_test(test_deaf_signal),
+		cmocka_unit_test(test_deaf_status),
+		cmocka_unit_test(test_record),
+		cmocka_unit_test(test_process),
+		cmocka_unit_test(test_process_dead),
+		cmocka_unit_test(test_process_exe),
+		cmocka_unit_test(test_process_exe_elsewhere),
+		cmocka_unit_test(test_process_exe_reused),
+		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_lock),
 		cmocka_unit_test(test_names),
 	};
 

@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -27,6 +28,7 @@
 #include "base/util.h"
 #include "control/hold.h"
 #include "control/proto.h"
+#include "daemon/process.h"
 #include "daemon/serve-channel.h"
 
 struct fixture {
@@ -777,6 +779,31 @@ static void test_audit(void **state)
 	assert_int_equal(st.st_size, 16 * 1024 * 1024);
 }
 
+/* What the process runs is said at the end of an object, and of nothing else. */
+static void test_audit_exe(void **state)
+{
+	CLEANUP_BUF struct buf want = BUF_INIT(65536);
+	static const char *const texts[] = { "{\"n\":1}", "{}", "x}", "{\"n\":2" };
+	CLEANUP_FD int self = pidfd_open(getpid(), 0);
+	CLEANUP_FD int no = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct process_exe exe;
+
+	(void)state;
+	assert_int_equal(process_exe(self, f.serve.host_mnt, &exe), 0);
+	assert_true(exe.elsewhere);
+	buf_printf(&want,
+		   "{\"n\":1,\"exe\":\"%s\",\"exeElsewhere\":true}\n{}\nx}\n{\"n\":2\n{\"n\":1}\n",
+		   exe.path);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		request_text(CONTROL_AUDIT, '0', texts[i]);
+		assert_int_equal(ask(f.gate, self), CONTROL_DONE);
+	}
+	request_text(CONTROL_AUDIT, '0', texts[0]);
+	assert_int_equal(ask(f.gate, no), CONTROL_DONE);
+	buf_add_char(&want, '\0');
+	assert_file("lib/audit.log", want.p);
+}
+
 /* gabiond's own word goes to the gate, and nobody can ask for it. */
 static void test_policy(void **state)
 {
@@ -805,6 +832,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_registry_auth, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_audit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_audit_exe, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_policy, setup, teardown),
 		T(test_client),
 		T(test_permits),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/sock.h"
 #include "base/util.h"
 #include "gate/conn.h"
 #include "gate/request.h"
@@ -12,7 +13,8 @@
 #include "json/json.h"
 
 #define OPEN_MAX_LINES 256u
-#define TARGET_MAX 2048u /* bytes of a target that are worth keeping */
+#define OPEN_MAX_NAMED 64u /* of these, so many at most hold a descriptor */
+#define TARGET_MAX 2048u   /* bytes of a target that are worth keeping */
 #define ARENA_BYTES (256u * 1024u)
 
 /* A line on its way to gabiond. */
@@ -100,6 +102,15 @@ static void emit(const struct conn *c, const struct audit_event *e, uint64_t tol
 	json_emit(o, b);
 }
 
+/* Of whoever connected, for gabiond to say what it runs: no file can be opened here, and by now its
+ * number may be another's. None before Linux 6.5. */
+static int process_of(const struct conn *c)
+{
+	if (c->gate->audit.open > OPEN_MAX_NAMED || !side_is_open(&c->client))
+		return -EBADF;
+	return sock_peer_process(c->client.fd);
+}
+
 void audit_conn(const struct conn *c, const struct audit_event *e)
 {
 	CLEANUP_BUF struct buf text = BUF_INIT(CONTROL_TEXT_MAX);
@@ -130,7 +141,7 @@ void audit_conn(const struct conn *c, const struct audit_event *e)
 	l->told = told;
 	a->telling += told;
 	a->open++;
-	if (ask_start(&c->gate->ask, &l->call, q, -EBADF, on_written) < 0) {
+	if (ask_start(&c->gate->ask, &l->call, q, process_of(c), on_written) < 0) {
 		a->telling -= told;
 		a->open--;
 		a->lost++;

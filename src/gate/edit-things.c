@@ -5,6 +5,8 @@
 #include "gate/edit.h"
 #include "gate/maker.h"
 
+/* Its Links are not judged: the engine looks for no container by them, unlike HostConfig's. They
+ * are further names for what has a name on that network, where it can be found by that anyway. */
 static const struct shape_member endpoint_members[] = {
 	{ "NetworkID", &shape_string },
 };

@@ -57,12 +57,13 @@ static void say(struct conn *c, const char *verdict, const struct answer *a, con
 	CLEANUP_BUF struct buf text = BUF_INIT(TREE_MAX / 4);
 	struct json *o = json_new(&tree, JSON_OBJECT);
 	struct json *whole = json_new(&tree, JSON_OBJECT);
+	bool plain = images_plain(c->gate->images);
 	const struct {
 		const char *key;
 		const char *text;
 	} texts[] = { { "rule", a->rule },
 		      { "message", message },
-		      { "reason", a->reason },
+		      { "reason", message || !plain ? a->reason : IMAGES_PLAIN },
 		      { "hint", a->hint },
 		      { "reported", c->req->explain->reported } };
 
@@ -78,6 +79,8 @@ static void say(struct conn *c, const char *verdict, const struct answer *a, con
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		if (texts[i].text && *texts[i].text)
 			(void)json_set(&tree, o, texts[i].key, json_new_str(&tree, texts[i].text));
+	if (plain)
+		(void)json_set(&tree, o, "isolation", json_new_bool(&tree, false));
 	buf_add_str(&text, TEXT_EXPLAIN_MARK);
 	json_emit(o, &text);
 	(void)json_set(&tree, whole, "message", json_new_slice(&tree, buf_slice(&text)));
@@ -128,6 +131,13 @@ static void on_checked(struct images_check *k)
 	const struct verdict *v = &k->v.verdict;
 	struct conn *c = e->conn;
 
+	/* While isolation is off, it would have the clients' own socket. */
+	if (images_plain(k->images) &&
+	    (k->result == IMAGES_ALLOWED || k->result == IMAGES_DENIED)) {
+		e->then(c);
+		conn_update(c);
+		return;
+	}
 	switch (k->result) {
 	case IMAGES_ALLOWED:
 		e->door.grant = k->grant;

@@ -96,6 +96,12 @@ static inline bool images_plain(const struct images *m)
 	return !m->policy.isolation;
 }
 
+/* That, for who asks why something is allowed. */
+#define IMAGES_PLAIN                                                                  \
+	"isolation is off (enhancedContainerIsolation.value): image lists, command "  \
+	"lists and the rules about paths, devices and namespaces of the host do not " \
+	"apply"
+
 /* Seconds since 1970. */
 uint64_t images_now(void);
 

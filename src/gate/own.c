@@ -229,12 +229,42 @@ static void set_by(struct arena *a, struct json *o, const struct images_check *k
 		set(a, o, "digest", json_new_slice(a, k->v.digest));
 }
 
+/* What the lists say of it. */
+static void set_decided(struct arena *a, struct json *o, const struct images_check *k)
+{
+	set_text(a, o, "rule", k->v.verdict.rule);
+	set_text(a, o, "reason", k->v.verdict.reason);
+	if (k->result == IMAGES_ALLOWED) {
+		set_by(a, o, k);
+	} else {
+		set_text(a, o, "message", k->v.verdict.message);
+		set_text(a, o, "hint", k->v.verdict.way_out);
+	}
+}
+
+/* Nobody asks the lists while isolation is off; what they say is told beside what holds. */
+static void set_plain(struct arena *a, struct json *o, const char *verdict,
+		      const struct images_check *k)
+{
+	struct json *would = json_new(a, JSON_OBJECT);
+
+	set(a, o, "isolation", json_new_bool(a, false));
+	set_text(a, o, "reason", IMAGES_PLAIN);
+	if (!would)
+		return;
+	set_text(a, would, "verdict", verdict);
+	set_decided(a, would, k);
+	set(a, o, "withIsolation", would);
+}
+
 static void on_checked(struct images_check *k)
 {
 	static const char *const results[] = { [IMAGES_ALLOWED] = "allow",
 					       [IMAGES_DENIED] = "deny",
 					       [IMAGES_MISSING] = "missing",
 					       [IMAGES_FAILED] = "unknown" };
+	bool decided = k->result == IMAGES_ALLOWED || k->result == IMAGES_DENIED;
+	bool plain = decided && images_plain(k->images);
 	CLEANUP_ARENA struct arena a = ARENA_INIT(TREE_MAX);
 	struct own_work *w = CONTAINER_OF(k, struct own_work, check);
 	struct json *o = json_new(&a, JSON_OBJECT);
@@ -246,19 +276,13 @@ static void on_checked(struct images_check *k)
 		return;
 	}
 	set(&a, o, "image", json_new_slice(&a, k->facts.asked));
-	set(&a, o, "verdict", json_new_str(&a, results[k->result]));
+	set_text(&a, o, "verdict", plain ? "allow" : results[k->result]);
 	if (k->image.id.p)
 		set(&a, o, "id", json_new_slice(&a, k->image.id));
-	if (k->result == IMAGES_ALLOWED || k->result == IMAGES_DENIED) {
-		set_text(&a, o, "rule", k->v.verdict.rule);
-		set_text(&a, o, "reason", k->v.verdict.reason);
-	}
-	if (k->result == IMAGES_ALLOWED)
-		set_by(&a, o, k);
-	if (k->result == IMAGES_DENIED) {
-		set_text(&a, o, "message", k->v.verdict.message);
-		set_text(&a, o, "hint", k->v.verdict.way_out);
-	}
+	if (plain)
+		set_plain(&a, o, results[k->result], k);
+	else if (decided)
+		set_decided(&a, o, k);
 	answer_json(c, 200, o);
 	conn_update(c);
 }

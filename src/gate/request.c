@@ -67,12 +67,32 @@ static bool keep_fields(struct arena *a, struct http_head *h)
 	return true;
 }
 
+/* The way of clients that speak HTTP/2 from the first byte on: the table has a row for it. */
+static void read_preface(struct request *r)
+{
+	r->head = (struct http_head){ .method = SLICE_LIT("PRI"), .target = SLICE_LIT("*") };
+	r->target.path = r->head.target;
+}
+
+static int read_head(struct conn *c, struct request *r, struct http_refusal *why)
+{
+	struct http_room room;
+	int result = http_request_parse(r->raw, &room, &r->head, why);
+
+	if (result == HTTP_OK && !keep_fields(&c->arena, &r->head)) {
+		*why = too_large;
+		return HTTP_REFUSED;
+	}
+	if (result == HTTP_OK)
+		result = http_target_parse(&c->arena, r->head.target, &r->target, why);
+	return result;
+}
+
 int request_begin(struct conn *c, struct slice head, struct http_refusal *why)
 {
 	struct request *r = arena_alloc(&c->arena, sizeof(*r));
 	char *copy = arena_dup(&c->arena, head.p, head.n);
-	struct http_room room;
-	int result;
+	int result = HTTP_OK;
 
 	c->state = CONN_CHECK;
 	if (!r || !copy) {
@@ -80,13 +100,10 @@ int request_begin(struct conn *c, struct slice head, struct http_refusal *why)
 		return HTTP_REFUSED;
 	}
 	r->raw = (struct slice){ copy, head.n };
-	result = http_request_parse(r->raw, &room, &r->head, why);
-	if (result == HTTP_OK && !keep_fields(&c->arena, &r->head)) {
-		*why = too_large;
-		return HTTP_REFUSED;
-	}
-	if (result == HTTP_OK)
-		result = http_target_parse(&c->arena, r->head.target, &r->target, why);
+	if (http_is_preface(r->raw))
+		read_preface(r);
+	else
+		result = read_head(c, r, why);
 	if (result != HTTP_OK)
 		return result;
 	r->body = BUF_INIT(GATE_BODY_MAX);
@@ -318,6 +335,18 @@ static void drop_content_type(struct http_head *h)
 	h->content_type = SLICE_NULL;
 }
 
+#define NEWER_API                                                                             \
+	"use API 1.24 or later (DOCKER_API_VERSION), or a client that speaks it; no setting " \
+	"allows this"
+
+/* Whoever asks, and whatever the policy says. */
+static void refuse_always(struct conn *c, const char *rule, const char *hint, const char *why)
+{
+	answer_text(c, &(struct answer){ .status = 403, .rule = rule, .hint = hint },
+		    "gabion: %s command \"%.*s\" is not available: %s",
+		    c->gate->images->policy.profile->engine, SLICE_ARG(c->req->head.target), why);
+}
+
 /* True when the request has been answered. */
 static bool refused(struct conn *c)
 {
@@ -337,22 +366,24 @@ static bool refused(struct conn *c)
 		return true;
 	}
 	if (r->match.route->kind == ROUTE_REFUSE) {
-		answer_text(c,
-			    &(struct answer){
-				    .status = 403, .rule = "unsupported", .hint = ANSWER_NEVER },
-			    "gabion: %s command \"%.*s\" is not available: %s",
-			    c->gate->images->policy.profile->engine, SLICE_ARG(r->head.target),
-			    r->match.route->reason);
+		refuse_always(c, "unsupported", ANSWER_NEVER, r->match.route->reason);
 		return true;
 	}
 	family_begin(c, door);
 	if (family_refused(c))
 		return true;
+	if (route_version_is_old(&r->match.version)) {
+		refuse_always(c, "api-version", NEWER_API,
+			      "in API versions before 1.24 the start of a container could still "
+			      "change it");
+		return true;
+	}
 	if (!route_version_ok(&r->match.version)) {
-		answer_text(c, &(struct answer){ .status = 400 },
-			    "client version %.*s is not supported by gabion: API versions are 1.24 "
-			    "and later",
-			    SLICE_ARG(r->match.version.text));
+		answer_text(
+			c, &(struct answer){ .status = 400 },
+			"client version %.*s is not supported by gabion: API versions are written "
+			"as in 1.41",
+			SLICE_ARG(r->match.version.text));
 		return true;
 	}
 	if (is_form(&r->head)) {

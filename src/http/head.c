@@ -333,6 +333,11 @@ static int request_line(struct slice line, struct http_head *h, struct http_refu
 	return HTTP_OK;
 }
 
+bool http_is_preface(struct slice head)
+{
+	return slice_eq_str(head, "PRI * HTTP/2.0\r\n\r\n");
+}
+
 int http_request_parse(struct slice head, struct http_room *room, struct http_head *ret,
 		       struct http_refusal *why)
 {

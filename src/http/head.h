@@ -90,6 +90,9 @@ int http_head_find(struct slice in, size_t *scanned, size_t *ret_size, struct ht
 /* Parse one whole head as found by http_head_find(). HTTP_OK or HTTP_REFUSED. */
 int http_request_parse(struct slice head, struct http_room *room, struct http_head *ret,
 		       struct http_refusal *why);
+/* Whether a head is what a client of HTTP/2 begins with, unasked (RFC 9113 section 3.4). Parsed, it
+ * is refused like any other version. */
+bool http_is_preface(struct slice head);
 /* request_method decides whether there is a body (HEAD). */
 int http_response_parse(struct slice head, struct slice request_method, struct http_room *room,
 			struct http_head *ret, struct http_refusal *why);

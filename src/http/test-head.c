@@ -142,6 +142,18 @@ static void test_refused(void **state)
 	}
 }
 
+static void test_preface(void **state)
+{
+	static const char *const no[] = { "PRI * HTTP/2.0\r\n", "PRI * HTTP/2.0\r\nA: b\r\n\r\n",
+					  "pri * http/2.0\r\n\r\n", "PRI * HTTP/1.1\r\n\r\n",
+					  "GET * HTTP/2.0\r\n\r\n" };
+
+	(void)state;
+	assert_true(http_is_preface(SLICE_LIT("PRI * HTTP/2.0\r\n\r\n")));
+	for (size_t i = 0; i < ARRAY_SIZE(no); i++)
+		assert_false(http_is_preface(slice_str(no[i])));
+}
+
 static void test_request(void **state)
 {
 	static const char in[] = "POST /v1.41/containers/create?name=a HTTP/1.1\r\n"
@@ -337,10 +349,15 @@ static void test_media_type(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),	    cmocka_unit_test(test_request),
-		cmocka_unit_test(test_keep_alive),  cmocka_unit_test(test_upgrade_needs_connection),
-		cmocka_unit_test(test_response),    cmocka_unit_test(test_response_refused),
-		cmocka_unit_test(test_incremental), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_preface),
+		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_keep_alive),
+		cmocka_unit_test(test_upgrade_needs_connection),
+		cmocka_unit_test(test_response),
+		cmocka_unit_test(test_response_refused),
+		cmocka_unit_test(test_incremental),
+		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_media_type),
 	};
 

@@ -8,11 +8,13 @@
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/sock.h"
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
@@ -33,6 +35,21 @@ int probe_pidfd(void)
 	CLEANUP_FD int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
 
 	return self < 0 ? -errno : 0;
+}
+
+int probe_peer_pidfd(void)
+{
+	CLEANUP_FD int pidfd = -EBADF;
+	CLEANUP_FD int one = -EBADF;
+	CLEANUP_FD int other = -EBADF;
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return -errno;
+	one = fds[0];
+	other = fds[1];
+	pidfd = sock_peer_process(one);
+	return pidfd < 0 ? pidfd : 0;
 }
 
 int probe_seccomp_flag(unsigned long flag)

@@ -5,6 +5,7 @@
 
 int probe_openat2(void);
 int probe_pidfd(void);
+int probe_peer_pidfd(void); /* of whoever connected (6.5) */
 
 /* A flag of seccomp(2)'s SECCOMP_SET_MODE_FILTER. */
 int probe_seccomp_flag(unsigned long flag);

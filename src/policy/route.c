@@ -68,9 +68,14 @@ static void version_take(struct slice path, struct route_match *ret)
 	ret->path = slice_from(path, n);
 }
 
+bool route_version_is_old(const struct route_version *v)
+{
+	return v->text.p && (v->major < 1 || (v->major == 1 && v->minor < 24));
+}
+
 bool route_version_ok(const struct route_version *v)
 {
-	return !v->text.p || (v->plain && v->major == 1 && v->minor >= 24);
+	return !v->text.p || (v->plain && v->major == 1 && !route_version_is_old(v));
 }
 
 /* --- patterns --- */

@@ -94,8 +94,10 @@ void route_query(struct route_match *m, const struct slice_pair *params, size_t 
  * them. */
 #define ROUTE_COMPOSE_LABEL "com.docker.compose."
 
-/* None, or one that gabion knows: 1.24 or later and written plainly. Below, starting a container
- * could still change it. */
+/* Older than 1.24, however it is written: starting a container could still change it. */
+bool route_version_is_old(const struct route_version *v);
+
+/* None, or one that gabion knows: 1.24 or later and written plainly. */
 bool route_version_ok(const struct route_version *v);
 
 /* The table, for tests and for `gabion explain`. */

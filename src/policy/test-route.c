@@ -164,26 +164,29 @@ static void test_versions(void **state)
 		uint32_t major, minor;
 		bool plain;
 		bool ok;
+		bool old;
 	} cases[] = {
-		{ "/_ping", NULL, 0, 0, false, true },
-		{ "/v1.24/_ping", "1.24", 1, 24, true, true },
-		{ "/v1.41/_ping", "1.41", 1, 41, true, true },
-		{ "/v1.9999/_ping", "1.9999", 1, 9999, true, true },
-		{ "/v1.23/_ping", "1.23", 1, 23, true, false },
-		{ "/v1.0/_ping", "1.0", 1, 0, true, false },
-		{ "/v2.41/_ping", "2.41", 2, 41, true, false },
-		{ "/v1./_ping", "1.", 1, 0, false, false },
-		{ "/v1/_ping", "1", 1, 0, false, false },
-		{ "/v.41/_ping", ".41", 0, 41, false, false },
-		{ "/v01.41/_ping", "01.41", 1, 41, false, false },
-		{ "/v1.041/_ping", "1.041", 1, 41, false, false },
-		{ "/v00001.0000041/_ping", "00001.0000041", 1, 41, false, false },
-		{ "/v1.41.0/_ping", "1.41.0", 1, 41, false, false },
-		{ "/v1.41./_ping", "1.41.", 1, 41, false, false },
-		{ "/v./_ping", ".", 0, 0, false, false },
-		{ "/v.../_ping", "...", 0, 0, false, false },
+		{ "/_ping", NULL, 0, 0, false, true, false },
+		{ "/v1.24/_ping", "1.24", 1, 24, true, true, false },
+		{ "/v1.41/_ping", "1.41", 1, 41, true, true, false },
+		{ "/v1.9999/_ping", "1.9999", 1, 9999, true, true, false },
+		{ "/v1.23/_ping", "1.23", 1, 23, true, false, true },
+		{ "/v1.0/_ping", "1.0", 1, 0, true, false, true },
+		{ "/v2.41/_ping", "2.41", 2, 41, true, false, false },
+		{ "/v1./_ping", "1.", 1, 0, false, false, true },
+		{ "/v1/_ping", "1", 1, 0, false, false, true },
+		{ "/v.41/_ping", ".41", 0, 41, false, false, true },
+		{ "/v01.41/_ping", "01.41", 1, 41, false, false, false },
+		{ "/v1.041/_ping", "1.041", 1, 41, false, false, false },
+		{ "/v00001.0000041/_ping", "00001.0000041", 1, 41, false, false, false },
+		{ "/v1.41.0/_ping", "1.41.0", 1, 41, false, false, false },
+		{ "/v01.23/_ping", "01.23", 1, 23, false, false, true },
+		{ "/v1.23.99/_ping", "1.23.99", 1, 23, false, false, true },
+		{ "/v1.41./_ping", "1.41.", 1, 41, false, false, false },
+		{ "/v./_ping", ".", 0, 0, false, false, true },
+		{ "/v.../_ping", "...", 0, 0, false, false, true },
 		{ "/v1.99999999999999999999/_ping", "1.99999999999999999999", 1, UINT32_MAX, true,
-		  true },
+		  true, false },
 	};
 	static const char *const none[] = { "/v1.41_ping",  "/v1.41",
 					    "/v/_ping",	    "/V1.41/_ping",
@@ -205,6 +208,7 @@ static void test_versions(void **state)
 			fail_msg("%s: %u.%u %d", cases[i].path, m.version.major, m.version.minor,
 				 m.version.plain);
 		assert_int_equal(route_version_ok(&m.version), cases[i].ok);
+		assert_int_equal(route_version_is_old(&m.version), cases[i].old);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
 		struct route_match m;

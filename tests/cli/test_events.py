@@ -61,6 +61,20 @@ def test_since(instance):
         assert done.returncode == 2 and "--since" in done.stderr, bad
 
 
+def test_executables(instance):
+    """Whose names are their owners' choice."""
+    bad = "/tmp/a\" uid=0 \u001b[2J\u009b2J\u202ex\ud800\u007f"
+    (instance / "lib/audit.log").write_text(line(1, exe="/usr/bin/docker (deleted)") + line(2, exe="/b\u00e4r", exeElsewhere=True)
+                                            + line(3, exe=bad))
+    assert [row.split(" GET ")[0].split(" uid=7")[1:] for row in events(instance).stdout.splitlines()] == [
+        [' exe="/usr/bin/docker (deleted)"'], [' exe="/b\u00e4r" (elsewhere)'], [' exe="/tmp/a? uid=0 ?[2J?2J?x\ufffd?"']]
+    done = subprocess.run([GABION, "explain", "--state-dir", str(instance), "--last"], capture_output=True, text=True,
+                          timeout=30, check=False)
+    assert done.returncode == 1
+    assert not set("\x1b\x9b\u202e\x7f") & set(done.stdout)
+    assert "by        /tmp/a\" uid=0 ?[2J?2J?x\ufffd?" in done.stdout.splitlines()
+
+
 def test_what_clients_wrote_stays_harmless(instance):
     (instance / "lib/audit.log").write_text(line(1, target="/x\u001b[31m", container="c" * 64, lost=3, hint="a way")
                                             + "not json\n" + line(2) + '{"cut":')

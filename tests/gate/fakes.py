@@ -233,7 +233,7 @@ class Engine:
 # ── gabiond ────────────────────────────────────────────────────────────────────────────────────
 
 MAGIC = 0x43424147
-VERSION = 2
+VERSION = 3
 OPS = ("PING", "STATUS", "DOWN", "RECORD", "FORGET", "ASKER", "REFRESH", "COPY", "LIST", "PATH",
        "GRANT", "GRANTS", "SOCKET", "OPEN", "KEEP", "AUDIT", "POLICY", "CHILD", "KIN")
 SIZES = {"RECORD": 4176, "FORGET": 64, "ASKER": 64, "REFRESH": 64, "COPY": 4424, "LIST": 64,

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from fakes import (DENIED, DONE, FAILED, IS_SOCKET, MAKE, MORE, NONE, NOW, OK, PLAIN, RECURSIVE, ROOT, answer,
+from fakes import (DENIED, DONE, FAILED, IS_SOCKET, MAKE, MORE, NONE, NOW, OK, PLAIN, RECURSIVE, ROOT, Gabiond, answer,
                    read_answer, wait_until)
 
 A = "a" * 64
@@ -1005,6 +1005,36 @@ def test_denials_are_audited(gate, users):
     assert (line["verdict"], line["rule"], line["uid"]) == ("deny", "host-namespaces", uid)
     assert (line["method"], line["target"]) == ("POST", "/v1.41/containers/create?name=%41")
     assert line["message"] == message(got) and line["pid"] > 0 and "container" not in line
+
+
+def pid_of(pidfd):
+    with open(f"/proc/self/fdinfo/{pidfd}", encoding="ascii") as f:
+        return int(next(line for line in f if line.startswith("Pid:")).split()[1])
+
+
+def test_lines_go_with_the_process(gate, users):
+    """gabiond is handed the process that connected, as what it is and not as a number; never one that is not there any more."""
+    stream = gate.connect()
+    for n in range(1, 4):
+        stream.send(b"GET /debug/pprof/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert read_answer(stream).status == 403
+        wait_until(lambda: len(audited(gate)) == n)
+    assert [pid_of(q.fd) for q in gate.gabiond.asked if q.op == "AUDIT"] == [os.getpid()] * 3
+    assert gate.get("/debug/pprof/", uid=users[0]).status == 403  # a child connects, and ends
+    wait_until(lambda: len(audited(gate)) == 4)
+    last = gate.gabiond.asked[-1]
+    assert last.fd is None or pid_of(last.fd) == -1
+    assert all(q.fd is None for q in gate.gabiond.asked if q.op != "AUDIT")
+
+
+def test_a_slow_gabiond_costs_few_descriptors(make_gate):
+    """Lines that wait for it are not each a descriptor."""
+    gate = make_gate(gabiond=(slow := Gabiond()))
+    slow.replies["AUDIT"] = lambda q: None
+    before = len(os.listdir(f"/proc/{gate.process.pid}/fd"))
+    for _ in range(300):
+        assert gate.get("/debug/pprof/").status == 403
+    assert len(os.listdir(f"/proc/{gate.process.pid}/fd")) < before + 80
 
 
 def test_lost_lines_are_counted(gate):

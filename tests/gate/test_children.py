@@ -109,6 +109,67 @@ def test_references(family, args):
         assert "\tx " in done.out
 
 
+@pytest.fixture
+def stranger(family):
+    """Somebody else's, of the kind whose environment a --link of its container would tell."""
+    def address(network):
+        return box.inspect(f'{{{{(index .NetworkSettings.Networks "{network}").IPAddress}}}}')
+
+    box = family.cage.start("--name", "stranger", "-e", "PASSWORD=hidden", "--expose", "80")
+    box.address = address
+    family.does("network", "create", "linked")
+    yield box
+    family.does("rm", "-f", "linking", check=False)
+    family.cage.docker("network", "disconnect", "-f", "linked", box.id, check=False)
+    family.does("network", "rm", "linked")
+    family.cage.docker("rm", "-f", box.id)
+
+
+def made_with_links(family, way, name):
+    """A container whose endpoint says that; what the requests for it were answered, without its id."""
+    links = {"Links": [f"{name}:x"]}
+    box = {"Image": "alpine", "Cmd": ["sleep", "1000"]}
+    if way in ("linked", "bridge"):
+        box |= {"HostConfig": {"NetworkMode": way}, "NetworkingConfig": {"EndpointsConfig": {way: links}}}
+    said = [family.asks("POST", "/containers/create?name=linking", box)]
+    if way == "running":
+        said.append(family.asks("POST", "/containers/linking/start"))
+    if way in ("running", "created"):
+        said.append(family.asks("POST", "/networks/linked/connect", {"Container": "linking", "EndpointConfig": links}))
+    if way != "running":
+        said.append(family.asks("POST", "/containers/linking/start"))
+    ident = said[0][1]["Id"]
+    return json.loads(json.dumps(said).replace(ident, "ID").replace(name, "NAME"))
+
+
+@pytest.mark.parametrize("way", ["linked", "bridge", "created", "running"])
+def test_links_of_an_endpoint(family, stranger, way):
+    """The engine looks for no container of that name: it gives the network's own names another one. Not judged, they say
+    nothing of a stranger and open nothing of it: the answers are those for a name that nobody has, and so is what the
+    container gets."""
+    def sees():
+        inside = ["exec", "linking"]
+        text = family.does(*inside, "sh", "-c", "env; cat /etc/hosts").out
+        assert "hidden" not in text and stranger.address("bridge") not in text and "\tx" not in text and "X_" not in text
+        return family.does(*inside, "ping", "-c", "1", "-W", "1", "x", check=False).rc
+
+    seen = []
+    for name in ("nosuch", "stranger", stranger.id):
+        seen.append((made_with_links(family, way, name), sees()))
+        family.does("rm", "-f", "linking")
+    assert [status for status, _ in seen[0][0]][0] == 201 and seen[0][1] != 0
+    assert seen == seen[:1] * len(seen)
+    if way == "bridge":
+        return
+    # What is on that network can be found there by its own name as well.
+    family.cage.docker("network", "connect", "linked", stranger.id)
+    for name in ("nosuch", "stranger"):
+        made_with_links(family, way, name)
+        assert family.does("exec", "linking", "ping", "-c", "1", "-W", "1", "stranger").rc == 0
+        assert (sees() == 0) == (name == "stranger")
+        family.does("rm", "-f", "linking")
+
+
 def test_the_network_of_a_build(family):
     family.maker.exec("sh", "-c", "mkdir -p /b; printf 'FROM alpine\\nRUN true\\n' >/b/Dockerfile")
     command = "DOCKER_BUILDKIT=0 docker build -q --no-cache --network container:%s /b"

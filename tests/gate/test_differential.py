@@ -132,6 +132,8 @@ def difference(place, body, head):
         return None
     message = str(through[1])
     rule = through[1].get("rule") if isinstance(through[1], dict) else None
+    if rule == "api-version":
+        return None if old(head["prefix"]) else f"refused without a reason: {message}"
     if through[0] == 403:
         asked = [w for w in oracle.forbidden(past[2], past[3], instance) if w not in place.usual or b"host" in body.data]
         return None if asked else f"refused without a reason: {message}"

@@ -26,6 +26,7 @@ UNSENT = re.compile(r"prune|/images/create|/images/search|/distribution/|/swarm/
 # What the gate takes for no query or target, and engines do: a half escape, ";", "#", a host; and versions
 # before 1.24, or written otherwise.
 ODD = re.compile(r"^http:|^/v(?!1\.(2[4-9]|[3-9][0-9])/)[0-9.]|^/v1%|^/v1\.4%|%(?![0-9a-fA-F]{2})|;|#")
+OLD = re.compile(r"^/v(1|1\.23|\.\.)/")
 NAMES = ["gone", "create", "json", "gone/json", "a/b", "x:y", "push", "gone%2fpush", "exec", "start", "", ".", "..", "a%0ab", "%00", "\u017f",
          "a b", "+", "%", "%2e%2e", "gone/", "/gone", "attach/ws", "containers", "v1.41", "*", "gone;x", "gone?x", "gone#x", "host%20"]
 
@@ -81,6 +82,8 @@ def wrong_with(place, kind, method, target):
     refused = isinstance(listed[1], dict) and "explain" in listed[1] and listed[1]["explain"]["verdict"] != "allow"
     if reached and not blocked(*listed) and not refused and listed[0] != 400 and reached not in WITH.get(kind, {kind}):
         return f"a list of {kind} lets it reach {reached}: {listed} {past}"
+    if through[0] == 403 and OLD.match(target):
+        return None
     if "gabion" in str(through[1]):  # the gate's words
         if through[0] == 404 and reached:
             return f"it is an endpoint: {past}"

@@ -259,14 +259,28 @@ BLOCKED = ('enhanced container isolation: docker command "%s" is blocked; if you
 def test_a_denied_command(make_gate, tmp_path):
     gabiond = Doors(str(tmp_path), {A: 0}, deny=["push", "build"])
     gate = make_gate(gabiond=gabiond)
-    for target in ("/v1.43/images/myimage/push?tag=latest", "/images/x%2Fy/push", "/v9.99/images/a/push", "/build"):
+    for target in ("/v1.43/images/myimage/push?tag=latest", "/images/x%2Fy/push", "/v9.99/images/a/push", "/v1.12/images/a/push", "/build"):
         got = gabiond.ask(A, request("POST", target))
         assert (got.status, message(got)) == (403, BLOCKED % target)
     assert gabiond.ask(A, request("GET", "/v1.41/images/json")).status == 200
     assert gate.engine.seen == ["GET /v1.41/images/json"]
     assert gate.post("/v1.41/images/myimage/push", kind="text/plain").status == 200  # users of the host may
     lines = [json.loads(q.body[68:]) for q in gabiond.asked if q.op == "AUDIT"]
-    assert [(line["verdict"], line["container"]) for line in lines] == [("deny", A)] * 4
+    assert [(line["verdict"], line["container"]) for line in lines] == [("deny", A)] * 5
+
+
+def test_http2_without_asking(make_gate, tmp_path):
+    """What a list says comes first, in its words."""
+    gabiond = Doors(str(tmp_path), {A: 0}, deny=["build"])
+    make_gate(gabiond=gabiond)
+    preface = b"PRI * HTTP/2.0\r\n\r\n"
+    got = gabiond.ask(A, preface)
+    assert (got.status, message(got)) == (403, BLOCKED % "*")
+    gabiond.policy = policy(2, deny=[])
+    gabiond.told()
+    got = wait_until(lambda: (g := gabiond.ask(A, preface)) and json.loads(g.body)["rule"] == "unsupported" and g)
+    assert (got.status, message(got)) == (403, 'gabion: docker command "*" is not available: '
+                                               "HTTP/2 is taken inside an upgraded connection only")
 
 
 def test_what_no_list_can_allow(make_gate, tmp_path):

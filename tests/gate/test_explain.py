@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+import cages
 from cages import BLOCKED, DENIED, SOCKET, run, support
 
 
@@ -85,6 +86,52 @@ def test_as_a_container(cage, policy):
     assert (rc, said["verdict"]) == (0, "allow")
     rc, said = explain(cage, "--image", "nosuch", "--request", push)
     assert (rc, said["verdict"], said["status"]) == (3, "error", 404)
+
+
+@pytest.fixture
+def isolation_off(cage, policy):
+    document = cages.settings(["docker:cli"], ["push", "ps"])
+    document["enhancedContainerIsolation"]["value"] = False
+    before = dict(cage.settings)
+    cages.put(cage, document)
+    yield
+    cages.put(cage, before)
+
+
+OFF = "isolation is off"
+
+
+def test_images_with_isolation_off(cage, isolation_off):
+    """What holds, and beside it what would."""
+    rc, said = ask(cage, "images", "check", "alpine")
+    assert (rc, said["verdict"], said["isolation"]) == (0, "allow", False) and said["reason"].startswith(OFF)
+    assert not {"message", "hint", "rule", "by"} & set(said)
+    would = said["withIsolation"]
+    assert (would["verdict"], would["message"], would["rule"]) == ("deny", DENIED % "alpine", "socket-image-local-only")
+    rc, said = ask(cage, "images", "check", "docker:cli")
+    assert (rc, said["verdict"]) == (0, "allow") and "by" not in said
+    assert (said["withIsolation"]["verdict"], said["withIsolation"]["by"]) == ("allow", ["docker.io/library/docker:cli"])
+    text = cage.cli("images", "check", "alpine").out
+    assert text.index(OFF) < text.index("were isolation on:\nverdict   deny\n") < text.index("denied for container")
+    assert ask(cage, "images", "check", "nosuch")[0] == 3
+    # And so it is: an image that no list has gets the socket, and no command is denied.
+    assert run(cage, "ls", "/var/run/docker.sock", image="alpine").rc == 0
+    assert "is blocked" not in run(cage, "docker", "push", "myimage", check=False).err
+
+
+def test_explain_with_isolation_off(cage, isolation_off):
+    push = "POST /v1.43/images/myimage/push?tag=latest"
+    for args in (["--request", push], ["--image", "docker:cli", "--request", push], ["--image", "alpine", "--request", push],
+                 ["--image", "docker:cli", "--", "push", "myimage"], ["--", "run", "--pid=host", "-v", SOCKET, "alpine", "true"]):
+        rc, said = explain(cage, *args)
+        assert (rc, said["verdict"], said["isolation"]) == (0, "allow", False) and said["reason"].startswith(OFF), args
+    rc, said = explain(cage, "--image", "docker:cli", "--", "ps")
+    assert (rc, said["isolation"]) == (0, False) and OFF in said["reason"]
+    assert "isolation" not in explain(cage, "--", "run", "--help")[1]
+    rc, said = explain(cage, "--request", "GET /debug/vars")
+    assert (rc, said["rule"], said["isolation"]) == (1, "unsupported", False) and "reason" not in said
+    assert explain(cage, "--image", "nosuch", "--request", push)[0] == 3
+    assert OFF in cage.cli("explain", "--request", push).out
 
 
 def test_bodies(cage, policy, tmp_path):

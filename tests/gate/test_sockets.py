@@ -4,10 +4,13 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import statistics
 import struct
+import subprocess
+import sys
 import threading
 import time
 
@@ -371,6 +374,86 @@ def test_it_is_audited(cage, policy):
     deny = [line for line in lines if line["verdict"] == "deny" and "audited" in line.get("target", "")][-1]
     grant = [line for line in lines if line["verdict"] == "grant"][-1]
     assert deny["container"] == grant["subject"] and grant["image"] == "docker:cli"
+
+
+def programs(cage, name):
+    """(uid, exe, exeElsewhere) of the denials whose target has that name."""
+    lines = map(json.loads, cage.cli("events", "--json").lines)
+    return [(e["uid"], e.get("exe"), e.get("exeElsewhere")) for e in lines if name in e.get("target", "")]
+
+
+ASK = """
+import os, socket, sys
+if sys.argv[2] == "gone":
+    os.unlink(os.readlink("/proc/self/exe"))
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(f"GET /debug/{sys.argv[2]} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".encode())
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def asking(cage, exe, name, *through):
+    """A process of that executable that asks, and is there until its line has been read."""
+    with subprocess.Popen([*through, exe, "-IS", "-c", ASK, cage.socket, name], stdin=subprocess.PIPE) as p:
+        support.wait_until(lambda: programs(cage, name), 10, "a line")
+        yield
+        p.stdin.close()
+
+
+def test_which_program(cage, policy, tmp_path):
+    """Whoever connected, by its executable as the kernel knows it: whatever it is called, also where it has been removed."""
+    python = os.path.realpath(sys.executable)
+    with asking(cage, python, "plain"):
+        assert programs(cage, "plain") == [(0, python, None)]
+        assert f' exe="{python}" GET /debug/plain: ' in cage.cli("events").out
+    odd = bytes(tmp_path) + b'/a "\n\x1b[31m\xff,"uid":5'
+    shutil.copy(python, odd)
+    with asking(cage, odd, "odd"):
+        assert programs(cage, "odd") == [(0, odd.decode(errors="replace"), None)]
+    text = [line for line in cage.cli("events").lines if "/debug/odd" in line]
+    assert len(text) == 1 and "\x1b" not in text[0] and '/a ???[31m\ufffd,?uid?:5" GET' in text[0], text
+    shutil.copy(python, tmp_path / "gone")
+    with asking(cage, str(tmp_path / "gone"), "gone"):
+        assert programs(cage, "gone") == [(0, f"{tmp_path}/gone (deleted)", None)]
+    long = tmp_path.joinpath(*["d" * 200] * 6)
+    long.mkdir(parents=True)
+    shutil.copy(python, long / "python")
+    with asking(cage, str(long / "python"), "long"):
+        assert programs(cage, "long") == [(0, str(long)[:1024] + "…", None)]
+
+
+def test_a_program_elsewhere(cage, policy):
+    """A path of another mount namespace is told apart: it may be any file there."""
+    python = os.path.realpath(sys.executable)
+    with asking(cage, python, "elsewhere", "unshare", "-m"):
+        assert programs(cage, "elsewhere") == [(0, python, True)]
+
+    def in_a_container():
+        run(cage, "docker", "push", "from-inside", check=False)
+        return [p for p in programs(cage, "from-inside") if p[1]]
+
+    # A process that ends at once may have gone before gabiond looks.
+    (_, exe, elsewhere), *_ = support.wait_until(in_a_container, 60, "a line")
+    assert exe.endswith("/docker") and elsewhere
+
+
+def test_a_program_that_has_gone(cage, policy):
+    """Nothing is said, rather than something of whoever has its number now."""
+    name = "gone-meanwhile"
+    for _ in range(20):
+        client = socket.socket(socket.AF_UNIX)
+        pid = os.fork()
+        if pid == 0:
+            client.connect(cage.socket)
+            os._exit(0)
+        os.waitpid(pid, 0)
+        client.sendall(f"GET /debug/{name} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert client.recv(100).startswith(b"HTTP/1.1 403")
+        client.close()
+    support.wait_until(lambda: len(programs(cage, name)) == 20, 10, "lines")
+    assert set(programs(cage, name)) == {(0, None, None)}
 
 
 def test_what_another_container_has(cage, policy):

@@ -28,7 +28,11 @@ BAD = {
     "te-twice": GET + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
     "host-twice": GET + b"Host: y\r\n\r\n",
     "no-host": b"GET /_ping HTTP/1.1\r\n\r\n",
-    "preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "preface-with-a-field": b"PRI * HTTP/2.0\r\nHost: x\r\n\r\nSM\r\n\r\n",
+    "preface-of-1.1": b"PRI * HTTP/1.1\r\nHost: x\r\n\r\n",
+    "preface-of-another": b"GET * HTTP/2.0\r\n\r\n",
+    "preface-lower-case": b"pri * http/2.0\r\n\r\n",
+    "http-2": b"GET /_ping HTTP/2.0\r\nHost: x\r\n\r\n",
     "version": b"GET /_ping HTTP/1.2\r\nHost: x\r\n\r\n",
     "absolute": b"GET http://x/_ping HTTP/1.1\r\nHost: x\r\n\r\n",
     "double-slash": b"GET //_ping HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -99,8 +103,9 @@ def test_a_megabyte_of_head(gate):
 
 @pytest.mark.parametrize("path,status", [
     ("/v1.41/_ping", 200), ("/_ping", 200), ("/v1.24/_ping", 200), ("/v1.56/_ping", 200),
-    ("/v1.23/_ping", 400), ("/v01.41/_ping", 400), ("/v1.041/_ping", 400), ("/v1.41.0/_ping", 400),
-    ("/v1.41./_ping", 400), ("/v2.0/_ping", 400), ("/v1/_ping", 400), ("/vx/_ping", 404), ("/nosuch", 404),
+    ("/v1.23/_ping", 403), ("/v1.0/_ping", 403), ("/v0.41/_ping", 403), ("/v01.23/_ping", 403), ("/v1.23.0/_ping", 403),
+    ("/v01.41/_ping", 400), ("/v1.041/_ping", 400), ("/v1.41.0/_ping", 400),
+    ("/v1.41./_ping", 400), ("/v2.0/_ping", 400), ("/v1/_ping", 403), ("/v./_ping", 403), ("/vx/_ping", 404), ("/nosuch", 404),
     ("/_ping/", 404), ("/_PING", 404), ("/v1.41/v1.41/_ping", 404), ("/libpod/_ping", 404),
     # what is refused is refused in any version
     ("/v1.12/swarm", 403), ("/v1.41.0/services", 403), ("/v1.99/debug/vars", 403), ("/v1.23/nosuch", 404),
@@ -114,6 +119,42 @@ def test_versions_and_unknown_endpoints(gate, path, status):
     if status != 200:
         assert got.get("Content-Type") == "application/json"
         assert json.loads(got.body)["message"]
+
+
+def audited(gate):
+    return [json.loads(q.body[68:]) for q in gate.gabiond.asked if q.op == "AUDIT"]
+
+
+@pytest.mark.parametrize("method,path", [("GET", "/v1.23/_ping"), ("POST", "/v1.12/containers/x/start"), ("GET", "/v01.23.7/info")])
+def test_old_versions(gate, method, path):
+    """Refused by a rule of its own, which the client and the audit log are told."""
+    got = gate.get(path, method)
+    said = json.loads(got.body)
+    assert (got.status, said["rule"]) == (403, "api-version")
+    assert said["message"] == (f'gabion: docker command "{path}" is not available: in API versions before 1.24 '
+                               "the start of a container could still change it")
+    assert "1.24 or later" in said["hint"] and "DOCKER_API_VERSION" in said["hint"]
+    line, = wait_until(lambda: audited(gate))
+    assert line["verdict"] == "deny" and {k: line[k] for k in said} == said
+    assert (line["method"], line["target"]) == (method, path)
+    assert gate.engine.requests == []
+
+
+def test_http2_without_asking(gate):
+    """The preface is refused as what it is, in HTTP/1.1, and nothing of what follows it is read as a request."""
+    stream = gate.connect()
+    stream.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + GET + b"\r\n")
+    got = read_answer(stream)
+    said = json.loads(got.body)
+    assert (got.status, got.get("Connection"), got.get("Content-Type")) == (403, "close", "application/json")
+    assert (said["rule"], said["hint"]) == ("unsupported", "no setting allows it")
+    assert said["message"] == ('gabion: docker command "*" is not available: '
+                               "HTTP/2 is taken inside an upgraded connection only")
+    assert stream.all() == b""
+    line, = wait_until(lambda: audited(gate))
+    assert (line["method"], line["target"], line["rule"]) == ("PRI", "*", "unsupported")
+    assert line["message"] == said["message"]
+    assert gate.engine.requests == []
 
 
 @pytest.mark.parametrize("method,path", [

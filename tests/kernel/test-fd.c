@@ -7,8 +7,13 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
 
 static bool ofd_is_locked(const char *path)
 {
@@ -169,16 +174,48 @@ static void peer_groups(void)
 	CHECK_EQ(status, 0);
 }
 
+/* SO_PEERPIDFD (6.5) is of the process that connected, also where its number is another's by now.
+ */
+static void peer_process(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "socket" };
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), pidfd = -1, status;
+	socklen_t size = sizeof(pidfd);
+
+	CHECK_OK(listener);
+	CHECK_OK(bind(listener, (struct sockaddr *)&address, sizeof(address)));
+	CHECK_OK(listen(listener, 1));
+	pid_t pid = fork();
+	CHECK_OK(pid);
+	if (pid == 0) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		CHECK_OK(connect(fd, (struct sockaddr *)&address, sizeof(address)));
+		_exit(EXIT_SUCCESS);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	CHECK_OK(fd);
+	/* It has gone: no descriptor (before 6.16), or one that says so. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0)
+		CHECK_ERR(syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0), ESRCH);
+	else
+		CHECK(errno == ESRCH || errno == EINVAL || errno == ENODATA ||
+		      errno == ENOPROTOOPT);
+}
+
 TEST(ofd_lock)
 TEST(flock_lock)
 TEST(ofd_is_per_description)
 TEST(peer_groups)
+TEST(peer_process)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_ofd_lock),
 	cmocka_unit_test(test_flock_lock),
 	cmocka_unit_test(test_ofd_is_per_description),
 	cmocka_unit_test(test_peer_groups),
+	cmocka_unit_test(test_peer_process),
 };
 
 CONTRACT_MAIN(tests)
