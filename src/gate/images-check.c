@@ -2,6 +2,10 @@
 /*
  * One check: STORE ─► IMAGE ─► decide ⇄ questions ─► (next layer) ─► keep ─► done
  *
+ * For a derived image, the base that it had the last time is looked at before all local images
+ * (bases.h). Whatever base it is, and whenever: an image is allowed only by what the engine says of
+ * both in this check, and by what is in force at its end.
+ *
  * Questions are asked one after the other. When the time for registries is up, those that are still
  * open count as unanswered and the decision stands as it is: known images are allowed, others are
  * not.
@@ -76,12 +80,31 @@ static void on_kept(struct ask_call *call, int result, struct slice body)
 	finish(k, result == CONTROL_DONE ? IMAGES_ALLOWED : IMAGES_FAILED);
 }
 
+/* Under which the base of the image is remembered: all of its facts, so that an image that has got
+ * another name, or is another one, is looked at afresh. */
+static void add_facts(const struct images_check *k, struct buf *b)
+{
+	if (grant_print(&(struct grant){ .asked = k->facts.asked, .image = k->image }, b) < 0)
+		buf_reset(b);
+}
+
+static void keep_base(struct images_check *k)
+{
+	CLEANUP_BUF struct buf facts = BUF_INIT(CONTROL_TEXT_MAX);
+
+	if (k->facts_at == 0)
+		return;
+	add_facts(k, &facts);
+	bases_add(&k->images->bases, buf_slice(&facts), k->facts_at, k->base);
+}
+
 /* gabion-runc decides by the file: it has to know what was just learned. */
 static void allowed(struct images_check *k)
 {
 	int r;
 
 	take_grant(k);
+	keep_base(k);
 	if (!k->images->digests.dirty) {
 		finish(k, IMAGES_ALLOWED);
 		return;
@@ -103,8 +126,11 @@ static void unanswered(struct images_check *k)
 static void on_answered(struct images_fetch *f, bool ok)
 {
 	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
+	bool same = k->facts_at == k->images->facts;
 
 	images_take(f, ok);
+	if (same) /* what this check itself has found out, it rests on */
+		k->facts_at = k->images->facts;
 	decide(k);
 }
 
@@ -222,6 +248,56 @@ static void on_locals(struct images_fetch *f, bool ok)
 	}
 }
 
+static void ask_all_locals(struct images_check *k)
+{
+	k->base = SLICE_NULL;
+	k->facts_at = k->images->facts;
+	get(k, "/images/json", on_locals);
+}
+
+/* What the engine says of it now: its digests and names, and that it is still there. */
+static void on_base(struct images_fetch *f, bool ok)
+{
+	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
+	struct imagelist_image *base = arena_alloc(&k->arena, sizeof(*base));
+	struct json *doc = ok ? document(k) : NULL;
+
+	if (!base || !doc || image_from_engine(&k->arena, doc, k->image.store, base) < 0 ||
+	    !slice_eq(base->id, k->base)) {
+		ask_all_locals(k);
+		return;
+	}
+	k->locals = base;
+	k->facts.locals = base;
+	k->facts.nlocals = 1;
+	k->facts.has_locals = true;
+	k->facts.was_local = true;
+	k->base_only = true;
+	decide(k);
+}
+
+/* The base that the same image had the last time, then all. */
+static void ask_locals(struct images_check *k)
+{
+	CLEANUP_BUF struct buf facts = BUF_INIT(CONTROL_TEXT_MAX);
+	CLEANUP_BUF struct buf target = BUF_INIT(4096);
+	const struct images *m = k->images;
+
+	if (!m->listening || k->base_tried) {
+		ask_all_locals(k);
+		return;
+	}
+	k->base_tried = true;
+	add_facts(k, &facts);
+	k->base = bases_find(&m->bases, &k->arena, buf_slice(&facts), m->facts);
+	if (!k->base.p) {
+		ask_all_locals(k);
+		return;
+	}
+	buf_printf(&target, "/images/%.*s/json", SLICE_ARG(k->base));
+	get(k, target.p, on_base);
+}
+
 static void ask_registry(struct images_check *k, int about)
 {
 	if (about < 0 || k->late || images_ask(&k->fetch, on_answered) < 0)
@@ -245,7 +321,7 @@ static void ask(struct images_check *k)
 		ask_layers(k);
 		return;
 	case IMAGELIST_ASK_LOCALS:
-		get(k, "/images/json", on_locals);
+		ask_locals(k);
 		return;
 	}
 }
@@ -263,6 +339,28 @@ static void take_entry(struct images_check *k)
 	*digest = (struct slice){ arena_dup(&k->arena, digest->p, digest->n), digest->n };
 }
 
+/* That base alone does not allow it: then all local images count. */
+static bool look_at_all(struct images_check *k)
+{
+	if (!k->base_only)
+		return false;
+	k->base_only = false;
+	k->facts.has_locals = false;
+	k->facts.nlocals = 0;
+	k->facts.was_local = false;
+	return true;
+}
+
+/* Where two layers have different ones, there is none to look at first. */
+static void take_base(struct images_check *k)
+{
+	if (k->v.how != IMAGELIST_BY_DERIVED)
+		return;
+	if (k->base.p && !slice_eq(k->base, k->v.parent->id))
+		k->facts_at = 0;
+	k->base = k->v.parent->id;
+}
+
 /* With all that is known. */
 static int decide_layer(struct images_check *k)
 {
@@ -275,7 +373,8 @@ static int decide_layer(struct images_check *k)
 		return -ENOMEM;
 	do {
 		imagelist_decide(list, &k->facts, &k->v);
-	} while (imagelist_needs(&k->v) && know_layers(k));
+	} while (k->v.verdict.kind == VERDICT_DENY &&
+		 (look_at_all(k) || (imagelist_needs(&k->v) && know_layers(k))));
 	return 0;
 }
 
@@ -288,6 +387,7 @@ static void decide(struct images_check *k)
 		}
 		if (k->v.verdict.kind == VERDICT_ALLOW) {
 			take_entry(k);
+			take_base(k);
 			continue;
 		}
 		if (!imagelist_needs(&k->v)) {
@@ -354,18 +454,9 @@ static void ask_image(struct images_check *k)
 		finish(k, IMAGES_MISSING);
 }
 
-static void on_info(struct images_fetch *f, bool ok)
+static void know_store(struct images_check *k)
 {
-	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
-	struct json *doc = ok ? document(k) : NULL;
-
-	if (!doc) {
-		finish(k, IMAGES_FAILED);
-		return;
-	}
-	k->image.store = strcmp(k->images->policy.profile->name, "podman") == 0 ? IMAGELIST_PODMAN
-			 : uses_containerd(doc) ? IMAGELIST_CONTAINERD
-						: IMAGELIST_CLASSIC;
+	k->image.store = k->images->store;
 	if (*k->name) {
 		ask_image(k);
 		return;
@@ -373,6 +464,23 @@ static void on_info(struct images_fetch *f, bool ok)
 	/* The engine makes a container of no image, too. */
 	k->facts.image = &k->image;
 	decide(k);
+}
+
+static void on_info(struct images_fetch *f, bool ok)
+{
+	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
+	struct images *m = k->images;
+	struct json *doc = ok ? document(k) : NULL;
+
+	if (!doc) {
+		finish(k, IMAGES_FAILED);
+		return;
+	}
+	m->store = strcmp(m->policy.profile->name, "podman") == 0 ? IMAGELIST_PODMAN
+		   : uses_containerd(doc)			  ? IMAGELIST_CONTAINERD
+								  : IMAGELIST_CLASSIC;
+	m->has_store = m->listening;
+	know_store(k);
 }
 
 /* --- life --- */
@@ -402,6 +510,8 @@ static void begin(struct loop_timer *t)
 	loop_timer_in(l, t, IMAGES_WAIT_SECONDS * LOOP_NSEC_PER_SEC, on_late);
 	if (k->facts.image)
 		decide(k);
+	else if (k->images->has_store)
+		know_store(k);
 	else
 		get(k, "/info", on_info);
 }
