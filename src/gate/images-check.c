@@ -28,6 +28,7 @@
 #define LAYERS_MAX 1024u     /* images whose layers are asked for, in one check */
 #define LOAD_POLL_MS 20u
 #define LOCALS_MAX 4096u
+#define TARGET_MAX 49152u
 
 static void decide(struct images_check *k);
 
@@ -221,7 +222,7 @@ static int take_locals(struct images_check *k, const struct json *doc)
 		return -EPROTO;
 	if (doc->n > LOCALS_MAX)
 		return -E2BIG;
-	k->locals = arena_array(&k->arena, MAX(doc->n, (size_t)1), sizeof(*k->locals));
+	k->locals = arena_array(&k->arena, doc->n + LOCALS_DIGESTS_MAX, sizeof(*k->locals));
 	if (!k->locals)
 		return -ENOMEM;
 	for (size_t i = 0; i < doc->n; i++)
@@ -232,13 +233,39 @@ static int take_locals(struct images_check *k, const struct json *doc)
 	return 0;
 }
 
+static bool has_local(const struct images_check *k, struct slice id)
+{
+	for (size_t i = 0; i < k->facts.nlocals; i++)
+		if (slice_eq(k->locals[i].id, id))
+			return true;
+	return false;
+}
+
+static void on_locals(struct images_fetch *f, bool ok);
+
+/* Those that matter, where it takes long to list all (locals.h), then all. */
+static void ask_list(struct images_check *k)
+{
+	CLEANUP_BUF struct buf target = BUF_INIT(TARGET_MAX);
+	const struct images *m = k->images;
+	bool narrow = k->image.store == IMAGELIST_CONTAINERD && !k->narrow_tried;
+
+	k->base = SLICE_NULL;
+	k->facts_at = m->facts;
+	k->narrow_tried = true;
+	k->narrow = narrow && locals_by_name(m->lists, m->policy.nsockets, &target) == LOCALS_SOME;
+	get(k, k->narrow ? target.p : "/images/json", on_locals);
+}
+
 static void on_locals(struct images_fetch *f, bool ok)
 {
 	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
 	struct json *doc = ok ? document(k) : NULL;
 	int r = doc ? take_locals(k, doc) : -EPROTO;
 
-	if (r == -E2BIG) {
+	if (r < 0 && k->narrow) {
+		ask_list(k); /* an engine without that filter */
+	} else if (r == -E2BIG) {
 		give_up(k);
 	} else if (r < 0) {
 		finish(k, IMAGES_FAILED);
@@ -248,11 +275,50 @@ static void on_locals(struct images_fetch *f, bool ok)
 	}
 }
 
-static void ask_all_locals(struct images_check *k)
+static void ask_by_id(struct images_check *k, struct slice id,
+		      void (*done)(struct images_fetch *f, bool ok))
 {
-	k->base = SLICE_NULL;
-	k->facts_at = k->images->facts;
-	get(k, "/images/json", on_locals);
+	CLEANUP_BUF struct buf target = BUF_INIT(4096);
+
+	buf_printf(&target, "/images/%.*s/json", SLICE_ARG(id));
+	get(k, target.p, done);
+}
+
+static void on_looked(struct images_fetch *f, bool ok)
+{
+	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
+	struct json *doc = ok ? document(k) : NULL;
+	struct imagelist_image found;
+
+	if (!doc && f->fetch.status != 404 && f->fetch.status != 400) {
+		finish(k, IMAGES_FAILED);
+		return;
+	}
+	if (doc && image_from_engine(&k->arena, doc, k->image.store, &found) == 0 &&
+	    !has_local(k, found.id))
+		k->locals[k->facts.nlocals++] = found;
+	decide(k);
+}
+
+/* False: the images with all good digests have been looked for. */
+static bool look_by_digest(struct images_check *k)
+{
+	const struct images *m = k->images;
+
+	while (k->nlooked < LOCALS_DIGESTS_MAX) {
+		struct slice next = locals_next_digest(m->lists, m->policy.nsockets, &m->digests,
+						       k->looked, k->nlooked, &k->arena);
+
+		if (!next.p)
+			return false;
+		k->looked[k->nlooked++] = next;
+		if (has_local(k, next))
+			continue;
+		ask_by_id(k, next, on_looked);
+		return true;
+	}
+	ask_list(k); /* too many */
+	return true;
 }
 
 /* What the engine says of it now: its digests and names, and that it is still there. */
@@ -264,38 +330,52 @@ static void on_base(struct images_fetch *f, bool ok)
 
 	if (!base || !doc || image_from_engine(&k->arena, doc, k->image.store, base) < 0 ||
 	    !slice_eq(base->id, k->base)) {
-		ask_all_locals(k);
+		ask_list(k);
 		return;
 	}
 	k->locals = base;
 	k->facts.locals = base;
 	k->facts.nlocals = 1;
 	k->facts.has_locals = true;
-	k->facts.was_local = true;
+	k->facts.was_local = k->facts_at == 0; /* so it was the last time */
 	k->base_only = true;
 	decide(k);
 }
 
-/* The base that the same image had the last time, then all. */
+/* Is there more to look at before the verdict counts? At last the base, all names of which belong
+ * to the grant. */
+static bool widen(struct images_check *k)
+{
+	bool allowed = k->v.verdict.kind == VERDICT_ALLOW;
+
+	if (!k->narrow || !k->facts.has_locals || (allowed && k->v.how != IMAGELIST_BY_DERIVED))
+		return false;
+	if (look_by_digest(k))
+		return true;
+	if (!allowed)
+		return false;
+	k->narrow = false;
+	k->base = k->v.parent->id;
+	ask_by_id(k, k->base, on_base);
+	return true;
+}
+
+/* The base that the same image had the last time, then others. */
 static void ask_locals(struct images_check *k)
 {
 	CLEANUP_BUF struct buf facts = BUF_INIT(CONTROL_TEXT_MAX);
-	CLEANUP_BUF struct buf target = BUF_INIT(4096);
 	const struct images *m = k->images;
 
-	if (!m->listening || k->base_tried) {
-		ask_all_locals(k);
-		return;
+	if (m->listening && !k->base_tried) {
+		k->base_tried = true;
+		add_facts(k, &facts);
+		k->base = bases_find(&m->bases, &k->arena, buf_slice(&facts), m->facts);
+		if (k->base.p) {
+			ask_by_id(k, k->base, on_base);
+			return;
+		}
 	}
-	k->base_tried = true;
-	add_facts(k, &facts);
-	k->base = bases_find(&m->bases, &k->arena, buf_slice(&facts), m->facts);
-	if (!k->base.p) {
-		ask_all_locals(k);
-		return;
-	}
-	buf_printf(&target, "/images/%.*s/json", SLICE_ARG(k->base));
-	get(k, target.p, on_base);
+	ask_list(k);
 }
 
 static void ask_registry(struct images_check *k, int about)
@@ -385,6 +465,8 @@ static void decide(struct images_check *k)
 			finish(k, IMAGES_FAILED);
 			return;
 		}
+		if (widen(k))
+			return;
 		if (k->v.verdict.kind == VERDICT_ALLOW) {
 			take_entry(k);
 			take_base(k);

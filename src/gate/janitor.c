@@ -11,9 +11,10 @@
 #include "json/json.h"
 
 /* {"type":["container","image"],"event":["destroy", …]}: what is done to images, too. */
-#define EVENTS                                                                                    \
-	"/events?filters=%7B%22type%22%3A%5B%22container%22%2C%22image%22%5D%2C%22event%22%3A%5B" \
-	"%22destroy%22%2C%22delete%22%2C%22import%22%2C%22load%22%2C%22pull%22%2C%22push%22%2C"   \
+#define EVENTS                                                                                     \
+	"/events?filters=%7B%22type%22%3A%5B%22container%22%2C%22image%22%5D%2C%22event%22%3A%5B"  \
+	"%22destroy%22%2C%22create%22%2C%22delete%22%2C%22import%22%2C%22load%22%2C%22pull%22%2C%" \
+	"22push%22%2C"                                                                             \
 	"%22tag%22%2C%22untag%22%5D%7D"
 #define CONTAINERS "/containers/json?all=1"
 #define LINE_MAX_BYTES (1u << 20)
@@ -209,7 +210,7 @@ static void on_event(struct janitor *j, struct slice line)
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(16u << 20);
 	struct json_limits limits = JSON_LIMITS;
 	struct json *v;
-	const char *type, *id;
+	const char *type, *action, *id;
 
 	if (json_parse(&tree, line, &limits, &v, NULL, NULL) < 0)
 		return;
@@ -218,6 +219,9 @@ static void on_event(struct janitor *j, struct slice line)
 		images_changed(j->gate->images);
 		return;
 	}
+	action = json_get_str(v, "Action");
+	if (!action || strcmp(action, "destroy") != 0)
+		return; /* the filter has no pairs: a container's "create" comes, too */
 	id = json_get_str(json_get(v, "Actor"), "ID");
 	if (id && strlen(id) == CONTROL_ID_LEN && control_id_ok(id))
 		forget(j, id);
