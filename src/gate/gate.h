@@ -24,6 +24,8 @@
  *   sift.c       pure: lists and streams of objects, with some of them left out
  *   policy/route.c  pure: method and path to a row of the table
  *   images.c, images-check.c, images-fetch.c   which images may have the engine's socket
+ *   layers.c, bases.c   pure: what is remembered of local images
+ *   locals.c     pure: which of them matter
  *   credentials.c, learn.c   what registries are asked with
  *   socket.c     containers that are to have it
  *   commands.c   what those may ask over it

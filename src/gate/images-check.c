@@ -2,6 +2,10 @@
 /*
  * One check: STORE ─► IMAGE ─► decide ⇄ questions ─► (next layer) ─► keep ─► done
  *
+ * For a derived image, the base that it had the last time is looked at before all local images
+ * (bases.h). Whatever base it is, and whenever: an image is allowed only by what the engine says of
+ * both in this check, and by what is in force at its end.
+ *
  * Questions are asked one after the other. When the time for registries is up, those that are still
  * open count as unanswered and the decision stands as it is: known images are allowed, others are
  * not.
@@ -24,6 +28,7 @@
 #define LAYERS_MAX 1024u     /* images whose layers are asked for, in one check */
 #define LOAD_POLL_MS 20u
 #define LOCALS_MAX 4096u
+#define TARGET_MAX 49152u
 
 static void decide(struct images_check *k);
 
@@ -76,12 +81,31 @@ static void on_kept(struct ask_call *call, int result, struct slice body)
 	finish(k, result == CONTROL_DONE ? IMAGES_ALLOWED : IMAGES_FAILED);
 }
 
+/* Under which the base of the image is remembered: all of its facts, so that an image that has got
+ * another name, or is another one, is looked at afresh. */
+static void add_facts(const struct images_check *k, struct buf *b)
+{
+	if (grant_print(&(struct grant){ .asked = k->facts.asked, .image = k->image }, b) < 0)
+		buf_reset(b);
+}
+
+static void keep_base(struct images_check *k)
+{
+	CLEANUP_BUF struct buf facts = BUF_INIT(CONTROL_TEXT_MAX);
+
+	if (k->facts_at == 0)
+		return;
+	add_facts(k, &facts);
+	bases_add(&k->images->bases, buf_slice(&facts), k->facts_at, k->base);
+}
+
 /* gabion-runc decides by the file: it has to know what was just learned. */
 static void allowed(struct images_check *k)
 {
 	int r;
 
 	take_grant(k);
+	keep_base(k);
 	if (!k->images->digests.dirty) {
 		finish(k, IMAGES_ALLOWED);
 		return;
@@ -103,8 +127,11 @@ static void unanswered(struct images_check *k)
 static void on_answered(struct images_fetch *f, bool ok)
 {
 	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
+	bool same = k->facts_at == k->images->facts;
 
 	images_take(f, ok);
+	if (same) /* what this check itself has found out, it rests on */
+		k->facts_at = k->images->facts;
 	decide(k);
 }
 
@@ -195,7 +222,7 @@ static int take_locals(struct images_check *k, const struct json *doc)
 		return -EPROTO;
 	if (doc->n > LOCALS_MAX)
 		return -E2BIG;
-	k->locals = arena_array(&k->arena, MAX(doc->n, (size_t)1), sizeof(*k->locals));
+	k->locals = arena_array(&k->arena, doc->n + LOCALS_DIGESTS_MAX, sizeof(*k->locals));
 	if (!k->locals)
 		return -ENOMEM;
 	for (size_t i = 0; i < doc->n; i++)
@@ -206,13 +233,39 @@ static int take_locals(struct images_check *k, const struct json *doc)
 	return 0;
 }
 
+static bool has_local(const struct images_check *k, struct slice id)
+{
+	for (size_t i = 0; i < k->facts.nlocals; i++)
+		if (slice_eq(k->locals[i].id, id))
+			return true;
+	return false;
+}
+
+static void on_locals(struct images_fetch *f, bool ok);
+
+/* Those that matter, where it takes long to list all (locals.h), then all. */
+static void ask_list(struct images_check *k)
+{
+	CLEANUP_BUF struct buf target = BUF_INIT(TARGET_MAX);
+	const struct images *m = k->images;
+	bool narrow = k->image.store == IMAGELIST_CONTAINERD && !k->narrow_tried;
+
+	k->base = SLICE_NULL;
+	k->facts_at = m->facts;
+	k->narrow_tried = true;
+	k->narrow = narrow && locals_by_name(m->lists, m->policy.nsockets, &target) == LOCALS_SOME;
+	get(k, k->narrow ? target.p : "/images/json", on_locals);
+}
+
 static void on_locals(struct images_fetch *f, bool ok)
 {
 	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
 	struct json *doc = ok ? document(k) : NULL;
 	int r = doc ? take_locals(k, doc) : -EPROTO;
 
-	if (r == -E2BIG) {
+	if (r < 0 && k->narrow) {
+		ask_list(k); /* an engine without that filter */
+	} else if (r == -E2BIG) {
 		give_up(k);
 	} else if (r < 0) {
 		finish(k, IMAGES_FAILED);
@@ -220,6 +273,109 @@ static void on_locals(struct images_fetch *f, bool ok)
 		k->facts.has_locals = true;
 		decide(k);
 	}
+}
+
+static void ask_by_id(struct images_check *k, struct slice id,
+		      void (*done)(struct images_fetch *f, bool ok))
+{
+	CLEANUP_BUF struct buf target = BUF_INIT(4096);
+
+	buf_printf(&target, "/images/%.*s/json", SLICE_ARG(id));
+	get(k, target.p, done);
+}
+
+static void on_looked(struct images_fetch *f, bool ok)
+{
+	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
+	struct json *doc = ok ? document(k) : NULL;
+	struct imagelist_image found;
+
+	if (!doc && f->fetch.status != 404 && f->fetch.status != 400) {
+		finish(k, IMAGES_FAILED);
+		return;
+	}
+	if (doc && image_from_engine(&k->arena, doc, k->image.store, &found) == 0 &&
+	    !has_local(k, found.id))
+		k->locals[k->facts.nlocals++] = found;
+	decide(k);
+}
+
+/* False: the images with all good digests have been looked for. */
+static bool look_by_digest(struct images_check *k)
+{
+	const struct images *m = k->images;
+
+	while (k->nlooked < LOCALS_DIGESTS_MAX) {
+		struct slice next = locals_next_digest(m->lists, m->policy.nsockets, &m->digests,
+						       k->looked, k->nlooked, &k->arena);
+
+		if (!next.p)
+			return false;
+		k->looked[k->nlooked++] = next;
+		if (has_local(k, next))
+			continue;
+		ask_by_id(k, next, on_looked);
+		return true;
+	}
+	ask_list(k); /* too many */
+	return true;
+}
+
+/* What the engine says of it now: its digests and names, and that it is still there. */
+static void on_base(struct images_fetch *f, bool ok)
+{
+	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
+	struct imagelist_image *base = arena_alloc(&k->arena, sizeof(*base));
+	struct json *doc = ok ? document(k) : NULL;
+
+	if (!base || !doc || image_from_engine(&k->arena, doc, k->image.store, base) < 0 ||
+	    !slice_eq(base->id, k->base)) {
+		ask_list(k);
+		return;
+	}
+	k->locals = base;
+	k->facts.locals = base;
+	k->facts.nlocals = 1;
+	k->facts.has_locals = true;
+	k->facts.was_local = k->facts_at == 0; /* so it was the last time */
+	k->base_only = true;
+	decide(k);
+}
+
+/* Is there more to look at before the verdict counts? At last the base, all names of which belong
+ * to the grant. */
+static bool widen(struct images_check *k)
+{
+	bool allowed = k->v.verdict.kind == VERDICT_ALLOW;
+
+	if (!k->narrow || !k->facts.has_locals || (allowed && k->v.how != IMAGELIST_BY_DERIVED))
+		return false;
+	if (look_by_digest(k))
+		return true;
+	if (!allowed)
+		return false;
+	k->narrow = false;
+	k->base = k->v.parent->id;
+	ask_by_id(k, k->base, on_base);
+	return true;
+}
+
+/* The base that the same image had the last time, then others. */
+static void ask_locals(struct images_check *k)
+{
+	CLEANUP_BUF struct buf facts = BUF_INIT(CONTROL_TEXT_MAX);
+	const struct images *m = k->images;
+
+	if (m->listening && !k->base_tried) {
+		k->base_tried = true;
+		add_facts(k, &facts);
+		k->base = bases_find(&m->bases, &k->arena, buf_slice(&facts), m->facts);
+		if (k->base.p) {
+			ask_by_id(k, k->base, on_base);
+			return;
+		}
+	}
+	ask_list(k);
 }
 
 static void ask_registry(struct images_check *k, int about)
@@ -245,7 +401,7 @@ static void ask(struct images_check *k)
 		ask_layers(k);
 		return;
 	case IMAGELIST_ASK_LOCALS:
-		get(k, "/images/json", on_locals);
+		ask_locals(k);
 		return;
 	}
 }
@@ -263,6 +419,28 @@ static void take_entry(struct images_check *k)
 	*digest = (struct slice){ arena_dup(&k->arena, digest->p, digest->n), digest->n };
 }
 
+/* That base alone does not allow it: then all local images count. */
+static bool look_at_all(struct images_check *k)
+{
+	if (!k->base_only)
+		return false;
+	k->base_only = false;
+	k->facts.has_locals = false;
+	k->facts.nlocals = 0;
+	k->facts.was_local = false;
+	return true;
+}
+
+/* Where two layers have different ones, there is none to look at first. */
+static void take_base(struct images_check *k)
+{
+	if (k->v.how != IMAGELIST_BY_DERIVED)
+		return;
+	if (k->base.p && !slice_eq(k->base, k->v.parent->id))
+		k->facts_at = 0;
+	k->base = k->v.parent->id;
+}
+
 /* With all that is known. */
 static int decide_layer(struct images_check *k)
 {
@@ -275,7 +453,8 @@ static int decide_layer(struct images_check *k)
 		return -ENOMEM;
 	do {
 		imagelist_decide(list, &k->facts, &k->v);
-	} while (imagelist_needs(&k->v) && know_layers(k));
+	} while (k->v.verdict.kind == VERDICT_DENY &&
+		 (look_at_all(k) || (imagelist_needs(&k->v) && know_layers(k))));
 	return 0;
 }
 
@@ -286,8 +465,11 @@ static void decide(struct images_check *k)
 			finish(k, IMAGES_FAILED);
 			return;
 		}
+		if (widen(k))
+			return;
 		if (k->v.verdict.kind == VERDICT_ALLOW) {
 			take_entry(k);
+			take_base(k);
 			continue;
 		}
 		if (!imagelist_needs(&k->v)) {
@@ -354,18 +536,9 @@ static void ask_image(struct images_check *k)
 		finish(k, IMAGES_MISSING);
 }
 
-static void on_info(struct images_fetch *f, bool ok)
+static void know_store(struct images_check *k)
 {
-	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
-	struct json *doc = ok ? document(k) : NULL;
-
-	if (!doc) {
-		finish(k, IMAGES_FAILED);
-		return;
-	}
-	k->image.store = strcmp(k->images->policy.profile->name, "podman") == 0 ? IMAGELIST_PODMAN
-			 : uses_containerd(doc) ? IMAGELIST_CONTAINERD
-						: IMAGELIST_CLASSIC;
+	k->image.store = k->images->store;
 	if (*k->name) {
 		ask_image(k);
 		return;
@@ -373,6 +546,23 @@ static void on_info(struct images_fetch *f, bool ok)
 	/* The engine makes a container of no image, too. */
 	k->facts.image = &k->image;
 	decide(k);
+}
+
+static void on_info(struct images_fetch *f, bool ok)
+{
+	struct images_check *k = CONTAINER_OF(f, struct images_check, fetch);
+	struct images *m = k->images;
+	struct json *doc = ok ? document(k) : NULL;
+
+	if (!doc) {
+		finish(k, IMAGES_FAILED);
+		return;
+	}
+	m->store = strcmp(m->policy.profile->name, "podman") == 0 ? IMAGELIST_PODMAN
+		   : uses_containerd(doc)			  ? IMAGELIST_CONTAINERD
+								  : IMAGELIST_CLASSIC;
+	m->has_store = m->listening;
+	know_store(k);
 }
 
 /* --- life --- */
@@ -402,6 +592,8 @@ static void begin(struct loop_timer *t)
 	loop_timer_in(l, t, IMAGES_WAIT_SECONDS * LOOP_NSEC_PER_SEC, on_late);
 	if (k->facts.image)
 		decide(k);
+	else if (k->images->has_store)
+		know_store(k);
 	else
 		get(k, "/info", on_info);
 }

@@ -191,6 +191,8 @@ void images_take(struct images_fetch *f, bool ok)
 	const struct slice *got = ok && digest_of(f, &tree, &digest) == 0 ? &digest : NULL;
 	int r = f->digest.n > 0 ? take_digest(f, got) : take_entry(f, got);
 
+	if (got || is_missing(f))
+		f->images->facts++;
 	if (r < 0)
 		log_error("digests of %.*s: %s", SLICE_ARG(buf_slice(&f->name)), strerror(-r));
 }

@@ -88,7 +88,9 @@ static int take_policy(struct images *m, struct slice text)
 	m->policy = p;
 	memcpy(m->lists, lists, p.nsockets * sizeof(*lists));
 	memcpy(m->commands, commands, p.nsockets * sizeof(*commands));
+	m->has_store = false; /* it depends on the profile */
 	m->generation++;
+	m->facts++;
 	return 0;
 }
 
@@ -213,6 +215,20 @@ void images_reload(struct images *m)
 	open_file(m, CONTROL_FILE_POLICY, on_policy);
 }
 
+/* --- the engine's images --- */
+
+void images_changed(struct images *m)
+{
+	m->facts++;
+}
+
+void images_listening(struct images *m, bool on)
+{
+	m->listening = on;
+	m->has_store = false;
+	m->facts++;
+}
+
 /* --- refreshing --- */
 
 static void refresh_next(struct images *m);
@@ -293,6 +309,7 @@ static void refresh_over(struct images *m)
 
 	trim(m);
 	m->generation++;
+	m->facts++;
 	if ((m->digests.dirty || m->digests.used) && !ask_is_open(&m->call))
 		(void)images_keep(m, &m->call, on_keep);
 	tell_waiting(m);
@@ -434,7 +451,7 @@ bool images_allow_now(struct images *m, const struct grant *g, size_t entries[PO
 
 void images_init(struct images *m, struct gate *g)
 {
-	*m = (struct images){ .gate = g, .digests = DIGESTS_INIT };
+	*m = (struct images){ .gate = g, .digests = DIGESTS_INIT, .facts = 1 };
 	/* Until they are known: */
 	m->policy.isolation = true;
 	m->policy.profile = profile_default();
@@ -459,6 +476,7 @@ void images_done(struct images *m)
 	digests_done(&m->digests);
 	credentials_done(&m->credentials);
 	layers_done(&m->layers);
+	bases_done(&m->bases);
 	free(m->auth_trouble);
 	arena_done(&m->arena);
 }

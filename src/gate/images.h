@@ -11,9 +11,11 @@
  */
 #pragma once
 
+#include "gate/bases.h"
 #include "gate/credentials.h"
 #include "gate/fetch.h"
 #include "gate/layers.h"
+#include "gate/locals.h"
 #include "policy/command.h"
 #include "settings/digests.h"
 #include "settings/grant.h"
@@ -68,6 +70,13 @@ struct images {
 	bool again; /* another refresh is wanted soon */
 	struct credentials credentials;
 	struct layers layers; /* of local images */
+	struct bases bases;   /* of derived ones */
+	/* Grows when something has changed that decisions rest on and that is not looked up for
+	 * each; never 0. */
+	uint64_t facts;
+	bool listening; /* the engine says what happens to its images */
+	bool has_store;
+	enum imagelist_store store; /* of the engine that is listened to */
 	char *auth_trouble; /* owned: why registry-auth.json is not used; NULL: nothing is wrong */
 };
 
@@ -78,6 +87,10 @@ void images_done(struct images *m);
 
 /* gabiond says that there is a new policy. */
 void images_reload(struct images *m);
+/* The engine is heard from now on, or not any more: then it may be another one that comes. */
+void images_listening(struct images *m, bool on);
+/* Images have come, gone or got other names. */
+void images_changed(struct images *m);
 /* Asks about every entry now. */
 void images_refresh(struct images *m);
 
@@ -129,6 +142,16 @@ struct images_check {
 	struct imagelist_facts facts;
 	struct imagelist_image image;
 	struct imagelist_image *locals;
+	uint64_t facts_at; /* images->facts when others were asked for; 0: they were not */
+	/* Of a derived image: the id of the base that is looked at first, or that allows. */
+	struct slice base;
+	bool base_tried; /* one that is known from before, if there is any */
+	bool base_only;	 /* `locals` is that one */
+	/* `locals` are some (locals.h): those with names, and those with digests of `looked`. */
+	bool narrow;
+	bool narrow_tried;
+	struct slice looked[LOCALS_DIGESTS_MAX];
+	size_t nlooked;
 	struct imagelist_question question; /* the one that is being asked, of those of `v` */
 	enum images_result result;
 	struct slice by[POLICY_LAYERS_MAX]; /* IMAGES_ALLOWED: the entry of each layer, expanded */

@@ -7,11 +7,15 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "gate/door.h"
+#include "gate/images.h"
 #include "json/json.h"
 
-#define EVENTS                                                                                \
-	"/events?filters=%7B%22type%22%3A%5B%22container%22%5D%2C%22event%22%3A%5B%22destroy" \
-	"%22%5D%7D"
+/* {"type":["container","image"],"event":["destroy", …]}: what is done to images, too. */
+#define EVENTS                                                                                     \
+	"/events?filters=%7B%22type%22%3A%5B%22container%22%2C%22image%22%5D%2C%22event%22%3A%5B"  \
+	"%22destroy%22%2C%22create%22%2C%22delete%22%2C%22import%22%2C%22load%22%2C%22pull%22%2C%" \
+	"22push%22%2C"                                                                             \
+	"%22tag%22%2C%22untag%22%5D%7D"
 #define CONTAINERS "/containers/json?all=1"
 #define LINE_MAX_BYTES (1u << 20)
 #define RECORDS_MAX 200000u
@@ -206,10 +210,18 @@ static void on_event(struct janitor *j, struct slice line)
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(16u << 20);
 	struct json_limits limits = JSON_LIMITS;
 	struct json *v;
-	const char *id;
+	const char *type, *action, *id;
 
 	if (json_parse(&tree, line, &limits, &v, NULL, NULL) < 0)
 		return;
+	type = json_get_str(v, "Type");
+	if (type && strcmp(type, "image") == 0) {
+		images_changed(j->gate->images);
+		return;
+	}
+	action = json_get_str(v, "Action");
+	if (!action || strcmp(action, "destroy") != 0)
+		return; /* the filter has no pairs: a container's "create" comes, too */
 	id = json_get_str(json_get(v, "Actor"), "ID");
 	if (id && strlen(id) == CONTROL_ID_LEN && control_id_ok(id))
 		forget(j, id);
@@ -249,7 +261,10 @@ static void on_events_ended(struct fetch *f, bool ok)
 
 static void on_settled(struct loop_timer *t)
 {
-	sweep(CONTAINER_OF(t, struct janitor, again));
+	struct janitor *j = CONTAINER_OF(t, struct janitor, again);
+
+	images_listening(j->gate->images, true);
+	sweep(j);
 }
 
 static void on_again(struct loop_timer *t)
@@ -268,6 +283,7 @@ static void connect_again(struct janitor *j)
 	unsigned seconds = MIN(1u << MIN(j->failures, 5u), AGAIN_MAX_SECONDS);
 
 	j->failures++;
+	images_listening(j->gate->images, false);
 	buf_done(&j->line);
 	loop_timer_in(&j->gate->loop, &j->again, seconds * LOOP_NSEC_PER_SEC, on_again);
 }

@@ -6,6 +6,8 @@
  * listens to its events. What went while nobody listened is found by a sweep after each
  * (re)connect: first the records are listed, then the containers, so that a container which is
  * being created is in both lists or in none.
+ *
+ * By the same stream it hears what is done to images, and that the engine has ended (images.h).
  */
 #pragma once
 

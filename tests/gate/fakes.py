@@ -169,7 +169,7 @@ class Engine:
         self.conns = []  # those of clients' requests
         self.bodies = True
         self.containers = []  # ids, for the gate's janitor
-        self.told = {}  # target: document, for further questions of the gate's own
+        self.told = {}  # target: document, or a status, for further questions of the gate's own
         self.events = []  # its streams
         self.script = lambda stream, request: stream.send(OK)
         self.listener = socket.socket(socket.AF_UNIX)
@@ -193,8 +193,10 @@ class Engine:
             stream.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             stream.all()
         elif request.target in self.told:
-            stream.send(answer(200, json.dumps(self.told[request.target]).encode(), "Content-Type: application/json"))
-        elif request.target.startswith("/distribution/"):
+            said = self.told[request.target]
+            status, body = (said, {"message": "x"}) if isinstance(said, int) else (200, said)
+            stream.send(answer(status, json.dumps(body).encode(), "Content-Type: application/json"))
+        elif request.target.startswith(("/distribution/", "/images/")):
             stream.send(answer(404, b'{"message":"no such image"}'))
         else:
             assert request.target == "/containers/json?all=1"

@@ -221,8 +221,11 @@ def test_a_container_that_is_gone(make_gate, tmp_path):
     stream.send(request("GET", "/_ping"))
     assert read_answer(stream).status == 200
     events = wait_until(lambda: gate.engine.events)
-    line = json.dumps({"Type": "container", "Action": "destroy", "Actor": {"ID": A}}) + "\n"
-    events[0].send(f"{len(line):x}\r\n{line}\r\n".encode())
+    for action, kind in (("create", "container"), ("destroy", "image"), ("destroy", "container")):
+        stream.send(request("GET", "/_ping"))
+        assert read_answer(stream).status == 200
+        line = json.dumps({"Type": kind, "Action": action, "Actor": {"ID": A}}) + "\n"
+        events[0].send(f"{len(line):x}\r\n{line}\r\n".encode())
     assert stream.sock.recv(1) == b""
     assert gate.get("/_ping").status == 200
 

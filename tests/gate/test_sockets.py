@@ -140,6 +140,35 @@ def test_a_derived_image(cage, policy):
         cage.docker("rmi", "-f", "derived:1", "derived:2", check=False)
 
 
+def test_a_base_that_goes_and_comes(cage, policy):
+    """The base of the last time allows nothing once it has gone, or its name is another image's."""
+    def may(image="derived:1"):
+        done = run(cage, "true", image=image, check=False)
+        assert done.rc == 0 or "docker socket mount denied" in done.err, done
+        return done.rc == 0
+
+    def is_there():
+        return cage.docker("image", "inspect", cage.digest, check=False).rc == 0
+
+    cage.build("FROM docker:cli\nRUN echo more >/more\n", buildkit=False, tag="derived:1")
+    try:
+        policy(["docker:cli"], [], allowDerivedImages=True)
+        assert may() and may()
+        cage.docker("rmi", "docker:cli")
+        # containerd's store may keep it without a name, and its id is the registry's digest
+        assert may() == is_there()
+        cage.docker("tag", "alpine", "docker:cli")
+        assert may() == is_there() and not may("docker:cli")
+        cage.docker("rmi", "docker:cli")
+        cage.docker("pull", "docker:cli")
+        assert may() and may()
+        cage.docker("tag", "alpine", "derived:1")
+        assert not may()
+    finally:
+        cage.docker("rmi", "-f", "derived:1", check=False)
+        cage.docker("pull", "docker:cli")
+
+
 # As buildpacks' `pack` does it: the name is that of a registry which does not exist, and the image comes by `docker load`.
 EPHEMERAL = """set -e
 made=$(docker create "$1" sh -c 'echo order >/order.toml')

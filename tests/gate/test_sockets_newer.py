@@ -15,7 +15,7 @@ from test_compose import compose, test_for_a_container  # noqa: F401
 from test_differential import place  # noqa: F401
 from test_private import (nobody, private, test_a_pull_teaches, test_the_file,  # noqa: F401
                           test_without_credentials)
-from test_sockets import (test_a_denied_command, test_a_derived_image, test_a_listed_image,  # noqa: F401
+from test_sockets import (test_a_base_that_goes_and_comes, test_a_denied_command, test_a_derived_image, test_a_listed_image,  # noqa: F401
                           test_a_retagged_image, test_a_tag_that_moves, test_an_allow_list,
                           test_an_image_of_a_moment, test_an_image_outside_of_the_list,
                           test_runs_again_after_the_engine, test_the_registry_is_down, test_what_it_makes_is_isolated)
