@@ -188,10 +188,11 @@ void doctor_pidfd(const struct doctor *d, struct finding *f)
 
 	(void)d;
 	if (r == 0) {
-		doctor_ok(f, probe_peer_pidfd() == 0
-				     ? "pidfd_open (5.3) and SO_PEERPIDFD (6.5) work"
-				     : "pidfd_open (5.3) works; without SO_PEERPIDFD (6.5), the "
-				       "audit log does not name executables");
+		doctor_ok(f,
+			  probe_peer_pidfd() == 0
+				  ? "pidfd_open (5.3) and SO_PEERPIDFD (6.5) work"
+				  : "pidfd_open (5.3) works; for want of SO_PEERPIDFD (6.5), each "
+				    "connection has one more descriptor");
 		return;
 	}
 	doctor_problem(f, "pidfd_open (5.3) fails: %s", strerror(-r));

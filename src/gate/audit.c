@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/audit.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,12 +105,17 @@ static void emit(const struct conn *c, const struct audit_event *e, uint64_t tol
 }
 
 /* Of whoever connected, for gabiond to say what it runs: no file can be opened here, and by now its
- * number may be another's. None before Linux 6.5. */
+ * number may be another's: so before Linux 6.5 it was asked for when it came. */
 static int process_of(const struct conn *c)
 {
+	int fd;
+
 	if (c->gate->audit.open > OPEN_MAX_NAMED || !side_is_open(&c->client))
 		return -EBADF;
-	return sock_peer_process(c->client.fd);
+	if (c->process < 0)
+		return sock_peer_process(c->client.fd);
+	fd = fcntl(c->process, F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -EBADF : fd;
 }
 
 void audit_conn(const struct conn *c, const struct audit_event *e)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/pidfd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -33,6 +34,14 @@
 static void client_ready(struct loop_fd *f, uint32_t events);
 static void later(struct loop_deferred *d);
 
+/* Before its number can be another's, or nearly so: it has connected just now. */
+static int open_process(pid_t pid)
+{
+	int fd = pid > 0 ? pidfd_open(pid, 0) : -1;
+
+	return fd < 0 ? -EBADF : fd;
+}
+
 int conn_new(struct door *d, int take_fd, struct gate_user *user, const struct ucred *cred,
 	     enum conn_place place)
 {
@@ -49,6 +58,7 @@ int conn_new(struct door *d, int take_fd, struct gate_user *user, const struct u
 			    .user = user,
 			    .serial = ++g->serial,
 			    .pid = cred->pid,
+			    .process = g->has_peer_process ? -EBADF : open_process(cred->pid),
 			    .uid = cred->uid,
 			    .gid = cred->gid,
 			    .place = place,
@@ -58,6 +68,7 @@ int conn_new(struct door *d, int take_fd, struct gate_user *user, const struct u
 	c->arena = ARENA_INIT(ARENA_MAX);
 	r = side_open(&c->client, &g->loop, take_fd, CLIENT_IN_MAX, SIDE_OUT_MAX, client_ready);
 	if (r < 0) {
+		(void)fd_close(c->process);
 		free(c);
 		return r;
 	}
@@ -145,6 +156,7 @@ void conn_kill(struct conn *c)
 	request_drop(c);
 	side_close(&c->client);
 	side_close(&c->engine);
+	c->process = fd_close(c->process);
 	tunnel_end(c);
 	*c->prev = c->next;
 	if (c->next)

@@ -87,6 +87,7 @@ struct conn {
 	struct gate_user *user;
 	uint64_t serial; /* "client 7: …" */
 	pid_t pid;	 /* SO_PEERCRED: who connected */
+	int process;	 /* its pidfd, where the connection itself would not say; else -EBADF */
 	uid_t uid;	 /* for whom it asks: whoever connected, or asked for the container */
 	gid_t gid;
 

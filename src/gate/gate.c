@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/sock.h"
 #include "base/util.h"
 #include "gate/conn.h"
 #include "gate/door.h"
@@ -22,9 +23,10 @@
 
 #define LOG_LINES_PER_SECOND 10u
 #define LOG_LINES_AT_ONCE 50u
-/* Descriptors of a connection: itself, the engine's, and a pipe each way. Beside connections and
- * doors there are those that are told no, questions of ours, and what comes from gabiond. */
-#define FDS_PER_CONN 6u
+/* Descriptors of a connection: itself, the engine's, a pipe each way, and who made it. Beside
+ * connections and doors there are those that are told no, questions of ours, and what comes from
+ * gabiond. */
+#define FDS_PER_CONN 7u
 #define FDS_BESIDE 256u
 #define ROOTS_SHARE 16u /* of the connections, one in so many is root's alone */
 
@@ -193,6 +195,21 @@ static int count_descriptors(struct gate *g)
 	return 0;
 }
 
+/* Does the kernel say of a connection, also later, which process has made it (6.5)? */
+static bool has_peer_process(void)
+{
+	int pair[2];
+	int pidfd;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return false;
+	pidfd = sock_peer_process(pair[0]);
+	for (size_t i = 0; i < ARRAY_SIZE(pair); i++)
+		(void)fd_close(pair[i]);
+	(void)fd_close(pidfd);
+	return pidfd >= 0;
+}
+
 static int catch_signals(struct gate *g)
 {
 	sigset_t set;
@@ -224,6 +241,7 @@ int gate_init(struct gate *g, struct gate_options *o, struct err *err)
 
 	*g = (struct gate){ .limits = o->limits,
 			    .clients = o->take_listen,
+			    .has_peer_process = has_peer_process(),
 			    .engine_dir = -EBADF,
 			    .told = { .uid = (uid_t)-1 } };
 	g->loop = LOOP_INIT;

@@ -135,6 +135,7 @@ struct gate {
 	size_t descriptors;
 	size_t ndoors;
 	struct subordinate subordinate;
+	bool has_peer_process; /* sock_peer_process() works here */
 	uint64_t serial;
 	uint64_t log_ns;   /* what clients make us log is limited: up to here it is paid for */
 	uint64_t log_lost; /* lines since then that were not written */

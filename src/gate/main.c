@@ -188,6 +188,7 @@ static int lock_up(const struct arguments *a, struct err *err)
 		{ .call = "mprotect" },
 		{ .call = "mremap" },
 		{ .call = "munmap" },
+		{ .call = "pidfd_open" },
 		{ .call = "pipe2" },
 		{ .call = "read" },
 		{ .call = "recvfrom" },

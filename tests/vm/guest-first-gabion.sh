@@ -29,6 +29,19 @@ t_not "the kernel's settings cannot be written" docker run --rm --privileged tes
 	sh -c 'cat /proc/sys/kernel/core_pattern >/proc/sys/kernel/core_pattern'
 t_not "no disk of the host" docker run --rm --privileged test sh -c 'head -c 1 /dev/vda'
 
+# Before Linux 6.5 a connection does not say later who made it. It stays until its line has been written.
+denied_perl() {
+	perl -MIO::Socket::UNIX -e '
+		my $s = IO::Socket::UNIX->new(Peer => shift) or die;
+		print $s "GET /debug/vm HTTP/1.1\r\nHost: x\r\n\r\n";
+		$s->flush;
+		sleep 100' $STATE/run/docker.sock &
+	wait_for 60 sh -c "gabion events --state-dir $STATE | grep /debug/vm"
+	gabion events --state-dir $STATE | grep /debug/vm
+	kill $!
+}
+t "events: the program that asked" prints ' exe="/usr/bin/perl[^"]*" GET /debug/vm' denied_perl
+
 # A layer that is the host's disk: the engine, root, would open it, and `docker save` give it away.
 disk_as_layer() {
 	d=$(mktemp -d) id=$(printf 'a%.0s' $(seq 64)) &&
