@@ -134,6 +134,14 @@ def test_options(root):
     assert "Read-only" in sh(root, "echo 1 >/mnt/sys/net/ipv4/ip_forward", check=False).err
 
 
+def test_options_that_name_files(root):
+    """gabion-vet makes the mount, and is root of the host: since Linux 6.17 procfs opens a file by an option's name."""
+    for options in ("pidns=/proc/1/ns/pid", "hidepid=2,pidns=/proc/1/ns/pid", "subset=pid,pidns=/proc/self/ns/pid", "source=/etc/passwd"):
+        done = sh(root, f"mount -t proc -o {options} p /mnt && cat /mnt/1/comm", check=False)
+        assert done.rc != 0 and "Invalid argument" in done.err and not done.out, done
+    assert sh(root, "grep -c ' /mnt ' /proc/self/mountinfo", check=False).out == "0"
+
+
 def test_other_mounts_are_the_kernels(same):
     """What the agent lets go on ends as without it."""
     script = """mkdir -p /a /b; mount -t tmpfs t /a; echo $?; mount --bind /a /b; echo $?; umount /b; echo $?
