@@ -336,6 +336,7 @@ void engine_make_way(struct daemon *d, enum service_id id)
 	if (id == SERVICE_ENGINE) {
 		d->told_runtime = d->written_runtime; /* it reads its configuration */
 		guard_again(&d->inst);
+		layers_again(&d->layers, &d->inst);
 	}
 	if (!files[id])
 		return;
