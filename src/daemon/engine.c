@@ -19,6 +19,7 @@
 #include "base/program.h"
 #include "daemon/guard.h"
 #include "daemon/subnet.h"
+#include "policy/subnets.h"
 #include "settings/facts.h"
 
 #define FACTS_ARENA_MAX (1024u * 1024u)
@@ -493,7 +494,7 @@ static int add_way_out_args(struct daemon *d, struct list *l, struct engine_laun
 	list_add(l, "--api-socket=%s", ret->socket);
 	list_add(l, "--netns-type=path");
 	list_add(l, "/proc/self/fd/3");
-	list_add(l, "tap0");
+	list_add(l, SUBNETS_DEVICE);
 	return 0;
 }
 

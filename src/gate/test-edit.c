@@ -557,6 +557,30 @@ static void test_made_networks(void **state)
 	}
 }
 
+/* The instance's own interface is nobody's. */
+static void test_the_way_out(void **state)
+{
+	static const struct {
+		const char *body;
+		int r;
+	} cases[] = {
+		{ "{\"Driver\":\"macvlan\",\"Options\":{\"parent\":\"tap0\"}}", EDIT_DENIED },
+		{ "{\"ConfigOnly\":true,\"options\":{\"parent\":\"tap0.7\"}}", EDIT_DENIED },
+		{ "{\"Options\":{\"a\":\"b\",\"parent\":\"tap0\"}}", EDIT_DENIED },
+		{ "{\"Options\":{\"parent\":\"tap\"}}", EDIT_OK },
+		{ "{\"Options\":{\"parent\":\"tap01\"}}", EDIT_OK },
+		{ "{\"Options\":{\"Parent\":\"tap0\"}}",
+		  EDIT_OK }, /* an option that there is not */
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (run(f, ROUTE_NETWORK, cases[i].body, NULL) != cases[i].r)
+			fail_msg("%s", cases[i].body);
+	assert_int_equal(run(f, ROUTE_NETWORK, cases[0].body, NULL), EDIT_DENIED);
+	assert_string_equal(f->edit.rule, "network-parent");
+}
+
 /* The label is the gate's. */
 static void test_labels(void **state)
 {
@@ -740,14 +764,23 @@ static void test_plain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_create),	       T(test_sources),
-		T(test_others),	       T(test_too_many_others),
-		T(test_top_level),     T(test_denied),
-		T(test_devices),       T(test_exec),
-		T(test_things),	       T(test_networks_by_id),
-		T(test_made_networks), T(test_labels),
-		T(test_query),	       T(test_plain),
-		T(test_top),	       T(test_labels_of_compose),
+		T(test_create),
+		T(test_sources),
+		T(test_others),
+		T(test_too_many_others),
+		T(test_top_level),
+		T(test_denied),
+		T(test_devices),
+		T(test_exec),
+		T(test_things),
+		T(test_networks_by_id),
+		T(test_made_networks),
+		T(test_the_way_out),
+		T(test_labels),
+		T(test_query),
+		T(test_plain),
+		T(test_top),
+		T(test_labels_of_compose),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
