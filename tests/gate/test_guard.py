@@ -91,6 +91,28 @@ def test_a_file_above_its_layer(cage, host, user, up):
         cage.docker("save", "beside", user=user)
 
 
+def member(name, kind=tarfile.REGTYPE, link="", **pax):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.pax_headers = kind, link, pax
+    return info, b""
+
+
+def test_archives_that_lead_out(cage, host, user):
+    """Hard links, whiteouts and names of PAX: all of it ends in the layer."""
+    up, secret = "../" * 9, f"{host}/secret"
+    hostile = [[member("h", tarfile.LNKTYPE, secret)], [member("h", tarfile.LNKTYPE, up + secret[1:])],
+               [member("d", tarfile.SYMTYPE, host), member("h", tarfile.LNKTYPE, "d/secret")],
+               [member("h", tarfile.LNKTYPE, "x", linkpath=secret)], [member("x", path=f"{up}{host[1:]}/empty")],
+               [member(".", tarfile.SYMTYPE, host), member("empty")], [member("d/.wh...")], [member(f"d/.wh.x/{up}{host[1:]}/empty")],
+               [member("d", tarfile.SYMTYPE, host), member("d/.wh.empty"), member("d/.wh..wh..opq")],
+               [member("k", tarfile.LNKTYPE, f".wh..wh.plnk/{up}{secret[1:]}")],
+               [member("d/", tarfile.DIRTYPE, **{"SCHILY.xattr.trusted.overlay.redirect": host}), member("d/f")]]
+    for members in hostile:
+        done = cage.docker("import", "-", "hostile", input=archive(*members), user=user, check=False)
+        assert done.rc != 0 or SECRET not in cage.docker("save", "hostile", user=user, check=False).out
+        assert untouched(host) and os.stat(secret).st_nlink == 1
+
+
 def test_layers_are_looked_at_again(cage, user):
     """After the engine, and after gabiond; more than are looked at at once, and one that takes long."""
     cage.docker("import", "-", "above", input=archive(("../" * 9 + "etc/shadow", b"x" * 99)), user=user)
