@@ -296,6 +296,16 @@ static void limit_devices(const struct daemon *d)
 		daemon_say("%s", err.text);
 }
 
+/* As with devices: root of another user namespace has no files of the host's root to give away. */
+static int look_at_layers(struct daemon *d, struct err *err)
+{
+	int r = layers_start(&d->layers, &d->loop, err);
+
+	if (r == -EPERM)
+		return 0;
+	return r < 0 ? r : layers_mark(&d->layers, &d->inst, err);
+}
+
 /* Everything up to the point where services can be started. */
 static int prepare(struct daemon *d, struct err *err)
 {
@@ -331,6 +341,8 @@ static int prepare(struct daemon *d, struct err *err)
 		r = cgroups_enter(&d->cgroups, err);
 	if (r == 0 && fresh)
 		r = space_new(&d->space, &d->inst, d->profile, d->way_out, err);
+	if (r == 0)
+		r = look_at_layers(d, err);
 	if (r < 0)
 		return r;
 	layout_forget_askers(d);
@@ -415,8 +427,13 @@ static int start_service(struct daemon *d, enum service_id id, struct err *err)
 		return err_set(err, -EINTR, "interrupted");
 	if (s->state != SERVICE_UP)
 		return explain(s, err);
-	if (id == SERVICE_ENGINE && (r = guard_folders(&d->inst, err)) < 0)
-		return r;
+	if (id == SERVICE_ENGINE) {
+		r = guard_folders(&d->inst, err);
+		if (r == 0)
+			r = layers_mark(&d->layers, &d->inst, err);
+		if (r < 0)
+			return r;
+	}
 	if (id == SERVICE_ENGINE)
 		(void)snprintf(version, sizeof(version), " %s", d->engine_version);
 	daemon_say("%s%s is %s (%llu ms)", titles[id], version, how,
@@ -477,6 +494,7 @@ void daemon_init(struct daemon *d)
 			      .space = SPACE_INIT,
 			      .loop = LOOP_INIT,
 			      .vfs = VFS_INIT,
+			      .layers = LAYERS_INIT,
 			      .keeper = KEEPER_INIT };
 	for (enum service_id i = 0; i < SERVICE_COUNT; i++) {
 		d->services[i] = SERVICE_INIT;
@@ -488,6 +506,7 @@ void daemon_init(struct daemon *d)
 void daemon_done(struct daemon *d)
 {
 	vfs_done(&d->vfs);
+	layers_done(&d->layers);
 	keeper_done(&d->keeper);
 	cgroups_done(&d->cgroups);
 	space_done(&d->space);

@@ -10,6 +10,7 @@
  *   keeper.c    the policy in force: settings files, snapshot    watch.c   files that change
  *   record.c    run/instance.json        layout.c   folders, lock, left-overs
  *   hold.c      what outlives gabiond, kept by gabion-hold     vfs.c   files that gabion-vfs serves
+ *   guard.c, layers.c  what the engine keeps, guarded against what is in it
  *   cgroup.c, space.c, hostnet.c, process.c, probe.c, tail.c: tools
  *
  * Crash-only: whatever is killed, at whatever instant, `gabion up` continues and `gabion down`
@@ -24,6 +25,7 @@
 #include "base/loop.h"
 #include "daemon/cgroup.h"
 #include "daemon/keeper.h"
+#include "daemon/layers.h"
 #include "daemon/record.h"
 #include "daemon/serve.h"
 #include "daemon/service.h"
@@ -35,8 +37,8 @@
  * The gate's user and group: a number without an account. Just below 0x60000000, where the ranges
  * begin that are set aside for users' subordinate ids (to 0x6FFFFFFF) and containers (0x70000000 to
  * 0x7FFDFFFF), and far above accounts, so no container and no user ever has it. gabion-port has the
- * number below it, gabion-hold the next one, gabion-vfs the one after that; serve-path.c has one,
- * too.
+ * number below it, gabion-hold the next one, gabion-vfs the one after that; serve-path.c and
+ * layers.c have one, too.
  */
 #define DAEMON_GATE_ID 1610612735u /* 0x5FFFFFFF */
 
@@ -72,6 +74,7 @@ struct daemon {
 	struct loop_timer housekeeping;
 	struct serve serve;
 	struct vfs vfs;
+	struct layers layers;
 	struct keeper keeper;
 	struct service services[SERVICE_COUNT];
 

@@ -19,6 +19,7 @@
 #include "base/program.h"
 #include "daemon/guard.h"
 #include "daemon/subnet.h"
+#include "policy/subnets.h"
 #include "settings/facts.h"
 
 #define FACTS_ARENA_MAX (1024u * 1024u)
@@ -73,6 +74,11 @@ static const char *const unwanted_env[] = {
 	"GABION_STATE_DIR",
 	"DOCKER_BUILDKIT_RUNC_COMMAND",
 	"DOCKER_TMPDIR",
+	"SSH_AUTH_SOCK", /* write_ssh() */
+	"SSH_ASKPASS",
+	"GIT_ASKPASS",
+	"GIT_SSH",
+	"GIT_SSH_COMMAND",
 	"CONTAINERD_ADDRESS",
 	"CONTAINERD_NAMESPACE",
 	"ROOTLESSKIT_STATE_DIR",
@@ -301,6 +307,28 @@ static int make_link(const struct daemon *d, const char *name, const char *targe
 	return 0;
 }
 
+/*
+ * The engine fetches git addresses for whoever asks for a build, as root, and ssh takes root's keys
+ * then: of the folder that the account has, whatever HOME is. One's own come from an agent, which
+ * BuildKit hands through (`docker build --ssh`).
+ */
+static int write_ssh(const struct daemon *d, struct err *err)
+{
+	CLEANUP_BUF struct buf b = BUF_INIT(OUTPUT_MAX);
+	char path[PATH_MAX];
+	char ssh[PATH_MAX];
+	int r;
+
+	if (process_find("ssh", ssh) < 0) /* it may come later */
+		(void)snprintf(ssh, sizeof(ssh), "/usr/bin/ssh");
+	if (strchr(ssh, '\''))
+		return err_set(err, -EINVAL, "%s: the shell cannot be told of that path", ssh);
+	(void)snprintf(path, sizeof(path), "%s/bin/ssh", d->inst.run);
+	buf_printf(&b, "#!/bin/sh\nexec '%s' -F none -o IdentityFile=none \"$@\"\n", ssh);
+	r = buf_ok(&b) ? file_replace_at(AT_FDCWD, path, buf_slice(&b), 0755, false) : -ENOMEM;
+	return r < 0 ? err_errno(err, r, "writing %s", path) : 0;
+}
+
 int engine_configure(struct daemon *d, struct err *err)
 {
 	char runtime[PATH_MAX];
@@ -310,6 +338,8 @@ int engine_configure(struct daemon *d, struct err *err)
 		r = make_link(d, runtime_links[i], runtime, err);
 	if (r == 0)
 		r = make_link(d, d->runtime_name, runtime, err);
+	if (r == 0)
+		r = write_ssh(d, err);
 	if (r == 0)
 		r = write_containerd_toml(d, err);
 	if (r == 0)
@@ -336,6 +366,7 @@ void engine_make_way(struct daemon *d, enum service_id id)
 	if (id == SERVICE_ENGINE) {
 		d->told_runtime = d->written_runtime; /* it reads its configuration */
 		guard_again(&d->inst);
+		layers_again(&d->layers, &d->inst);
 	}
 	if (!files[id])
 		return;
@@ -463,7 +494,7 @@ static int add_way_out_args(struct daemon *d, struct list *l, struct engine_laun
 	list_add(l, "--api-socket=%s", ret->socket);
 	list_add(l, "--netns-type=path");
 	list_add(l, "/proc/self/fd/3");
-	list_add(l, "tap0");
+	list_add(l, SUBNETS_DEVICE);
 	return 0;
 }
 

@@ -24,6 +24,7 @@ static const struct {
 } folders[] = {
 	{ "engine/overlay2", "l" },
 	{ "engine/volumes", NULL },
+	{ "engine/image", NULL }, /* layers.h */
 	{ "containerd/io.containerd.snapshotter.v1.overlayfs", NULL },
 };
 

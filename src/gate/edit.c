@@ -423,14 +423,31 @@ static int edit_join(struct arena *a, struct json *doc, const struct edit_how *h
 	return r == EDIT_OK && how->own && v ? take_other(a, v, 0, v->text.n, how, e, err) : r;
 }
 
+/* The instance's way out itself, or a VLAN on it: who has an interface there can have all that
+ * comes in for the engine and for everybody's containers. */
+static bool is_way_out(const char *device)
+{
+	size_t n = strlen(SUBNETS_DEVICE);
+
+	return strncmp(device, SUBNETS_DEVICE, n) == 0 && (device[n] == '\0' || device[n] == '.');
+}
+
 /* Who has the addresses that the engine asks has its names, and what registries say. */
 static int check_network(const struct json *doc, struct edit *e, struct err *err)
 {
 	const struct json *list = json_at(doc, "IPAM.Config");
+	const char *parent = text_of(json_get(doc, "Options"), "parent");
 	int r = edit_driver(slice_str(text_of(doc, "Driver")), e, err);
 
 	if (r == EDIT_OK)
 		r = edit_driver(slice_str(text_of(json_get(doc, "IPAM"), "Driver")), e, err);
+	if (r == EDIT_OK && is_way_out(parent)) {
+		(void)err_set(err, -EPERM,
+			      "networks with the parent %s are not supported by gabion: it is the "
+			      "engine's own way out",
+			      parent);
+		return deny(e, "network-parent", "choose another parent, or none");
+	}
 	for (size_t i = 0; list && i < list->n && r == EDIT_OK; i++) {
 		const char *subnet = text_of(list->items[i], "Subnet");
 

@@ -571,6 +571,30 @@ static void test_made_networks(void **state)
 	}
 }
 
+/* The instance's own interface is nobody's. */
+static void test_the_way_out(void **state)
+{
+	static const struct {
+		const char *body;
+		int r;
+	} cases[] = {
+		{ "{\"Driver\":\"macvlan\",\"Options\":{\"parent\":\"tap0\"}}", EDIT_DENIED },
+		{ "{\"ConfigOnly\":true,\"options\":{\"parent\":\"tap0.7\"}}", EDIT_DENIED },
+		{ "{\"Options\":{\"a\":\"b\",\"parent\":\"tap0\"}}", EDIT_DENIED },
+		{ "{\"Options\":{\"parent\":\"tap\"}}", EDIT_OK },
+		{ "{\"Options\":{\"parent\":\"tap01\"}}", EDIT_OK },
+		{ "{\"Options\":{\"Parent\":\"tap0\"}}",
+		  EDIT_OK }, /* an option that there is not */
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (run(f, ROUTE_NETWORK, cases[i].body, NULL) != cases[i].r)
+			fail_msg("%s", cases[i].body);
+	assert_int_equal(run(f, ROUTE_NETWORK, cases[0].body, NULL), EDIT_DENIED);
+	assert_string_equal(f->edit.rule, "network-parent");
+}
+
 /* The label is the gate's. */
 static void test_labels(void **state)
 {
@@ -766,6 +790,7 @@ int main(void)
 		T(test_things),
 		T(test_networks_by_id),
 		T(test_made_networks),
+		T(test_the_way_out),
 		T(test_labels),
 		T(test_query),
 		T(test_plain),

@@ -38,25 +38,33 @@ static int configure(int fs, const char *option, size_t n)
 	return 0;
 }
 
+int mnt_configure(int root, const char *options)
+{
+	CLEANUP_FD int fs = fspick(root, "", FSPICK_EMPTY_PATH | FSPICK_CLOEXEC);
+
+	if (fs < 0)
+		return -errno;
+	while (*options) {
+		size_t n = strcspn(options, ",");
+		int r = configure(fs, options, n);
+
+		if (r < 0)
+			return r;
+		options += n + (options[n] == ',');
+	}
+	return fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0 ? -errno : 0;
+}
+
 /* pid_ns: whose processes procfs shows (Linux 6.17); -EBADF: the caller's. */
 static int make(struct mnt_fresh *m, int pid_ns)
 {
 	CLEANUP_FD int fs = fsopen(m->type, FSOPEN_CLOEXEC);
-	const char *p = m->options;
 
 	if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "source", m->type, 0) < 0)
 		return -errno;
 	if (pid_ns >= 0 && strcmp(m->type, "proc") == 0 &&
 	    fsconfig(fs, FSCONFIG_SET_FD, "pidns", NULL, pid_ns) < 0)
 		return errno == EINVAL ? -EOPNOTSUPP : -errno;
-	while (p && *p) {
-		size_t n = strcspn(p, ",");
-		int r = configure(fs, p, n);
-
-		if (r < 0)
-			return r;
-		p += n + (p[n] == ',');
-	}
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return -errno;
 	m->fd = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)m->attr);

@@ -11,10 +11,9 @@
 #include "base/err.h"
 
 struct mnt_fresh {
-	const char *type;    /* "proc", "sysfs" */
-	const char *options; /* its own, comma-separated: "hidepid=2"; NULL: none */
-	uint64_t attr;	     /* MOUNT_ATTR_* of the mount */
-	int fd;		     /* set: the detached mount */
+	const char *type; /* "proc", "sysfs" */
+	uint64_t attr;	  /* MOUNT_ATTR_* of the mount */
+	int fd;		  /* set: the detached mount */
 };
 
 /* Makes each of them in these namespaces. The caller, which must have one thread, keeps its own,
@@ -29,3 +28,7 @@ int mnt_fresh(int pid_ns, int net_ns, struct mnt_fresh *mounts, size_t n, struct
  */
 int mnt_fresh_here(int pid_ns, int net_ns, struct mnt_fresh *mounts, size_t n);
 int mnt_fresh_apart(int pid_ns, int net_ns, struct mnt_fresh *mounts, size_t n);
+
+/* Gives a file system, of which root is an attached mount, options of its own, comma-separated:
+ * "hidepid=2". The caller vouches for them: some are names of files, which are opened. */
+int mnt_configure(int root, const char *options);

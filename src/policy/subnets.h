@@ -10,6 +10,7 @@
 #include "base/slice.h"
 
 #define SUBNETS_OWN 4
+#define SUBNETS_DEVICE "tap0" /* the instance's interface there */
 
 /* In host byte order, 24 bits each: an instance takes the first one that the host does not use. */
 extern const uint32_t subnets_own[SUBNETS_OWN];

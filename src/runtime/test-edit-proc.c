@@ -183,13 +183,46 @@ static void test_cgroups(void **state)
 	assert_string_equal(json_get_str(o, "name=systemd"), "/s");
 }
 
+/* Of options that are somebody's own words, a file's name is none: procfs opens that. */
+static void test_options(void **state)
+{
+	static const struct {
+		const char *options;
+		bool ok;
+	} rows[] = {
+		{ "", true },
+		{ "hidepid=2,gid=5,subset=pid", true },
+		{ ",hidepid=ptraceable,", true },
+		{ "pidns=/proc/1/ns/pid", false },
+		{ "hidepid=2,pidns=/proc/1/ns/pid", false },
+		{ "hidepid=2,,pidns", false },
+		{ "source=/x", false },
+		{ "hidepid", false },
+		{ " hidepid=2", false },
+	};
+	struct view view;
+	struct plot p;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (view_options_ok(rows[i].options) != rows[i].ok)
+			fail_msg("%s", rows[i].options);
+	plot_new(&p, "{\"mounts\":[{\"destination\":\"/proc\",\"type\":\"proc\",\"options\":"
+		     "[\"gid=5,pidns=/proc/1/ns/pid\",\"\",\"hidepid=2\"]}]," PATHS "}");
+	assert_int_equal(edit_proc(&p.rt, NULL), 0);
+	assert_int_equal(view_of_record(&p.rt.arena, record_of(&p), &view, NULL), 0);
+	assert_string_equal(view.options[VIEW_PROC], "hidepid=2");
+	undo_proc(&p.rt);
+	plot_done(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sysctls),	  cmocka_unit_test(test_moves),
 		cmocka_unit_test(test_only_proc), cmocka_unit_test(test_nothing_to_do),
 		cmocka_unit_test(test_delegates), cmocka_unit_test(test_emulated),
-		cmocka_unit_test(test_cgroups),
+		cmocka_unit_test(test_cgroups),	  cmocka_unit_test(test_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

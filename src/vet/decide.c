@@ -150,6 +150,8 @@ static int new_mount(const struct decide_asked *q, enum view_tree tree, unsigned
 		return r;
 	if (!task_rules(&t, t.mnt_ns) || !task_rules(&t, tree == VIEW_PROC ? t.pid_ns : t.net_ns))
 		r = DECIDE_CONTINUE; /* the kernel refuses it, in its own words */
+	else if (!view_options_ok(options))
+		r = -EINVAL;
 	else
 		r = load_view(q, &a, &view);
 	if (r == 0) {

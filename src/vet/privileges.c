@@ -42,6 +42,7 @@ static const struct sandbox_rule rules[] = {
 	{ .call = "fsconfig" },
 	{ .call = "fsmount" },
 	{ .call = "fsopen" },
+	{ .call = "fspick" },
 	{ .call = "fstat" },
 	{ .call = "fstatfs" },
 	{ .call = "futex" },

@@ -17,8 +17,8 @@ static const struct {
 	{ "noatime", MOUNT_ATTR_NOATIME }, { "nosymfollow", MOUNT_ATTR_NOSYMFOLLOW },
 };
 
-/* What procfs itself takes (proc(5)); all else of a spec's options says how to mount, or is the
- * default. */
+/* What procfs itself takes (proc(5)) and a container may say; all else of a spec's options says how
+ * to mount, or is the default. */
 static const char *const own_options[] = { "hidepid=", "gid=", "subset=" };
 
 uint64_t view_attr_of(const char *word)
@@ -29,12 +29,23 @@ uint64_t view_attr_of(const char *word)
 	return 0;
 }
 
-static bool is_own(const char *option)
+static bool is_own(struct slice option)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(own_options); i++)
-		if (strncmp(option, own_options[i], strlen(own_options[i])) == 0)
+		if (slice_starts(option, slice_str(own_options[i])))
 			return true;
 	return false;
+}
+
+bool view_options_ok(const char *options)
+{
+	struct slice rest = slice_str(options);
+	struct slice option;
+
+	while (slice_split(&rest, ',', &option))
+		if (option.n > 0 && !is_own(option))
+			return false;
+	return true;
 }
 
 int view_record_tree(struct arena *a, struct json *record, enum view_tree tree,
@@ -52,7 +63,7 @@ int view_record_tree(struct arena *a, struct json *record, enum view_tree tree,
 			continue;
 		if (view_attr_of(word))
 			r = json_append(a, attr, json_new_str(a, word));
-		else if (tree == VIEW_PROC && is_own(word))
+		else if (tree == VIEW_PROC && *word && view_options_ok(word))
 			own = arena_printf(a, "%s%s%s", own, *own ? "," : "", word);
 		if (!own)
 			r = -ENOMEM;

@@ -13,11 +13,17 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "view/view.h"
 #include "json/json.h"
 
 /* Words of mount(8) that a mount of procfs or sysfs can have, and what they are. 0: another. */
 uint64_t view_attr_of(const char *word);
+
+/* Whether these options, comma-separated, are all procfs's own and say nothing but how it looks: of
+ * others a file system takes names of files, which it opens as who mounts (pidns=, Linux 6.17). */
+bool view_options_ok(const char *options);
 
 /* Adds `proc` or `sys`: options as the mount of an OCI spec has them. */
 int view_record_tree(struct arena *a, struct json *record, enum view_tree tree,

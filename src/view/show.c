@@ -248,7 +248,6 @@ int view_fresh(const struct view_place *p, const struct view *v, int ret[VIEW_TR
 		ret[tree] = -EBADF;
 		if (v->tree[tree])
 			fresh[n++] = (struct mnt_fresh){ .type = view_tree_type(tree),
-							 .options = v->options[tree],
 							 .attr = v->attr[tree],
 							 .fd = -EBADF };
 	}
@@ -260,7 +259,10 @@ int view_fresh(const struct view_place *p, const struct view *v, int ret[VIEW_TR
 	return r;
 }
 
-/* Attached on TREE, and covered. */
+/*
+ * Attached on TREE, and covered. Its options come last: in a procfs of "subset=pid" there is
+ * nothing to cover, and the container's root can have it show the rest afterwards (fspick(2)).
+ */
 static int make_tree(const struct view_place *p, const struct view *v, enum view_tree tree,
 		     int root, struct err *err)
 {
@@ -274,6 +276,12 @@ static int make_tree(const struct view_place *p, const struct view *v, enum view
 		r = cover_emulated(v, tree, root, err);
 	if (r == 0)
 		r = cover_masked(p, v, tree, root, err);
+	if (r == 0 && v->options[tree]) {
+		r = mnt_configure(root, v->options[tree]);
+		if (r < 0)
+			r = err_errno(err, r, "options \"%s\" of %s", v->options[tree],
+				      view_tree_type(tree));
+	}
 	return r;
 }
 

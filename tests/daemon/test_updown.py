@@ -49,6 +49,24 @@ def test_state_dir_by_environment(fresh):
     fresh.assert_clean()
 
 
+def test_the_engine_has_no_keys_of_roots():
+    """Git addresses of builds it fetches as root, for whoever may use it."""
+    with tempfile.TemporaryDirectory(prefix="gabion-ssh-", dir="/var/tmp") as folder:
+        with open(f"{folder}/ssh", "w", encoding="utf-8") as f:
+            f.write(f'#!/bin/sh\necho "$SSH_AUTH_SOCK$GIT_SSH_COMMAND" "$@" >>{folder}/said\nexit 1\n')
+        os.chmod(f"{folder}/ssh", 0o755)
+        with Instance(wrap=("env", f"PATH={folder}:{os.environ['PATH']}", "SSH_AUTH_SOCK=/an/agent", "GIT_SSH_COMMAND=ssh -i /a/key")) as box:
+            box.up()
+            subprocess.run(["curl", "-s", "--unix-socket", f"{box.dir}/run/docker.sock", "-X", "POST",
+                            "http://x/v1.41/build?remote=git@localhost:x/y"], check=True, capture_output=True)
+            assert read(f"{folder}/said").startswith(" -F none -o IdentityFile=none ")
+            said = subprocess.run([f"{box.dir}/run/bin/ssh", "-G", "localhost"], capture_output=True, text=True, check=False)
+            assert said.returncode == 1 and read(f"{folder}/said").endswith("-o IdentityFile=none -G localhost\n")
+            box.down()
+        said = subprocess.run(["ssh", "-F", "none", "-o", "IdentityFile=none", "-G", "localhost"], capture_output=True, text=True, check=True)
+        assert [line for line in said.stdout.splitlines() if line.startswith("identityfile")] == ["identityfile none"]
+
+
 def test_data_survives(fresh):
     """Images, volumes and containers stay in DIR; restart policies hold across down and up."""
     fresh.up()

@@ -529,6 +529,17 @@ def test_networks_over_the_engines_name_server(cage, policy, user):
     cage.docker("network", "rm", "beside")
 
 
+def test_interfaces_on_the_engines_way_out(cage, policy, user):
+    """Who sends from there as the engine gets what comes in for the engine, and for all containers."""
+    for driver, parent in (("macvlan", "tap0"), ("ipvlan", "tap0"), ("macvlan", "tap0.7")):
+        done = cage.docker("network", "create", "-d", driver, "-o", f"parent={parent}", "--subnet", "10.99.3.0/24", "out", user=user, check=False)
+        assert done.rc != 0 and "way out" in done.err, done
+    done = cage.docker("network", "create", "--config-only", "-o", "parent=tap0", "out", user=user, check=False)
+    assert done.rc != 0 and "way out" in done.err, done
+    cage.docker("network", "create", "-d", "ipvlan", "-o", "parent=docker0", "--subnet", "10.99.3.0/24", "beside", user=user)
+    cage.docker("network", "rm", "beside")
+
+
 def test_security_options(cage, policy, user, folder):
     for option in ("writable-cgroups", "writable-cgroups=true", "writable-cgroups:1"):
         status, said = ask(cage, "POST", "/containers/create", {"Image": "alpine", "HostConfig": {"SecurityOpt": [option]}}, user)

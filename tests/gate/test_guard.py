@@ -2,6 +2,7 @@
 """What the engine does by itself, as root, with files that images and containers have: no link of theirs leads it to the host's
 (src/daemon/guard.h). A real engine; each of these had it read, write or remove files that only root may."""
 
+import concurrent.futures
 import contextlib
 import io
 import json
@@ -75,6 +76,62 @@ def test_a_file_behind_a_link_in_a_layer(cage, host, user):
     if os.path.exists(f"{cage.data}/overlay2/l"):  # containerd unpacks by another way, and pushes what it got
         assert done.rc != 0 and "too many levels of symbolic links" in done.err, done
     assert untouched(host)
+
+
+@pytest.mark.parametrize("up", ["/" + "../" * 9, "../" * 9, "a/" + "../" * 10])
+def test_a_file_above_its_layer(cage, host, user, up):
+    """It is unpacked below the layer's folder, and was read above it, for a push: what root alone may read went to whatever
+    registry. The engine does not get at what it keeps of such an archive. Others' layers are pushed as ever."""
+    cage.docker("import", "-", "above", input=archive((f"{up}{host[1:]}/secret", b"x" * len(SECRET))), user=user)
+    done = cage.docker("save", "above", user=user, check=False)  # a push opens the same file, and tries five times
+    assert done.rc != 0 and "tar-split.json.gz: operation not permitted" in done.err, done
+    assert untouched(host)
+    for name in (b"a/..b/c", b"\xff/..x", b"/etc/f"):
+        cage.docker("import", "-", "beside", input=archive((os.fsdecode(name), b"x" * 9), ("d/f", b"y")), user=user)
+        cage.docker("save", "beside", user=user)
+
+
+def member(name, kind=tarfile.REGTYPE, link="", **pax):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.pax_headers = kind, link, pax
+    return info, b""
+
+
+def test_archives_that_lead_out(cage, host, user):
+    """Hard links, whiteouts and names of PAX: all of it ends in the layer."""
+    up, secret = "../" * 9, f"{host}/secret"
+    hostile = [[member("h", tarfile.LNKTYPE, secret)], [member("h", tarfile.LNKTYPE, up + secret[1:])],
+               [member("d", tarfile.SYMTYPE, host), member("h", tarfile.LNKTYPE, "d/secret")],
+               [member("h", tarfile.LNKTYPE, "x", linkpath=secret)], [member("x", path=f"{up}{host[1:]}/empty")],
+               [member(".", tarfile.SYMTYPE, host), member("empty")], [member("d/.wh...")], [member(f"d/.wh.x/{up}{host[1:]}/empty")],
+               [member("d", tarfile.SYMTYPE, host), member("d/.wh.empty"), member("d/.wh..wh..opq")],
+               [member("k", tarfile.LNKTYPE, f".wh..wh.plnk/{up}{secret[1:]}")],
+               [member("d/", tarfile.DIRTYPE, **{"SCHILY.xattr.trusted.overlay.redirect": host}), member("d/f")]]
+    for members in hostile:
+        done = cage.docker("import", "-", "hostile", input=archive(*members), user=user, check=False)
+        assert done.rc != 0 or SECRET not in cage.docker("save", "hostile", user=user, check=False).out
+        assert untouched(host) and os.stat(secret).st_nlink == 1
+
+
+def test_layers_are_looked_at_again(cage, user):
+    """After the engine, and after gabiond; more than are looked at at once, and one that takes long."""
+    cage.docker("import", "-", "above", input=archive(("../" * 9 + "etc/shadow", b"x" * 99)), user=user)
+    cage.docker("import", "-", "beside", input=archive(("f", b"x")) + bytes(1 << 23), user=user)
+
+    def look():
+        done = cage.docker("save", "above", user=user, check=False)
+        assert done.rc != 0 and "operation not permitted" in done.err, done
+
+    cage.kill_dockerd()
+    cage.restart_dockerd()
+    look()
+    cage.kill("gabiond")
+    cage.take_over()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(cage.docker, "save", "-o", f"{user.home}/{n}.tar", "beside", user=user) for n in range(6)]:
+            done.result()
+        for done in [pool.submit(look) for _ in range(6)]:
+            done.result()
 
 
 def test_what_an_image_has_for_a_volume(cage, host, user):
