@@ -30,6 +30,7 @@
 #include "base/sock.h"
 #include "daemon/devices.h"
 #include "daemon/engine.h"
+#include "daemon/fifo.h"
 #include "daemon/guard.h"
 #include "daemon/layout.h"
 #include "daemon/process.h"
@@ -157,6 +158,20 @@ static void housekeeping(struct loop_timer *t)
 	loop_timer_in(&d->loop, t, HOUSEKEEPING_NS, housekeeping);
 }
 
+/* Whoever waits for a container's lock waits for the thread that has it. */
+static void look_for_fifos(struct loop_timer *t)
+{
+	struct daemon *d = CONTAINER_OF(t, struct daemon, fifos);
+	const struct fifo_look look = { .inst = &d->inst, .quiet = d->fifos_found };
+	size_t n = 0;
+
+	for (enum service_id i = 0; i < SERVICE_COUNT; i++)
+		if ((i == SERVICE_ENGINE || i == SERVICE_CONTAINERD) && d->services[i].pid > 0)
+			n += fifo_release(&look, d->services[i].pid);
+	d->fifos_found = n > 0;
+	loop_timer_in(&d->loop, t, n > 0 ? FIFO_NEXT_LOOK_NS : FIFO_LOOK_NS, look_for_fifos);
+}
+
 static int start_loop(struct daemon *d, struct err *err)
 {
 	sigset_t set;
@@ -172,6 +187,7 @@ static int start_loop(struct daemon *d, struct err *err)
 		r = serve_init(&d->serve, &d->loop, &d->inst);
 	if (r < 0)
 		return err_errno(err, r, "event loop");
+	loop_timer_in(&d->loop, &d->fifos, FIFO_LOOK_NS, look_for_fifos);
 	d->serve.data = d;
 	d->serve.status = on_status;
 	d->serve.down = on_down;

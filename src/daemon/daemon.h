@@ -10,6 +10,7 @@
  *   keeper.c    the policy in force: settings files, snapshot    watch.c   files that change
  *   record.c    run/instance.json        layout.c   folders, lock, left-overs
  *   hold.c      what outlives gabiond, kept by gabion-hold     vfs.c   files that gabion-vfs serves
+ *   fifo.c   named pipes in images, which the engine would wait for
  *   cgroup.c, space.c, hostnet.c, process.c, probe.c, tail.c: tools
  *
  * Crash-only: whatever is killed, at whatever instant, `gabion up` continues and `gabion down`
@@ -70,6 +71,8 @@ struct daemon {
 	struct loop loop;
 	struct loop_signals signals;
 	struct loop_timer housekeeping;
+	struct loop_timer fifos; /* looks for threads that wait in opening one */
+	bool fifos_found;	 /* the last look did */
 	struct serve serve;
 	struct vfs vfs;
 	struct keeper keeper;
