@@ -312,6 +312,17 @@ static void limit_devices(const struct daemon *d)
 		daemon_say("%s", err.text);
 }
 
+/* What was asked for has to be had. */
+static int limit_memory(struct daemon *d, struct err *err)
+{
+	int r = memory_limit(&d->memory, &d->cgroups, d->engine_mib, d->inst.lib, err);
+
+	if (r == 0 || (d->engine_mib != MEMORY_MIB_DEFAULT && d->engine_mib > 0))
+		return r;
+	daemon_say("%s", err->text);
+	return 0;
+}
+
 /* Everything up to the point where services can be started. */
 static int prepare(struct daemon *d, struct err *err)
 {
@@ -340,6 +351,8 @@ static int prepare(struct daemon *d, struct err *err)
 		r = engine_configure(d, err);
 	if (r == 0)
 		r = cgroups_make(&d->cgroups, err);
+	if (r == 0)
+		r = limit_memory(d, err);
 	if (r == 0)
 		limit_devices(d);
 	if (r == 0)
@@ -489,6 +502,8 @@ void daemon_init(struct daemon *d)
 			      .lock = -EBADF,
 			      .clients = -EBADF,
 			      .cgroups = CGROUPS_INIT,
+			      .engine_mib = MEMORY_MIB_DEFAULT,
+			      .memory = MEMORY_INIT,
 			      .space = SPACE_INIT,
 			      .loop = LOOP_INIT,
 			      .vfs = VFS_INIT,
@@ -504,6 +519,7 @@ void daemon_done(struct daemon *d)
 {
 	vfs_done(&d->vfs);
 	keeper_done(&d->keeper);
+	memory_done(&d->memory);
 	cgroups_done(&d->cgroups);
 	space_done(&d->space);
 	loop_done(&d->loop);
