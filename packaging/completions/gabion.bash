@@ -30,7 +30,7 @@ _gabion() {
 	esac
 	case $command in
 	'') options='up down status ps events explain images settings policy doctor unshare migrate --help --version' ;;
-	up) options='--state-dir --detach --help --' ;;
+	up) options='--state-dir --detach --limit --help --' ;;
 	down) options='--state-dir --help' ;;
 	ps) options='--state-dir --all --json --help' ;;
 	events) options='--state-dir --follow --since --json --help' ;;

@@ -21,6 +21,7 @@ complete -c gabion -n "not __fish_seen_subcommand_from $commands" -a migrate -d 
 complete -c gabion -n "__fish_seen_subcommand_from up down status ps events explain images settings policy doctor" -l state-dir -r -a '(__fish_complete_directories)' -d 'The private instance in DIR'
 complete -c gabion -n "__fish_seen_subcommand_from $commands" -l help -d 'What the command takes'
 complete -c gabion -n "__fish_seen_subcommand_from up" -s d -l detach -d 'Return when it is ready'
+complete -c gabion -n "__fish_seen_subcommand_from up" -x -l limit -d 'Memory that dockerd may have' -a engine-mib=
 complete -c gabion -n "__fish_seen_subcommand_from ps" -s a -l all -d 'Also those that stopped'
 complete -c gabion -n "__fish_seen_subcommand_from status ps events explain images settings policy doctor" -l json -d 'Print JSON'
 complete -c gabion -n "__fish_seen_subcommand_from events" -s f -l follow -d 'Wait for more'

@@ -21,6 +21,7 @@
 
 struct up {
 	const char *state_dir;
+	const char *limit;
 	bool detach;
 };
 
@@ -31,11 +32,16 @@ static const struct opt table[] = {
 	  .kind = OPT_FLAG,
 	  .offset = offsetof(struct up, detach),
 	  .help = "return when it is ready, leave it running" },
+	{ .name = "limit",
+	  .kind = OPT_STRING,
+	  .offset = offsetof(struct up, limit),
+	  .value = "engine-mib=N",
+	  .help = "memory that dockerd may have; 0: all (default: half of the host's)" },
 };
 
 static const struct opts opts = {
 	.command = "up",
-	.usage = "[--state-dir DIR] [--detach] [-- ENGINE-ARG…]",
+	.usage = "[--state-dir DIR] [--detach] [--limit engine-mib=N] [-- ENGINE-ARG…]",
 	.about =
 		"Starts a Docker engine of its own with the whole suite in front, everything below "
 		"DIR,\nand prints how clients reach it. Ctrl-C or `gabion down` takes it away "
@@ -46,25 +52,37 @@ static const struct opts opts = {
 	.dashes = true,
 };
 
-/* argv of gabiond: NAME --state-dir DIR [--ready-fd N] -- ENGINE-ARG… */
-static char **daemon_argv(const char *program, const struct instance *inst, const char *ready,
-			  char **rest, size_t nrest)
+/* What gabiond is started with. */
+struct launch {
+	const char *program;
+	const struct instance *inst;
+	const char *limit; /* NULL: none was said */
+	char **rest;	   /* ENGINE-ARGs */
+	size_t nrest;
+};
+
+/* argv of gabiond: NAME --state-dir DIR [--limit LIMIT] [--ready-fd N] -- ENGINE-ARG… */
+static char **daemon_argv(const struct launch *l, const char *ready)
 {
-	char **v = calloc(nrest + 7, sizeof(*v));
+	char **v = calloc(l->nrest + 9, sizeof(*v));
 	size_t n = 0;
 
 	if (!v)
 		return NULL;
-	v[n++] = (char *)program;
+	v[n++] = (char *)l->program;
 	v[n++] = (char *)"--state-dir";
-	v[n++] = (char *)inst->dir;
+	v[n++] = (char *)l->inst->dir;
+	if (l->limit) {
+		v[n++] = (char *)"--limit";
+		v[n++] = (char *)l->limit;
+	}
 	if (ready) {
 		v[n++] = (char *)"--ready-fd";
 		v[n++] = (char *)ready;
 	}
 	v[n++] = (char *)"--";
-	for (size_t i = 0; i < nrest; i++)
-		v[n++] = rest[i];
+	for (size_t i = 0; i < l->nrest; i++)
+		v[n++] = l->rest[i];
 	return v;
 }
 
@@ -78,7 +96,7 @@ static void hand_on(int sig)
 }
 
 /* Runs gabiond in a session of its own. The exit code is 0 once it wrote a byte, else its own. */
-static int run_detached(const char *program, const struct instance *inst, char **rest, size_t nrest)
+static int run_detached(const struct launch *l)
 {
 	struct sigaction act = { .sa_handler = hand_on, .sa_flags = SA_RESTART };
 	CLEANUP_FREE char **argv = NULL;
@@ -97,7 +115,7 @@ static int run_detached(const char *program, const struct instance *inst, char *
 	ready = ends[0];
 	write_end = ends[1];
 	(void)snprintf(number, sizeof(number), "%d", write_end);
-	argv = daemon_argv(program, inst, number, rest, nrest);
+	argv = daemon_argv(l, number);
 	if (!argv)
 		return CLI_EXIT_NO;
 	(void)sigaction(SIGINT, &act, NULL);
@@ -110,7 +128,7 @@ static int run_detached(const char *program, const struct instance *inst, char *
 	if (pid == 0) {
 		(void)setsid();
 		(void)fd_cloexec(write_end, false);
-		(void)execv(program, argv);
+		(void)execv(l->program, argv);
 		_exit(127);
 	}
 	child_pid = pid;
@@ -131,6 +149,7 @@ int cmd_up(int argc, char **argv)
 {
 	struct up up = { 0 };
 	struct instance inst;
+	struct launch launch;
 	struct err err = ERR_INIT;
 	CLEANUP_FREE char **dargv = NULL;
 	char program[PATH_MAX];
@@ -157,9 +176,14 @@ int cmd_up(int argc, char **argv)
 		cli_error("%s", err.text);
 		return CLI_EXIT_NO;
 	}
+	launch = (struct launch){ .program = program,
+				  .inst = &inst,
+				  .limit = up.limit,
+				  .rest = argv + rest,
+				  .nrest = (size_t)(argc - rest) };
 	if (up.detach)
-		return run_detached(program, &inst, argv + rest, (size_t)(argc - rest));
-	dargv = daemon_argv(program, &inst, NULL, argv + rest, (size_t)(argc - rest));
+		return run_detached(&launch);
+	dargv = daemon_argv(&launch, NULL);
 	if (!dargv)
 		return CLI_EXIT_NO;
 	(void)fflush(NULL);

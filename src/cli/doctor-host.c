@@ -54,7 +54,7 @@ static void report_cgroup(const struct cgroup_layout *l, unsigned missing, struc
 	} else if (missing != 0) {
 		doctor_warning(f, "%s, without %s", names[mode], b.p);
 		doctor_consequence(f, "limits of that kind do not hold (docker run --memory, "
-				      "--pids-limit, --cpus)");
+				      "--pids-limit, --cpus; the engine's own memory)");
 		doctor_cure(f, mode == CGROUP_V2
 				       ? "enable the controller for the root cgroup "
 					 "(cgroup.subtree_control) and on the kernel command line"

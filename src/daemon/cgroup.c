@@ -27,6 +27,7 @@
 #include "base/loop.h"
 #include "daemon/process.h"
 #include "linux/mountinfo.h"
+#include "policy/cgroup.h"
 
 #define MAGIC_V1 0x27e0eb   /* CGROUP_SUPER_MAGIC */
 #define MAGIC_V2 0x63677270 /* CGROUP2_SUPER_MAGIC */
@@ -226,11 +227,11 @@ static int make_in(const struct cgroup_hierarchy *h, const char *name)
 		delegate(top);
 	else
 		inherit_cpuset(top);
-	if (mkdirat(top, "engine", 0755) < 0 && errno != EEXIST)
+	if (mkdirat(top, CGROUP_SERVICES, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	if (h->v2)
 		return 0;
-	engine = openat(top, "engine", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	engine = openat(top, CGROUP_SERVICES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (engine < 0)
 		return -errno;
 	inherit_cpuset(engine);
@@ -252,7 +253,7 @@ int cgroups_enter(const struct cgroups *c, struct err *err)
 {
 	char path[CGROUP_NAME_MAX + 32];
 
-	(void)snprintf(path, sizeof(path), "%s/engine/cgroup.procs", c->name);
+	(void)snprintf(path, sizeof(path), "%s/" CGROUP_SERVICES "/cgroup.procs", c->name);
 	for (size_t i = 0; i < c->n; i++) {
 		int r = cgroups_write(c->h[i].root, path, "0");
 
@@ -302,7 +303,8 @@ static void membership(const struct cgroups *c, pid_t pid, size_t *ret_all, size
 		if (!slice_split(&line, '/', &part) || !slice_eq_str(part, c->name))
 			continue;
 		(*ret_all)++;
-		*ret_engine += slice_eq_str(line, "engine");
+		*ret_engine +=
+			slice_eq_str(line, CGROUP_SERVICES) || slice_eq_str(line, CGROUP_DOCKERD);
 	}
 }
 

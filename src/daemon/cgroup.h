@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The cgroup of a private instance: a top-level cgroup NAME in every hierarchy of the host, version
- * 1 and 2, with our daemons in NAME/engine and the containers beside it (dockerd's
- * --cgroup-parent). Membership is how everything that belongs to the instance is found and killed,
- * whatever became of its parents.
+ * 1 and 2, with our daemons in NAME/engine (dockerd in NAME/dockerd where its memory is limited,
+ * memory.h) and the containers beside it (dockerd's --cgroup-parent). Membership is how everything
+ * that belongs to the instance is found and killed, whatever became of its parents.
  */
 #pragma once
 
@@ -48,7 +48,8 @@ int cgroups_write(int dirfd, const char *path, const char *text);
 
 /* Whether process pid is in NAME or below, in any hierarchy. */
 bool cgroups_member(const struct cgroups *c, pid_t pid);
-/* Whether it is one of the daemons: in NAME/engine of every hierarchy where it is a member. */
+/* Whether it is one of the daemons: in NAME/engine or NAME/dockerd of every hierarchy where it is a
+ * member. */
 bool cgroups_daemon(const struct cgroups *c, pid_t pid);
 /* Calls fn for every member; stops when it returns non-zero and returns that. */
 int cgroups_each(const struct cgroups *c, int (*fn)(pid_t pid, void *data), void *data);

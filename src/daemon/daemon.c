@@ -30,6 +30,7 @@
 #include "base/sock.h"
 #include "daemon/devices.h"
 #include "daemon/engine.h"
+#include "daemon/fifo.h"
 #include "daemon/guard.h"
 #include "daemon/layout.h"
 #include "daemon/process.h"
@@ -157,6 +158,20 @@ static void housekeeping(struct loop_timer *t)
 	loop_timer_in(&d->loop, t, HOUSEKEEPING_NS, housekeeping);
 }
 
+/* Whoever waits for a container's lock waits for the thread that has it. */
+static void look_for_fifos(struct loop_timer *t)
+{
+	struct daemon *d = CONTAINER_OF(t, struct daemon, fifos);
+	const struct fifo_look look = { .inst = &d->inst, .quiet = d->fifos_found };
+	size_t n = 0;
+
+	for (enum service_id i = 0; i < SERVICE_COUNT; i++)
+		if ((i == SERVICE_ENGINE || i == SERVICE_CONTAINERD) && d->services[i].pid > 0)
+			n += fifo_release(&look, d->services[i].pid);
+	d->fifos_found = n > 0;
+	loop_timer_in(&d->loop, t, n > 0 ? FIFO_NEXT_LOOK_NS : FIFO_LOOK_NS, look_for_fifos);
+}
+
 static int start_loop(struct daemon *d, struct err *err)
 {
 	sigset_t set;
@@ -172,6 +187,7 @@ static int start_loop(struct daemon *d, struct err *err)
 		r = serve_init(&d->serve, &d->loop, &d->inst);
 	if (r < 0)
 		return err_errno(err, r, "event loop");
+	loop_timer_in(&d->loop, &d->fifos, FIFO_LOOK_NS, look_for_fifos);
 	d->serve.data = d;
 	d->serve.status = on_status;
 	d->serve.down = on_down;
@@ -296,14 +312,28 @@ static void limit_devices(const struct daemon *d)
 		daemon_say("%s", err.text);
 }
 
-/* As with devices: root of another user namespace has no files of the host's root to give away. */
+/* As with devices: root of another user namespace has no files of the host's root to give away.
+ * Kernels may be built without it. */
 static int look_at_layers(struct daemon *d, struct err *err)
 {
 	int r = layers_start(&d->layers, &d->loop, err);
 
-	if (r == -EPERM)
-		return 0;
-	return r < 0 ? r : layers_mark(&d->layers, &d->inst, err);
+	if (r == 0)
+		return layers_mark(&d->layers, &d->inst, err);
+	if (r != -EPERM)
+		daemon_say("%s", err->text);
+	return 0;
+}
+
+/* What was asked for has to be had. */
+static int limit_memory(struct daemon *d, struct err *err)
+{
+	int r = memory_limit(&d->memory, &d->cgroups, d->engine_mib, d->inst.lib, err);
+
+	if (r == 0 || (d->engine_mib != MEMORY_MIB_DEFAULT && d->engine_mib > 0))
+		return r;
+	daemon_say("%s", err->text);
+	return 0;
 }
 
 /* Everything up to the point where services can be started. */
@@ -335,6 +365,8 @@ static int prepare(struct daemon *d, struct err *err)
 		r = engine_configure(d, err);
 	if (r == 0)
 		r = cgroups_make(&d->cgroups, err);
+	if (r == 0)
+		r = limit_memory(d, err);
 	if (r == 0)
 		limit_devices(d);
 	if (r == 0)
@@ -491,6 +523,8 @@ void daemon_init(struct daemon *d)
 			      .lock = -EBADF,
 			      .clients = -EBADF,
 			      .cgroups = CGROUPS_INIT,
+			      .engine_mib = MEMORY_MIB_DEFAULT,
+			      .memory = MEMORY_INIT,
 			      .space = SPACE_INIT,
 			      .loop = LOOP_INIT,
 			      .vfs = VFS_INIT,
@@ -508,6 +542,7 @@ void daemon_done(struct daemon *d)
 	vfs_done(&d->vfs);
 	layers_done(&d->layers);
 	keeper_done(&d->keeper);
+	memory_done(&d->memory);
 	cgroups_done(&d->cgroups);
 	space_done(&d->space);
 	loop_done(&d->loop);

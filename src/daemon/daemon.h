@@ -11,6 +11,8 @@
  *   record.c    run/instance.json        layout.c   folders, lock, left-overs
  *   hold.c      what outlives gabiond, kept by gabion-hold     vfs.c   files that gabion-vfs serves
  *   guard.c, layers.c  what the engine keeps, guarded against what is in it
+ *   fifo.c   named pipes in images, which the engine would wait for
+ *   devices.c, memory.c   what dockerd may open, and how much it may have
  *   cgroup.c, space.c, hostnet.c, process.c, probe.c, tail.c: tools
  *
  * Crash-only: whatever is killed, at whatever instant, `gabion up` continues and `gabion down`
@@ -26,6 +28,7 @@
 #include "daemon/cgroup.h"
 #include "daemon/keeper.h"
 #include "daemon/layers.h"
+#include "daemon/memory.h"
 #include "daemon/record.h"
 #include "daemon/serve.h"
 #include "daemon/service.h"
@@ -65,6 +68,9 @@ struct daemon {
 	int lock;	       /* DIR/run/gabiond.lock, held while we live */
 	int clients;	       /* listening socket DIR/run/docker.sock; outlives every gate */
 	struct cgroups cgroups;
+	uint32_t engine_mib; /* dockerd's limit, MEMORY_MIB_DEFAULT unless the command line has one
+			      */
+	struct memory memory;
 	struct space space;
 	struct record record;			   /* what run/instance.json says */
 	struct record_service left[SERVICE_COUNT]; /* what a killed gabiond left running */
@@ -72,6 +78,8 @@ struct daemon {
 	struct loop loop;
 	struct loop_signals signals;
 	struct loop_timer housekeeping;
+	struct loop_timer fifos; /* looks for threads that wait in opening one */
+	bool fifos_found;	 /* the last look did */
 	struct serve serve;
 	struct vfs vfs;
 	struct layers layers;

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/util.h"
+#include "policy/cgroup.h"
 
 #define ANY UINT32_MAX
 
@@ -167,14 +168,23 @@ static int limit_v2(int dir)
 
 /* --- */
 
-static int open_engine(const struct cgroups *c, const struct cgroup_hierarchy *h)
+static int open_group(const struct cgroups *c, const struct cgroup_hierarchy *h, const char *name)
 {
 	char path[CGROUP_NAME_MAX + 16];
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "%s/engine", c->name);
+	(void)snprintf(path, sizeof(path), "%s/%s", c->name, name);
 	fd = openat(h->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+/* dockerd has a group of its own where its memory is limited. */
+static int limit_both_v2(const struct cgroups *c, const struct cgroup_hierarchy *h, int dir)
+{
+	CLEANUP_FD int dockerd = open_group(c, h, CGROUP_DOCKERD);
+	int r = limit_v2(dir);
+
+	return r == 0 && dockerd >= 0 ? limit_v2(dockerd) : r;
 }
 
 static int limit(const struct cgroups *c)
@@ -182,7 +192,7 @@ static int limit(const struct cgroups *c)
 	int r = -ENOENT;
 
 	for (size_t i = 0; i < c->n; i++) {
-		CLEANUP_FD int dir = open_engine(c, &c->h[i]);
+		CLEANUP_FD int dir = open_group(c, &c->h[i], CGROUP_SERVICES);
 
 		if (dir < 0)
 			return dir;
@@ -190,7 +200,7 @@ static int limit(const struct cgroups *c)
 			return limit_v1(dir);
 		/* Where both versions are, containers are in NAME/engine of version 2, too. */
 		if (c->h[i].v2 && c->n == 1)
-			r = limit_v2(dir);
+			r = limit_both_v2(c, &c->h[i], dir);
 	}
 	return r;
 }

@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "daemon/cgroup.h"
 
-/* For NAME/engine, which is there. May be called again. -EPERM: that takes root of the initial user
- * namespace; nodes made by others cannot be of use then either. -ENOENT: this kernel or this host
- * has neither. */
+/* For NAME/engine, which is there, and NAME/dockerd, where it is (memory.h). May be called again.
+ * -EPERM: that takes root of the initial user namespace; nodes made by others cannot be of use then
+ * either. -ENOENT: this kernel or this host has neither. */
 int devices_limit(const struct cgroups *c, struct err *err);

@@ -598,6 +598,7 @@ int engine_launch(struct daemon *d, enum service_id id, struct arena *a, struct 
 		r = add_way_out_args(d, &l, ret, err);
 		break;
 	case SERVICE_ENGINE:
+		ret->start.memory = &d->memory;
 		r = add_engine_args(d, &l, err);
 		break;
 	case SERVICE_GATE:

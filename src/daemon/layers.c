@@ -257,7 +257,9 @@ int layers_start(struct layers *l, struct loop *loop, struct err *err)
 	if (r == 0)
 		return 0;
 	l->fd = fd_close(l->fd);
-	return err_errno(err, r, "fanotify, to look at layers before the engine reads them");
+	return err_errno(err, r,
+			 "layers whose names lead up can have the engine give away files of the "
+			 "host: no fanotify(7) with permission events keeps it from that");
 }
 
 void layers_done(struct layers *l)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gabiond --state-dir DIR [--ready-fd N] [-- ENGINE-ARG…]    run the instance (`gabion up`)
- * gabiond --state-dir DIR --down                              take it down (`gabion down`)
+ * gabiond --state-dir DIR [--limit engine-mib=N] [--ready-fd N] [-- ENGINE-ARG…]
+ *                                  run the instance (`gabion up`)
+ * gabiond --state-dir DIR --down   take it down (`gabion down`)
  */
 #include <errno.h>
 #include <signal.h>
@@ -19,9 +20,31 @@
 struct options {
 	const char *state_dir;
 	int ready_fd;
+	uint32_t engine_mib;
 	bool down;
 	char **rest; /* after -- */
 };
+
+/* "engine-mib=512" */
+static int limit(const char *text, struct options *o)
+{
+	static const struct slice name = SLICE_LIT("engine-mib=");
+	struct slice s = slice_str(text);
+	uint32_t v;
+
+	if (!slice_starts(s, name) || num_parse_u32(slice_from(s, name.n), &v) < 0 ||
+	    v == MEMORY_MIB_DEFAULT) {
+		log_error("--limit %s: the limit there is is engine-mib=N", text);
+		return -EINVAL;
+	}
+	if (v > 0 && v < MEMORY_MIB_LEAST) {
+		log_error("--limit %s: dockerd needs %u or more; 0 is no limit", text,
+			  MEMORY_MIB_LEAST);
+		return -EINVAL;
+	}
+	o->engine_mib = v;
+	return 0;
+}
 
 static int parse(int argc, char **argv, struct options *o)
 {
@@ -37,6 +60,9 @@ static int parse(int argc, char **argv, struct options *o)
 			o->down = true;
 		} else if (strcmp(argv[i], "--state-dir") == 0 && more) {
 			o->state_dir = argv[++i];
+		} else if (strcmp(argv[i], "--limit") == 0 && more) {
+			if (limit(argv[++i], o) < 0)
+				return -ERANGE;
 		} else if (strcmp(argv[i], "--ready-fd") == 0 && more &&
 			   num_parse_u32(slice_str(argv[i + 1]), &fd) == 0 && fd > 2) {
 			o->ready_fd = (int)fd;
@@ -51,15 +77,20 @@ static int parse(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .ready_fd = -EBADF };
+	struct options o = { .ready_fd = -EBADF, .engine_mib = MEMORY_MIB_DEFAULT };
 	struct err err = ERR_INIT;
 	struct daemon *d;
 	int code;
+	int r;
 
 	log_init("gabiond", LOG_LEVEL_INFO);
-	if (parse(argc, argv, &o) < 0 || !o.state_dir) {
-		(void)fprintf(stderr, "usage: gabiond --state-dir DIR [--ready-fd N | --down] "
-				      "[-- ENGINE-ARG…]\nThis is what `gabion up` and `gabion "
+	r = parse(argc, argv, &o);
+	if (r == -ERANGE)
+		return EXIT_WRONG_USAGE;
+	if (r < 0 || !o.state_dir) {
+		(void)fprintf(stderr, "usage: gabiond --state-dir DIR [--limit engine-mib=N] "
+				      "[--ready-fd N | --down] [-- ENGINE-ARG…]\nThis is what "
+				      "`gabion up` and `gabion "
 				      "down` start.\n");
 		return EXIT_WRONG_USAGE;
 	}
@@ -77,6 +108,7 @@ int main(int argc, char **argv)
 	daemon_init(d);
 	d->ready_fd = o.ready_fd;
 	d->engine_args = o.rest;
+	d->engine_mib = o.engine_mib;
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (instance_find(&d->inst, o.state_dir, &err) < 0) {
 		log_error("%s", err.text);

@@ -115,7 +115,9 @@ static int become(const struct process_start *p)
 	reset_signals();
 	(void)umask(022);
 	raise_limits();
-	r = p->leave ? leave_alone(p->leave) : 0;
+	r = p->memory ? memory_enter(p->memory, 0) : 0;
+	if (r == 0 && p->leave)
+		r = leave_alone(p->leave);
 	if (r == 0)
 		r = place_fds(p);
 	if (r == 0 && chdir(p->cwd) < 0)

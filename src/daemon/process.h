@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "daemon/memory.h"
 #include "daemon/space.h"
 
 #define PROCESS_FDS_MAX 4
@@ -17,8 +18,9 @@ struct process_start {
 	char *const *argv;
 	char *const *env;
 	const char *cwd;
-	int log;		   /* becomes standard output and error */
-	const struct space *leave; /* start it where gabiond came from; NULL: where gabiond is */
+	int log;		     /* becomes standard output and error */
+	const struct space *leave;   /* start it where gabiond came from; NULL: where gabiond is */
+	const struct memory *memory; /* whose group it is in; NULL: that of gabiond */
 	size_t nfds;
 	int fds[PROCESS_FDS_MAX]; /* become 3, 4, … */
 };

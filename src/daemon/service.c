@@ -122,6 +122,10 @@ static void service_exited(struct loop_fd *f, uint32_t events)
 		(void)snprintf(how, sizeof(how), "exited with status %d", info.si_status);
 	else
 		(void)snprintf(how, sizeof(how), "was killed by signal %d", info.si_status);
+	if (s->id == SERVICE_ENGINE && memory_killed(&s->daemon->memory))
+		log_error("%s needed more than %u MiB of memory (`gabion up --limit "
+			  "engine-mib=N` allows it more)",
+			  names[s->id], s->daemon->memory.mib);
 	service_gone(s, how);
 }
 
@@ -251,6 +255,8 @@ int service_adopt(struct service *s, pid_t pid, uint64_t birth, uint64_t config)
 	if (process_hash(&launch.start) != config)
 		return -ESRCH; /* started in another way: kill_strays() ends it */
 	(void)snprintf(s->socket, sizeof(s->socket), "%s", launch.socket);
+	if (launch.start.memory)
+		(void)memory_enter(launch.start.memory, pid); /* it may be there already */
 	s->pid = pid;
 	s->birth = birth;
 	s->config = config;

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -26,6 +27,7 @@
 #include "base/sock.h"
 #include "base/test-dir.h"
 #include "daemon/deaf.h"
+#include "daemon/fifo.h"
 #include "daemon/hostnet.h"
 #include "daemon/layout.h"
 #include "daemon/probe.h"
@@ -533,6 +535,95 @@ static void test_ports_share(void **state)
 	assert_true(hostnet_ports().last > 0);
 }
 
+struct waiting {
+	char dir[TEST_DIR_MAX];
+	char path[TEST_DIR_MAX + 32];
+	pid_t pid;
+	int pidfd;
+};
+
+/* A process that opens DIR/below, a named pipe; in the root DIR if caged. */
+static void wait_in_opening(struct waiting *w, const char *below, bool caged)
+{
+	char call[32] = "";
+	struct stat st;
+
+	(void)snprintf(w->path, sizeof(w->path), "%s/%s", w->dir, below);
+	assert_true(mkfifo(w->path, 0600) == 0 && stat(w->path, &st) == 0);
+	w->pid = fork();
+	assert_true(w->pid >= 0);
+	if (w->pid == 0) {
+		int fd;
+
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (caged && chroot(w->dir) < 0)
+			_exit(1);
+		fd = open(caged ? w->path + strlen(w->dir) : w->path, O_RDONLY | O_CLOEXEC);
+		_exit(fd >= 0 && read(fd, call, 1) == 0 ? 0 : 2);
+	}
+	w->pidfd = pidfd_open(w->pid, 0);
+	for (int i = 0; i < 500; i++) {
+		CLEANUP_BUF struct buf b = BUF_INIT(512);
+		char file[64];
+
+		(void)snprintf(file, sizeof(file), "/proc/%d/wchan", w->pid);
+		if (file_read(file, &b) == 0 && b.n > 0 && strstr(b.p, "wait_for_partner"))
+			return;
+		(void)usleep(10000);
+	}
+	skip();
+}
+
+static int end_waiting(struct waiting *w)
+{
+	int status;
+
+	(void)kill(w->pid, SIGKILL);
+	assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
+	w->pidfd = fd_close(w->pidfd);
+	assert_int_equal(unlink(w->path), 0);
+	return status;
+}
+
+/* Whose pipe it is says whether it is touched. */
+static void test_fifo(void **state)
+{
+	static const char *const folders[] = { "lib", "lib/engine", "run", "run/tmp" };
+	static const struct {
+		const char *below;
+		bool caged;
+		bool helped;
+	} rows[] = {
+		{ "lib/engine/fifo", false, true },
+		{ "lib/fifo", false, false },
+		{ "run/tmp/fifo", false, true },
+		{ "run/fifo", false, false },
+		{ "fifo", true, true },
+	};
+	struct waiting w = { .pidfd = -EBADF };
+	struct instance inst;
+	struct err err = ERR_INIT;
+	const struct fifo_look look = { .inst = &inst, .quiet = true };
+
+	if (geteuid() != 0)
+		skip();
+	test_dir_new(w.dir);
+	assert_int_equal(instance_find(&inst, w.dir, &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		test_mkdir(w.dir, folders[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		bool child = i % 2 == 1;
+
+		wait_in_opening(&w, rows[i].below, rows[i].caged);
+		/* Its own threads, or those of our children. */
+		assert_int_equal(fifo_release(&look, child ? getpid() : w.pid), rows[i].helped);
+		if (rows[i].helped)
+			assert_int_equal(process_wait(w.pidfd, 10 * LOOP_NSEC_PER_SEC), 0);
+		assert_int_equal(end_waiting(&w), rows[i].helped ? 0 : SIGKILL);
+	}
+	test_dir_remove(w.dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -550,6 +641,7 @@ int main(void)
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_lock),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_fifo),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

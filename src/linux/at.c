@@ -38,6 +38,16 @@ int at_open_plain(int dirfd, const char *path, int flags, mode_t mode)
 			RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
+int at_find_cached(int dirfd, const char *path, bool in_root)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+				.resolve = RESOLVE_CACHED | RESOLVE_NO_MAGICLINKS |
+					   (in_root ? RESOLVE_IN_ROOT : 0u) };
+	long fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
 void at_fd_path(int fd, char ret[AT_FD_PATH_MAX])
 {
 	(void)snprintf(ret, AT_FD_PATH_MAX, "/proc/self/fd/%d", fd);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -14,6 +15,12 @@ int at_open_in_root(int dirfd, const char *path, int flags, mode_t mode);
 
 /* No symlink anywhere, nothing above dirfd. -ELOOP for a symlink, -EXDEV for an escape. */
 int at_open_plain(int dirfd, const char *path, int flags, mode_t mode);
+
+/* A place (O_PATH) that somebody has just looked up: only the kernel's cache of names is asked
+ * (RESOLVE_CACHED, 5.12), no file system, so that nobody waits for one. in_root: as
+ * at_open_in_root(), else symlinks lead where they lead. Returns a descriptor (close-on-exec),
+ * -EAGAIN when the cache does not know, or -errno. */
+int at_find_cached(int dirfd, const char *path, bool in_root);
 
 /* Path of an open descriptor as d_path prints it, in ret[size]. -ENAMETOOLONG when it does not fit.
  */

@@ -124,6 +124,23 @@ static void test_in_root(void **state)
 			     rows[i].want);
 }
 
+static void test_cached(void **state)
+{
+	const struct tree *t = *state;
+	CLEANUP_FD int known = at_open_in_root(t->root, "to-dir/file", O_PATH, 0);
+	CLEANUP_FD int in_root = at_find_cached(t->root, "/to-dir/file", true);
+	CLEANUP_FD int dir = at_open_plain(t->root, "dir", O_PATH, 0);
+	CLEANUP_FD int relative = at_find_cached(dir, "../to-dir/file", false);
+	struct at_ident want;
+	struct at_ident got;
+
+	assert_int_equal(at_identify(known, &want), 0);
+	assert_int_equal(at_identify(in_root, &got), 0);
+	assert_true(got.ino == want.ino);
+	assert_int_equal(at_identify(relative, &got), 0);
+	assert_true(got.ino == want.ino);
+}
+
 static void test_plain(void **state)
 {
 	static const struct {
@@ -265,8 +282,13 @@ int main(void)
 {
 #define IN_TREE(t) cmocka_unit_test_setup_teardown(t, make_tree, drop_tree)
 	const struct CMUnitTest tests[] = {
-		IN_TREE(test_in_root),	IN_TREE(test_plain),   cmocka_unit_test(test_magic_links),
-		IN_TREE(test_create),	IN_TREE(test_path_of), cmocka_unit_test(test_fd_path),
+		IN_TREE(test_in_root),
+		IN_TREE(test_cached),
+		IN_TREE(test_plain),
+		cmocka_unit_test(test_magic_links),
+		IN_TREE(test_create),
+		IN_TREE(test_path_of),
+		cmocka_unit_test(test_fd_path),
 		IN_TREE(test_identify),
 	};
 

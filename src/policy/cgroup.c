@@ -22,7 +22,9 @@ void cgroup_judge_parent(struct slice parent, bool instance, struct verdict *ret
 			why = "it leads up";
 		else if (instance && part.n == ID_LEN && slice_is_lower_hex(part))
 			why = "it is the group of another container";
-		else if (instance && first && slice_eq_str(part, CGROUP_SERVICES))
+		else if (instance && first &&
+			 (slice_eq_str(part, CGROUP_SERVICES) ||
+			  slice_eq_str(part, CGROUP_DOCKERD)))
 			why = "it is the group of the engine's own processes";
 		first = false;
 	}

@@ -30,6 +30,7 @@ static void test_parents(void **state)
 		{ "/a/../../b", "leads up" },
 		{ "a/..", "leads up" },
 		{ "/engine", "own processes" },
+		{ "/dockerd", "own processes" },
 		{ "engine/x", "own processes" },
 		{ "//./engine", "own processes" },
 		{ "/" ID, "another container" },

@@ -126,6 +126,7 @@ static int open_task(const struct decide_asked *q, struct task *t)
 {
 	int r = task_open(q->tid, t);
 
+	t->stuck = q->stuck;
 	if (r == 0 && !q->valid(q->data)) {
 		task_close(t);
 		r = -ESRCH;

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 struct outcome;
+struct stuck;
 
 /* What to answer: the error number (0: success), or that the call continues. */
 enum { DECIDE_CONTINUE = 1 };
@@ -25,6 +26,7 @@ struct decide_asked {
 	int nr;
 	const uint64_t *args;	 /* six */
 	struct outcome *outcome; /* set by what is done, where something is done */
+	struct stuck *stuck;	 /* the listener's */
 	/* Whether the thread still waits in that call; what was read of it is its own then. */
 	bool (*valid)(void *data);
 	void *data;

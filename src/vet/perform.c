@@ -23,6 +23,7 @@
 #include "linux/at.h"
 #include "linux/cgroup.h"
 #include "linux/mnt.h"
+#include "vet/stuck.h"
 
 #define PATIENCE_MS 5000
 
@@ -129,6 +130,8 @@ static int run(const struct job *j)
 	pid_t pid;
 	int r = -EIO;
 
+	if (stuck_full(j->t->stuck))
+		return -EIO;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	pid = fork();
@@ -152,7 +155,7 @@ static int run(const struct job *j)
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
-	(void)fd_close(ends[0]);
+	stuck_add(j->t->stuck, ends[0], 0); /* what it started, task_resolve() */
 	return r;
 }
 

@@ -88,6 +88,7 @@ static const struct sandbox_rule rules[] = {
 	{ .call = "sendmsg" },
 	{ .call = "set_robust_list" },
 	{ .call = "setgroups" },
+	{ .call = "setitimer" },
 	{ .call = "setns" },
 	{ .call = "setresgid" },
 	{ .call = "setresuid" },

@@ -107,7 +107,7 @@ static bool is_valid(void *data)
 	return ioctl(p->s->fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &p->id) == 0;
 }
 
-static int decide_slot(const struct session *s)
+static int decide_slot(const struct session *s, struct stuck *stuck)
 {
 	const struct seccomp_notif *in = &s->slot->notif;
 	struct pending p = { .s = s, .id = in->id };
@@ -119,6 +119,7 @@ static int decide_slot(const struct session *s)
 				  .nr = in->data.nr,
 				  .args = args,
 				  .outcome = &s->slot->outcome,
+				  .stuck = stuck,
 				  .valid = is_valid,
 				  .data = &p };
 
@@ -128,13 +129,13 @@ static int decide_slot(const struct session *s)
 }
 
 /* Answers the call in the slot. */
-static void answer(const struct session *s)
+static void answer(const struct session *s, struct stuck *stuck)
 {
 	struct seccomp_notif_resp out = { .id = s->slot->notif.id };
 	int r;
 
 	if (!outcome_get(&s->slot->outcome, &r))
-		r = decide_slot(s);
+		r = decide_slot(s, stuck);
 	if (r == DECIDE_CONTINUE)
 		out.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	else
@@ -144,18 +145,18 @@ static void answer(const struct session *s)
 }
 
 /* What the last gabion-vet did not finish. */
-static void answer_left(const struct session *s)
+static void answer_left(const struct session *s, struct stuck *stuck)
 {
 	const struct pending p = { .s = s, .id = s->slot->notif.id };
 
 	if (is_valid((void *)&p))
-		answer(s);
+		answer(s, stuck);
 	else
 		slot_empty(s->slot);
 }
 
 /* One call. 0, or -errno when the listener is to be left alone. */
-static int serve_one(const struct session *s)
+static int serve_one(const struct session *s, struct stuck *stuck)
 {
 	slot_empty(s->slot); /* who was killed may have been doing that */
 	if (ioctl(s->fd, SECCOMP_IOCTL_NOTIF_RECV, &s->slot->notif) < 0) {
@@ -164,7 +165,7 @@ static int serve_one(const struct session *s)
 		slot_empty(s->slot);
 		return r;
 	}
-	answer(s);
+	answer(s, stuck);
 	return 0;
 }
 
@@ -179,18 +180,33 @@ static void own_files(const struct session *s)
 		fd_close_but(keep, ARRAY_SIZE(keep));
 }
 
+/* Waits for the next call. False: there is none for a while, or none any more. Who is stuck is
+ * known to this thread, so it stays for them. */
+static bool is_wanted(const struct session *s, struct stuck *stuck)
+{
+	struct pollfd p = { .fd = s->fd, .events = POLLIN };
+	int n;
+
+	do {
+		n = poll(&p, 1, IDLE_MS);
+		(void)stuck_full(stuck);
+	} while (n == 0 && stuck->n > 0);
+	return n == 1 && (p.revents & POLLIN);
+}
+
 static void *serve(void *data)
 {
 	struct session *s = data;
-	struct pollfd p = { .fd = s->fd, .events = POLLIN };
+	struct stuck stuck = STUCK_NONE;
 
 	own_files(s);
 	if (slot_is_full(s->slot))
-		answer_left(s);
-	while (poll(&p, 1, IDLE_MS) == 1 && (p.revents & POLLIN))
-		if (serve_one(s) < 0)
+		answer_left(s, &stuck);
+	while (is_wanted(s, &stuck))
+		if (serve_one(s, &stuck) < 0)
 			break;
 	(void)arm(s); /* its end is reported to the main thread */
+	stuck_wait(&stuck);
 	return NULL;
 }
 
@@ -215,7 +231,7 @@ void sessions_resume(struct sessions *all)
 {
 	for (struct session *s = all->first; s; s = s->next)
 		if (s->slot && slot_is_full(s->slot) && start(s) < 0) {
-			answer_left(s); /* without a thread everybody waits for it */
+			answer_left(s, &all->stuck); /* without a thread everybody waits for it */
 			(void)arm(s);
 		}
 }

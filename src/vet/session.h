@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "control/hold.h"
+#include "vet/stuck.h"
 
 struct session;
 struct slots;
@@ -17,6 +18,7 @@ struct sessions {
 	const char *views; /* folder of records (view/record.h) */
 	struct slots *slots;
 	struct session *first;
+	struct stuck stuck; /* of all listeners that there was no thread for */
 	/* A runtime has sent something; the descriptor is closed afterwards. */
 	void (*arrived)(int fd, void *data);
 	/* There will be no calls any more on the listener of that name. */

@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 #include <linux/nsfs.h>
 #include <linux/securebits.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +25,7 @@
 #include "base/slice.h"
 #include "base/sock.h"
 #include "linux/userns.h"
+#include "vet/stuck.h"
 
 #define STATUS_MAX 65536
 #define DEPTH_MAX 33 /* of user namespaces (user_namespaces(7)) */
@@ -251,12 +254,23 @@ bool task_is_own(const char *path)
 	return split_own(path, part, &rest);
 }
 
+/* Whoever it has become by then, nobody may kill it: that would take CAP_KILL over the container's
+ * ids, also for the signal at the parent's end. Its own alarm needs no right. */
+static void end_in_time(void)
+{
+	const struct itimerval end = { .it_value.tv_sec = TASK_PATIENCE_S };
+
+	(void)setitimer(ITIMER_REAL, &end, NULL);
+}
+
 /* base: what the path begins with, for this thread alone; -EBADF: nothing. */
 static void resolve(const struct task *t, int base, const char *path, int flags, int to)
 {
-	int r = become(t);
 	int fd = -EBADF;
+	int r;
 
+	end_in_time();
+	r = become(t);
 	if (r == 0) {
 		while (base >= 0 && *path == '/')
 			path++;
@@ -268,17 +282,31 @@ static void resolve(const struct task *t, int base, const char *path, int flags,
 	_exit(sock_send_fds(to, &r, sizeof(r), &fd, fd >= 0 ? 1 : 0) < 0);
 }
 
+/* What the process sent. */
+static int receive(int from)
+{
+	struct pollfd p = { .fd = from, .events = POLLIN };
+	size_t nfds = 0;
+	int fd = -EBADF;
+	int r = 0;
+
+	if (poll(&p, 1, TASK_PATIENCE_S * 1000) != 1 ||
+	    sock_recv_fds(from, &r, sizeof(r), &fd, 1, &nfds) != (ssize_t)sizeof(r))
+		return -EIO;
+	return r < 0 ? r : nfds == 1 ? fd : -EIO;
+}
+
 int task_resolve(const struct task *t, const char *path, int flags)
 {
 	CLEANUP_FD int base = -EBADF;
 	const char *rest = path;
-	size_t nfds = 0;
-	int fd = -EBADF;
-	ssize_t n = -1;
 	char part[64];
 	int pair[2];
 	pid_t pid;
-	int r = 0;
+	int r;
+
+	if (stuck_full(t->stuck))
+		return -EIO;
 
 	if (split_own(path, part, &rest)) {
 		base = open_part(t->proc, part, O_PATH);
@@ -290,15 +318,13 @@ int task_resolve(const struct task *t, const char *path, int flags)
 	pid = fork();
 	if (pid == 0)
 		resolve(t, base, rest, flags, pair[1]);
-	if (pid < 0)
-		r = -errno;
+	r = pid < 0 ? -errno : 0;
 	(void)fd_close(pair[1]);
 	if (pid > 0)
-		n = sock_recv_fds(pair[0], &r, sizeof(r), &fd, 1, &nfds);
-	(void)fd_close(pair[0]);
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	if (r < 0)
-		return r;
-	return n == (ssize_t)sizeof(r) && nfds == 1 ? fd : -EIO;
+		r = receive(pair[0]);
+	if (pid > 0)
+		stuck_add(t->stuck, pair[0], pid);
+	else
+		(void)fd_close(pair[0]);
+	return r;
 }

@@ -11,7 +11,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct stuck;
+
 #define TASK_GROUPS_MAX 1024
+#define TASK_PATIENCE_S 5
 
 /* Descriptors of what it sees, and its credentials. */
 struct task {
@@ -21,7 +24,8 @@ struct task {
 	int user_ns, mnt_ns, pid_ns, net_ns; /* pid_ns: the one it is in */
 	uid_t fsuid;
 	gid_t fsgid;
-	uint64_t effective; /* capabilities, in its own user namespace */
+	uint64_t effective;  /* capabilities, in its own user namespace */
+	struct stuck *stuck; /* of its listener; the caller's to set before task_resolve() */
 	size_t ngroups;
 	gid_t groups[TASK_GROUPS_MAX];
 };
@@ -52,6 +56,7 @@ int task_read_str(pid_t tid, uint64_t addr, char *ret, size_t size);
 bool task_is_own(const char *path);
 
 /* What the path means to the thread: opened with its root, current directory, ids and capabilities,
- * by a process of its own. flags as open(2), O_PATH always. Returns a descriptor or the error that
- * the thread would have got. */
+ * by a process of its own, which ends after TASK_PATIENCE_S. flags as open(2), O_PATH always.
+ * Returns a descriptor or the error that the thread would have got; -EIO when there was no answer
+ * in that time, or too many others have got none either (stuck.h). */
 int task_resolve(const struct task *t, const char *path, int flags);

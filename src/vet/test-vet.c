@@ -8,16 +8,21 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/sock.h"
 #include "vet/calls.h"
 #include "vet/receive.h"
+#include "vet/stuck.h"
 #include "vet/task.h"
 #include "vet/trees.h"
 
@@ -148,6 +153,67 @@ static void test_task(void **state)
 	assert_true(task_open(INT32_MAX, &t) < 0);
 }
 
+/* A child that has the writing end of a pipe, until something is written to *ret_tell. */
+static pid_t hang(int *ret_end, int *ret_tell)
+{
+	int ends[2];
+	int tell[2];
+	char byte;
+	pid_t pid;
+
+	assert_true(pipe2(ends, O_CLOEXEC) == 0 && pipe2(tell, O_CLOEXEC) == 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(read(tell[0], &byte, 1) != 1);
+	}
+	(void)fd_close(ends[1]);
+	(void)fd_close(tell[0]);
+	*ret_end = ends[0];
+	*ret_tell = tell[1];
+	return pid;
+}
+
+static void test_stuck(void **state)
+{
+	struct stuck s = STUCK_NONE;
+	int tell[STUCK_MAX];
+	int end;
+
+	(void)state;
+	for (size_t i = 0; i < STUCK_MAX; i++) {
+		pid_t pid = hang(&end, &tell[i]);
+
+		assert_false(stuck_full(&s));
+		stuck_add(&s, end, pid);
+		assert_int_equal(s.n, i + 1);
+	}
+	assert_true(stuck_full(&s));
+	assert_int_equal(write(tell[1], "", 1), 1);
+	while (stuck_full(&s))
+		(void)usleep(1000);
+	assert_int_equal(s.n, STUCK_MAX - 1);
+	/* One that ends before it is added is not. */
+	assert_int_equal(write(tell[2], "", 1), 1);
+	while (s.n > STUCK_MAX - 2 && !stuck_full(&s))
+		(void)usleep(1000);
+	(void)fd_close(tell[2]);
+	{
+		pid_t pid = hang(&end, &tell[2]);
+
+		assert_int_equal(write(tell[2], "", 1), 1);
+		stuck_add(&s, end, pid);
+		assert_int_equal(s.n, STUCK_MAX - 2);
+	}
+	assert_int_equal(write(tell[0], "", 1) + write(tell[3], "", 1), 2);
+	stuck_wait(&s);
+	assert_int_equal(s.n, 0);
+	assert_true(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
+	for (size_t i = 0; i < STUCK_MAX; i++)
+		(void)fd_close(tell[i]);
+}
+
 /* What a container made itself may be anywhere, what it got stands where it was put. */
 static void test_trees(void **state)
 {
@@ -170,7 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_calls),	cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_strings), cmocka_unit_test(test_task),
-		cmocka_unit_test(test_trees),
+		cmocka_unit_test(test_trees),	cmocka_unit_test(test_stuck),
 	};
 
 	vet_calls_init();

@@ -167,8 +167,8 @@ class Instance:
             assert done.returncode == 0, done
         return done
 
-    def up(self, *engine_args, check=True, **more):
-        done = self.gabion("up", "--state-dir", self.dir, "--detach", "--", *engine_args, check=check, **more)
+    def up(self, *engine_args, check=True, options=(), **more):
+        done = self.gabion("up", "--state-dir", self.dir, "--detach", *options, "--", *engine_args, check=check, **more)
         if done.returncode == 0:
             self.cgroup = self.record()["cgroup"]
         return done

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """/proc and /sys in containers that may mount: what is over them stays, and mounting works all the same."""
 
+import contextlib
 import json
 import os
+import time
 
 import pytest
 
@@ -257,6 +259,69 @@ def test_flood(instance):
     other = instance.start("--privileged")
     for _ in range(5):
         sh(other, "timeout 5 mount -t proc p /mnt && timeout 5 umount /mnt")
+
+
+STUCK_MAX = 4  # src/vet/stuck.h
+
+
+# A file system that never answers: what it is asked it takes, or (LEAVE) does not even look at.
+SILENT = """
+import ctypes, os, struct, sys, time
+fd = os.open('/dev/fuse', os.O_RDWR)
+os.mkdir('/h')
+assert ctypes.CDLL(None).mount(b'f', b'/h', b'fuse', 0, b'fd=%d,rootmode=40000,user_id=0,group_id=0' % fd) == 0
+unique = struct.unpack('IIQ', os.read(fd, 1 << 20)[:16])[2]
+os.write(fd, struct.pack('IiQ4IHHIIHH8I', 80, 0, unique, 7, 31, *[0] * 4, 65536, 1, *[0] * 10))
+open('/ready', 'w').close()
+while sys.argv[1] == 'TAKE':
+    os.read(fd, 1 << 20)
+time.sleep(1000)
+"""
+
+
+# The system call itself: mount(8) looks at the place first, and hangs there.
+ASK = """
+import ctypes, os
+for i in range(8):
+    if os.fork() == 0:
+        ctypes.CDLL(None).mount(b'p', b'/h/%d' % i, b'proc', 0, None)
+        print('asked', file=open('/asked', 'a'))
+        os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.parametrize("kind", ["TAKE", "LEAVE"])
+def test_lookups_that_hang_are_few(instance, kind):
+    """A process for each stayed with gabion-vet as long as the file system did not answer."""
+    if getattr(instance, "kind", "") != "gabion":
+        pytest.skip("needs gabiond; GABION_E2E_ENGINE=bare has none")
+
+    box = instance.start("--privileged", "--device", "/dev/fuse", image="python")
+    exe = os.readlink(f"/proc/{instance.pid('vetting')}/exe")
+
+    def agents():
+        found = 0
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                found += os.readlink(f"/proc/{pid}/exe") == exe and instance.dir in support.read(f"/proc/{pid}/cmdline")
+        return found
+
+    def answers():
+        return sh(box, "cat /asked", check=False).out.count("asked")
+
+    box.exec(["-d"], "python3", "-c", SILENT, kind)
+    support.wait_until(lambda: sh(box, "test -e /ready", check=False).rc == 0, what="the file system")
+    box.exec(["-d"], "python3", "-c", ASK)
+    most, end = 0, time.monotonic() + 90
+    while answers() < 8 and time.monotonic() < end:
+        most = max(most, agents())
+        time.sleep(0.2)
+    assert answers() == 8 and most <= 1 + STUCK_MAX + 2  # itself, those that are stuck, what is being done
+    assert kind == "TAKE" or support.wait_until(lambda: agents() == 1, 10, "the end of those that hang")
+    sh(instance.start("--privileged"), "timeout 5 mount -t proc p /mnt")
+    box.remove()
+    support.wait_until(lambda: agents() == 1, 20, "the end of those that hang")
 
 
 def test_listeners_go_with_their_containers(instance):

@@ -237,6 +237,64 @@ def test_a_device_in_a_context(cage, user):
         assert done.rc != 0 and "operation not permitted" in done.err, done
 
 
+PIPES = "FROM alpine\nRUN for f in passwd group; do rm /etc/$f; mkfifo -m 644 /etc/$f; done\n"
+
+
+def ends(cage, *args, within=15, **how):
+    """What a docker command answers, which may not wait for ever."""
+    return cage.docker(*args, check=False, timeout=within, **how)
+
+
+def test_pipes_in_the_place_of_accounts(cage, user):
+    """The engine opens them by name, as root: it waited for whoever would come to the other end, and everybody for the
+    engine who asked about that container."""
+    cage.build(PIPES, buildkit=False, tag="pipes")
+    for who in ("someone", "0:some", "1000"):
+        done = ends(cage, "run", "--name", "one", "-u", who, "pipes", "echo", "went", user=user)
+        assert done.out == "went" if who == "1000" else done.rc != 0 and "some" in done.err, done
+        assert ends(cage, "inspect", "one", within=5).rc == 0 and ends(cage, "rm", "-f", "one", within=5).rc == 0
+    assert ends(cage, "run", "-d", "--name", "one", "pipes", "sleep", "600", user=user).rc == 0
+    done = ends(cage, "exec", "-u", "someone", "one", "true", user=user)
+    assert done.rc != 0 and "someone" in done.text, done
+    assert ends(cage, "exec", "one", "echo", "went", user=user).out == "went"
+    for what in (("cp", "one:/etc/passwd", "-"), ("diff", "one"), ("stop", "-t", "0", "one"), ("cp", "one:/etc/passwd", "-")):
+        assert ends(cage, *what, user=user).rc == 0
+    assert ends(cage, "rm", "-f", "one").rc == 0
+
+
+@pytest.mark.parametrize("kit", [False, True], ids=["classic", "buildkit"])
+@pytest.mark.parametrize("step", ["USER someone\nRUN true", "COPY --chown=someone Dockerfile /x"], ids=["user", "chown"])
+def test_pipes_in_the_place_of_accounts_of_a_build(cage, user, kit, step):
+    cage.build(PIPES, buildkit=False, tag="pipes")
+    done = cage.build(f"FROM pipes\n{step}\n", buildkit=kit, user=user, check=False, timeout=20)
+    assert kit and "chown" in step or done.rc != 0 and "someone" in done.text, done  # BuildKit has it be root's
+
+
+def pipe(name):
+    info = tarfile.TarInfo(name)
+    info.type = tarfile.FIFOTYPE
+    return info, b""
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "repositories", "a/json", "a/VERSION", "a/layer.tar", "c.json", "l.tar"])
+def test_a_pipe_in_an_archive(cage, user, name):
+    manifest = b'[{"Config":"c.json","RepoTags":["piped:2"],"Layers":["l.tar"]}]'
+    files = {"repositories": b'{"piped":{"latest":"a"}}', "a/json": LEGACY.encode(), "a/VERSION": b"1.0", "a/layer.tar": archive()}
+    if name in ("manifest.json", "c.json", "l.tar"):
+        config = {"os": "linux", "rootfs": {"type": "layers", "diff_ids": ["sha256:" + "0" * 64]}}
+        files = {"manifest.json": manifest, "c.json": json.dumps(config).encode(), "l.tar": archive()}
+    files.pop(name)
+    done = ends(cage, "load", input=archive(pipe(name), *files.items()), user=user)
+    assert done.rc != 0 or name in ("a/VERSION", "a/layer.tar"), done  # not read; a layer of nothing
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", ".dockerignore"])
+def test_a_pipe_in_a_context(cage, user, name):
+    rest = [("Dockerfile", b"FROM alpine\n")] if name != "Dockerfile" else []
+    for kit in ("0", "1"):
+        ends(cage, "build", "-", input=archive(pipe(name), *rest), user=user, env={"DOCKER_BUILDKIT": kit})
+
+
 def test_links_of_containers_are_links(cage, user):
     """In what a container has, they lead where they always did: root, volumes, what an image has for one, mounts of steps."""
     cage.need("alpine")

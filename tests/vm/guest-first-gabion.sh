@@ -8,7 +8,7 @@ host_mounts() { # without the instance's own, and what differs from before
 	diff /run/gabion-test.mounts /run/gabion-test.mounts.now
 }
 host_mounts
-t "gabion up, beside the host's engine" gabion up --state-dir $STATE --detach
+t "gabion up, beside the host's engine" gabion up --state-dir $STATE --detach --limit engine-mib=256
 t_is "the host's mounts are what they were" "" host_mounts
 t "the instance answers" wait_for 120 engine_answers
 [ "$LAST" = 0 ] || return 0 # all else would only say so again
@@ -61,6 +61,24 @@ t_is "owners inside" "33:33" docker exec stays stat -c %u:%g /mine
 t_is "owners on disk" "33:33" upper_owner stays mine
 t_is "owners in the volume on disk" "33:33" stat -c %u:%g $STATE/lib/engine/volumes/data/_data/mine
 t_is "docker diff" "A /mine" sh -c "docker diff stays | grep mine"
+
+# Where there is version 2 alone. A file that never ends, in an archive: dockerd reads it whole, and is killed for it.
+endless_archive() {
+	d=$(mktemp -d) && printf '[{"Config":"c.json","RepoTags":["x:1"],"Layers":[]}]' >"$d/manifest.json" &&
+		mknod "$d/c.json" c 1 9 && tar -C "$d" -cf /var/tmp/endless.tar .
+}
+dockerds_group() {
+	cat "/proc/$(instance_pid dockerd)/cgroup" | cut -d/ -f3
+}
+there_again() {
+	wait_for 60 engine_answers && docker exec stays true
+}
+t_is "dockerd has a group of its own" dockerd dockerds_group
+t_is "it limits memory" 268435456 sh -c "cat /sys/fs/cgroup/gabion-*/dockerd/memory.max"
+t "an archive without end" endless_archive
+t "refused: taking all memory" refused "closed the connection" docker load -i /var/tmp/endless.tar
+t "the engine is there again, the container still" there_again
+t_is "dockerd has a group of its own" dockerd dockerds_group
 
 cp_in_and_out() {
 	echo content >/tmp/in && docker cp /tmp/in stays:/tmp/copied && docker cp stays:/tmp/copied /tmp/out &&
