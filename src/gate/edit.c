@@ -432,22 +432,40 @@ static bool is_way_out(const char *device)
 	return strncmp(device, SUBNETS_DEVICE, n) == 0 && (device[n] == '\0' || device[n] == '.');
 }
 
-/* Who has the addresses that the engine asks has its names, and what registries say. */
-static int check_network(const struct json *doc, struct edit *e, struct err *err)
+/* A second network on the default bridge the engine makes, and takes the first one's along when it
+ * is removed: nobody's containers have one any more, until the engine is started again. */
+static int check_interfaces(const struct json *options, struct edit *e, struct err *err)
 {
-	const struct json *list = json_at(doc, "IPAM.Config");
-	const char *parent = text_of(json_get(doc, "Options"), "parent");
-	int r = edit_driver(slice_str(text_of(doc, "Driver")), e, err);
+	const char *parent = text_of(options, "parent");
+	const char *bridge = text_of(options, "com.docker.network.bridge.name");
 
-	if (r == EDIT_OK)
-		r = edit_driver(slice_str(text_of(json_get(doc, "IPAM"), "Driver")), e, err);
-	if (r == EDIT_OK && is_way_out(parent)) {
+	if (is_way_out(parent)) {
 		(void)err_set(err, -EPERM,
 			      "networks with the parent %s are not supported by gabion: it is the "
 			      "engine's own way out",
 			      parent);
 		return deny(e, "network-parent", "choose another parent, or none");
 	}
+	if (strcmp(bridge, "docker0") == 0) {
+		(void)err_set(err, -EPERM,
+			      "networks with the bridge %s are not supported by gabion: it is that "
+			      "of the engine's own network, \"bridge\"",
+			      bridge);
+		return deny(e, "network-bridge", "use that network, or another bridge name");
+	}
+	return EDIT_OK;
+}
+
+/* Who has the addresses that the engine asks has its names, and what registries say. */
+static int check_network(const struct json *doc, struct edit *e, struct err *err)
+{
+	const struct json *list = json_at(doc, "IPAM.Config");
+	int r = edit_driver(slice_str(text_of(doc, "Driver")), e, err);
+
+	if (r == EDIT_OK)
+		r = edit_driver(slice_str(text_of(json_get(doc, "IPAM"), "Driver")), e, err);
+	if (r == EDIT_OK)
+		r = check_interfaces(json_get(doc, "Options"), e, err);
 	for (size_t i = 0; list && i < list->n && r == EDIT_OK; i++) {
 		const char *subnet = text_of(list->items[i], "Subnet");
 

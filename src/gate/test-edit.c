@@ -583,6 +583,8 @@ static void test_the_way_out(void **state)
 		{ "{\"Options\":{\"a\":\"b\",\"parent\":\"tap0\"}}", EDIT_DENIED },
 		{ "{\"Options\":{\"parent\":\"tap\"}}", EDIT_OK },
 		{ "{\"Options\":{\"parent\":\"tap01\"}}", EDIT_OK },
+		{ "{\"Options\":{\"com.docker.network.bridge.name\":\"docker0\"}}", EDIT_DENIED },
+		{ "{\"Options\":{\"com.docker.network.bridge.name\":\"docker1\"}}", EDIT_OK },
 		{ "{\"Options\":{\"Parent\":\"tap0\"}}",
 		  EDIT_OK }, /* an option that there is not */
 	};

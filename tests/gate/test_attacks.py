@@ -529,6 +529,15 @@ def test_networks_over_the_engines_name_server(cage, policy, user):
     cage.docker("network", "rm", "beside")
 
 
+def test_a_second_network_on_the_default_bridge(cage, policy, user):
+    """When it went, so did everybody's default network, until the engine was started again."""
+    for kind in ((), ("--config-only",)):
+        done = cage.docker("network", "create", *kind, "-o", "com.docker.network.bridge.name=docker0", "second", user=user, check=False)
+        cage.docker("network", "rm", "second", check=False)
+        assert done.rc != 0 and 'of the engine\'s own network, "bridge"' in done.err, done
+    assert cage.run(cmd="ip -o addr show eth0", user=user).out
+
+
 def test_interfaces_on_the_engines_way_out(cage, policy, user):
     """Who sends from there as the engine gets what comes in for the engine, and for all containers."""
     for driver, parent in (("macvlan", "tap0"), ("ipvlan", "tap0"), ("macvlan", "tap0.7")):

@@ -8,7 +8,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 TESTS, SRC = os.path.dirname(HERE), os.path.join(os.path.dirname(os.path.dirname(HERE)), "src")
 ROWS = [*(f"A{n}" for n in range(1, 14)), *(f"B{n}" for n in range(1, 33)), *(f"C{n}" for n in range(1, 9)),
         *(f"S{n}" for n in range(1, 12)), *(f"F{n}" for n in range(1, 8)),
-        *(f"G{n}" for n in range(1, 22))]
+        *(f"G{n}" for n in range(1, 23))]
 RELEASES = ("13 14 16 17 20 23 26 27 30 31 34 36 37 38 39 40 41 42 44 44.3 47 53 59 68 71 75 77 80 85 86").split()
 
 
