@@ -8,6 +8,7 @@ import pytest
 import newer
 from test_guard import (archive, host, node, test_a_cache_that_becomes_a_link, test_a_commit_while_a_folder_becomes_a_link,  # noqa: F401
                         test_a_device_in_a_context, test_a_file_behind_a_link_in_a_layer, test_a_step_that_leaves_a_link, test_links_of_containers_are_links,
+                        test_a_pipe_in_a_context, test_pipes_in_the_place_of_accounts, test_pipes_in_the_place_of_accounts_of_a_build,
                         test_volumes_below_a_volume, test_what_an_image_has_for_a_volume, test_what_is_guarded, user)
 
 pytestmark = pytest.mark.long
