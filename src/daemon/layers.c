@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/layers.h"
 
-#include <archive.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,6 +13,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <zlib.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -41,39 +42,49 @@ static const struct sandbox_rule rules[] = {
 	{ .call = "read" },  { .call = "rt_sigprocmask" },
 };
 
-static la_ssize_t feed(struct archive *a, void *data, const void **ret)
+/* What there is in `bytes`. 1: that was the end of a member (RFC 1952 2.2), of which there may be
+ * another; 0: there is more to come. */
+static int unpack(z_stream *z, struct tarsplit *t)
 {
-	static char bytes[READ_BYTES];
-	ssize_t n = read(*(const int *)data, bytes, sizeof(bytes));
+	static unsigned char text[READ_BYTES];
+	int code;
 
-	*ret = bytes;
-	if (n < 0)
-		archive_set_error(a, errno, "read");
-	return n;
+	do {
+		int r;
+
+		z->next_out = text;
+		z->avail_out = sizeof(text);
+		code = inflate(z, Z_NO_FLUSH);
+		if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
+			return -EPROTO;
+		r = tarsplit_feed(t, (struct slice){ (const char *)text,
+						     sizeof(text) - z->avail_out });
+		if (r != 0)
+			return r < 0 ? r : -EPERM;
+	} while (code != Z_STREAM_END && z->avail_out == 0);
+	return code == Z_STREAM_END;
 }
 
-static int read_all(struct archive *a, int fd, struct tarsplit *t)
+static int read_all(z_stream *z, int fd, struct tarsplit *t)
 {
-	struct archive_entry *entry;
-	int r;
+	static unsigned char bytes[READ_BYTES];
+	int r = 1; /* nothing is open: it may end here */
 
-	if (archive_read_support_filter_gzip(a) != ARCHIVE_OK ||
-	    archive_read_support_format_raw(a) != ARCHIVE_OK ||
-	    archive_read_open(a, &fd, NULL, feed, NULL) != ARCHIVE_OK ||
-	    archive_read_next_header(a, &entry) != ARCHIVE_OK)
-		return -EPROTO;
 	for (;;) {
-		const void *p;
-		la_int64_t offset;
-		size_t n;
+		ssize_t n = z->avail_in > 0 ? (ssize_t)z->avail_in : read(fd, bytes, sizeof(bytes));
 
-		r = archive_read_data_block(a, &p, &n, &offset);
-		if (r == ARCHIVE_EOF)
-			return tarsplit_end(t);
-		if (r != ARCHIVE_OK)
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return r == 1 ? tarsplit_end(t) : -EPROTO;
+		if (z->avail_in == 0) {
+			z->next_in = bytes;
+			z->avail_in = (unsigned)n;
+		}
+		if (r == 1 && inflateReset(z) != Z_OK)
 			return -EPROTO;
-		r = tarsplit_feed(t, (struct slice){ p, n });
-		if (r != 0)
+		r = unpack(z, t);
+		if (r < 0)
 			return r;
 	}
 }
@@ -87,14 +98,14 @@ static _Noreturn void reader(int fd, pid_t parent)
 		{ RLIMIT_AS, READER_MEMORY },
 	};
 	struct tarsplit t = TARSPLIT_INIT;
-	struct archive *a = archive_read_new();
+	z_stream z = { 0 };
 
-	if (!a || sandbox_user(READER_ID, READER_ID, NULL) < 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent ||
-	    sandbox_limits(limits, ARRAY_SIZE(limits), NULL) < 0 ||
+	if (inflateInit2(&z, 15 + 16) != Z_OK /* gzip */ ||
+	    sandbox_user(READER_ID, READER_ID, NULL) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+	    getppid() != parent || sandbox_limits(limits, ARRAY_SIZE(limits), NULL) < 0 ||
 	    sandbox_program(rules, ARRAY_SIZE(rules), NULL) < 0)
 		_exit(2);
-	_exit(read_all(a, fd, &t) == 0 ? 0 : 1);
+	_exit(read_all(&z, fd, &t) == 0 ? 0 : 1);
 }
 
 /* --- questions --- */

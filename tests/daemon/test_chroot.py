@@ -14,7 +14,7 @@ from instance import free_port, image, processes, program, read
 
 CACHE = os.environ.get("GABION_TEST_CACHE", "/var/cache/gabion-tests")
 PROGRAMS = ("gabion", "gabiond", "gabion-gate", "gabion-cp", "gabion-port", "gabion-hold", "gabion-vet", "gabion-vfs", "gabion-frontend", "gabion-runc")
-LIBRARIES = ("libslirp.so.0", "libseccomp.so.2", "libarchive.so.13", "libglib-2.0.so.0", "libnghttp2.so.14")
+LIBRARIES = ("libslirp.so.0", "libseccomp.so.2", "libarchive.so.13", "libglib-2.0.so.0", "libnghttp2.so.14", "libz.so.1")
 HOST_LIB = "/usr/lib/x86_64-linux-gnu"
 
 # Run in a mount namespace of its own, so that all mounts end with it. The overlay keeps the cached
