@@ -370,6 +370,8 @@ class Gabiond:
                 result = reply(q)
                 for one in result if isinstance(result, list) else [result] if result else []:
                     self.answer(q, *one)
+            if name == "KEEP":
+                os.close(q.fd)
 
     def close(self):
         self.sock.close()

@@ -43,6 +43,7 @@ class Doors(Gabiond):
 
     def __init__(self, folder, owners, kin=None, **how):
         self.listeners = {}
+        self.files = []
         self.kin = kin or {}
         self.policy = policy(**how)
         for ident in owners:
@@ -60,9 +61,17 @@ class Doors(Gabiond):
 
     def open(self, q):
         which = struct.unpack_from("=I", q.body, 64)[0]
-        if which == 0:
-            return DONE, b"", as_file(self.policy)
-        return (DONE, b"", as_file(GRANT)) if which == 2 else (NONE, b"")
+        if which not in (0, 2):
+            return NONE, b""
+        self.files.append(as_file(self.policy if which == 0 else GRANT))
+        return DONE, b"", self.files[-1]
+
+    def close(self):
+        super().close()
+        for fd in self.files:
+            os.close(fd)
+        for listener in self.listeners.values():
+            listener.close()
 
     def answer_kin(self, q):
         """A page of two at most."""
