@@ -49,18 +49,19 @@ enum conn_place {
 
 /* One request to the engine and its answer (exchange.c). */
 struct exchange {
-	bool sent;	  /* the request's head has gone; an answer is due */
-	bool up_done;	  /* nothing more of the request's body will come */
-	bool for_us;	  /* the answer is collected for `done`, not relayed */
-	bool hijack;	  /* the engine may turn this into a tunnel */
-	bool upgrade;	  /* it has been asked to, with an Upgrade field */
-	bool last;	  /* the client's connection ends after this answer */
-	bool in_body;	  /* the answer's head has been read */
-	bool complete;	  /* the answer has been read to its end */
-	bool engine_ends; /* the engine's connection ends after this answer */
-	bool sifting;	  /* the answer goes through c->req->sift */
-	bool stalled;	  /* which waits to hear of a creation; exchange_resume() */
-	size_t sift_held; /* what it holds has been counted as this */
+	bool sent;	   /* the request's head has gone; an answer is due */
+	bool up_done;	   /* nothing more of the request's body will come */
+	bool for_us;	   /* the answer is collected for `done`, not relayed */
+	bool may_be_large; /* and where it is too large, `done` is told: status 0 */
+	bool hijack;	   /* the engine may turn this into a tunnel */
+	bool upgrade;	   /* it has been asked to, with an Upgrade field */
+	bool last;	   /* the client's connection ends after this answer */
+	bool in_body;	   /* the answer's head has been read */
+	bool complete;	   /* the answer has been read to its end */
+	bool engine_ends;  /* the engine's connection ends after this answer */
+	bool sifting;	   /* the answer goes through c->req->sift */
+	bool stalled;	   /* which waits to hear of a creation; exchange_resume() */
+	size_t sift_held;  /* what it holds has been counted as this */
 	struct slice method;
 	struct http_decoder up;
 	enum http_body_kind up_as; /* framing towards the engine */

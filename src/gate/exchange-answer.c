@@ -261,6 +261,16 @@ static int digest(struct conn *c, struct slice *in)
 	return r == HTTP_PIECE_END ? 1 : r < 0 ? r : 0;
 }
 
+/* The rest of it is of no use; what is asked next needs another connection. */
+static void give_up_large(struct conn *c)
+{
+	conn_drop_engine(c);
+	c->x.status = 0;
+	c->x.complete = true;
+	c->x.sent = false;
+	c->x.done(c);
+}
+
 void exchange_pump_down(struct conn *c)
 {
 	struct slice in;
@@ -283,7 +293,9 @@ void exchange_pump_down(struct conn *c)
 		return;
 	if (side_keep(&c->engine, r == 2 ? SLICE_NULL : in) < 0)
 		r = -ENOBUFS;
-	if (r < 0)
+	if (r == -ENOBUFS && c->x.may_be_large)
+		give_up_large(c);
+	else if (r < 0)
 		exchange_failed(c, 502, "the engine's answer makes no sense");
 	else if (r == 1)
 		answered(c);

@@ -168,18 +168,30 @@ void exchange_relay(struct conn *c, const struct exchange_head *h)
 	start(c, &head, h->whole);
 }
 
-void exchange_ask(struct conn *c, const struct exchange_head *h, void (*done)(struct conn *c))
+static void ask(struct conn *c, const struct exchange_head *h, void (*done)(struct conn *c),
+		bool large)
 {
 	CLEANUP_BUF struct buf head = BUF_INIT(REQUEST_HEAD_MAX);
 
 	begin(c, h);
 	c->x.for_us = true;
+	c->x.may_be_large = large;
 	c->x.done = done;
 	c->x.up_done = true;
 	c->x.head = BUF_INIT(REQUEST_HEAD_MAX);
 	c->x.body = BUF_INIT(GATE_BODY_MAX);
 	emit_head(h, &head);
 	start(c, &head, h->whole);
+}
+
+void exchange_ask(struct conn *c, const struct exchange_head *h, void (*done)(struct conn *c))
+{
+	ask(c, h, done, false);
+}
+
+void exchange_ask_large(struct conn *c, const struct exchange_head *h, void (*done)(struct conn *c))
+{
+	ask(c, h, done, true);
 }
 
 /* --- the client's body --- */

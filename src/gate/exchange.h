@@ -28,6 +28,10 @@ void exchange_relay(struct conn *c, const struct exchange_head *h);
  */
 void exchange_ask(struct conn *c, const struct exchange_head *h, void (*done)(struct conn *c));
 
+/* The same for an answer that may be larger than is collected: then c->x.status is 0. */
+void exchange_ask_large(struct conn *c, const struct exchange_head *h,
+			void (*done)(struct conn *c));
+
 /* The body of a collected answer, in the arena; NULL: it is no JSON of that kind. */
 struct json *exchange_json(const struct conn *c, struct arena *tree, enum json_kind kind);
 

@@ -85,6 +85,7 @@ struct request {
 	bool path_subject;		   /* subjects[0] is what the path or the query names */
 	void (*next)(struct conn *c);	   /* volumes or networks have been looked at (things.c) */
 	void (*forbidden)(struct conn *c); /* volumes_confirm() */
+	bool volumes_singly;		   /* a list of all of them does not do */
 	struct exchange_kept kept;	   /* meanwhile */
 	bool refresh;			   /* its view has to be fresh */
 	bool by_engine;			   /* ROUTE_ARCHIVE: with paths of the host, so as root */

@@ -10,6 +10,7 @@
 
 #define TREE_MAX (64u * 1024u * 1024u)
 #define VOLUME_BODY_MAX (2u << 20)
+#define SINGLY_MAX 8u /* where there are more in a creation, one list of all is asked for */
 
 static const char not_made[] = "the volume was not made over this container's socket";
 
@@ -228,9 +229,78 @@ static bool name_ok(struct slice name)
 	return name.n > 0 && name.p[0] != '.' && name.p[0] != '-';
 }
 
+/* --- many at once --- */
+
+static const struct json *find(const struct json *list, struct slice name)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct json *v = json_get(list->items[i], "Name");
+
+		if (json_is(v, JSON_STRING) && slice_eq(v->text, name))
+			return list->items[i];
+	}
+	return NULL;
+}
+
+/* All that there are. NULL: the engine does not say, or knows that some are not among them. */
+static const struct json *take_list(struct conn *c, struct arena *tree)
+{
+	const struct json *o = c->x.status == 200 ? exchange_json(c, tree, JSON_OBJECT) : NULL;
+	const struct json *list = json_get(o, "Volumes");
+	const struct json *warnings = json_get(o, "Warnings");
+
+	return json_is(list, JSON_ARRAY) && (!warnings || warnings->n == 0) ? list : NULL;
+}
+
+static void on_list(struct conn *c)
+{
+	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
+	const struct json *list = take_list(c, &tree);
+	struct request *r = c->req;
+
+	if (!list) {
+		r->volumes_singly = true;
+		r->next(c);
+		return;
+	}
+	for (; r->at < r->nsubjects && things_current(c)->kind == SUBJECT_VOLUME; r->at++) {
+		const struct json *v = find(list, things_current(c)->name);
+
+		if (!v)
+			things_current(c)->missing = true;
+		else if (refuse_options(c, v))
+			return;
+	}
+	r->next(c);
+}
+
+static void ask_list(struct conn *c)
+{
+	CLEANUP_BUF struct buf target = BUF_INIT(4096);
+	struct exchange_head h = { .method = SLICE_LIT("GET"), .target = &target, .minor = 1 };
+
+	request_print_version(c->req, &target);
+	buf_add_str(&target, "/volumes");
+	exchange_ask_large(c, &h, on_list);
+}
+
+/* Nobody asks whose they are, and the same is asked about each of them. */
+static bool are_many(const struct request *r)
+{
+	size_t n = 0;
+
+	if (r->whose || r->volumes_singly)
+		return false;
+	while (r->at + n < r->nsubjects && r->subjects[r->at + n].kind == SUBJECT_VOLUME)
+		n++;
+	return n > SINGLY_MAX;
+}
+
 void volumes_look(struct conn *c, const struct subject *s)
 {
-	if (name_ok(s->name))
+	if (are_many(c->req))
+		ask_list(c);
+	else if (name_ok(s->name))
 		ask(c, "/volumes/", s->name, "", on_volume);
 	else if (!c->req->whose)
 		things_go_on(c); /* the engine says that no volume can have it */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Volumes that a creation mounts are looked at: one that was made before there were rules may be
- * mounted from anywhere, and the engine copies there, as root, what the image has.
+ * mounted from anywhere, and the engine copies there, as root, what the image has. Where there are
+ * many, in one list of all volumes that there are.
  *
  * And ownChildrenOnly, of volumes. A volume is one's own by the label that it was made with
  * (maker.h). One without a name of its own is its containers', as long as no other one has it.

@@ -224,6 +224,22 @@ def test_a_volume_that_is_a_path(cage, policy, user, folder, options):
     assert os.listdir(folder) == []
 
 
+def test_a_volume_from_before_there_were_rules(cage, policy, user, folder):
+    """Made past the gate; among many, too, which the gate looks at in another way."""
+    support.run("curl", "-sf", "--unix-socket", f"{cage.dir}/run/engine.sock", "-H", "Content-Type: application/json", "--data-binary",
+                json.dumps({"Name": "before", "DriverOpts": {"type": "none", "o": "bind", "device": folder}}), "http://x/volumes/create")
+    try:
+        for more in (0, 20):
+            mounts = [{"Type": "volume", "Source": name, "Target": f"/etc/{name}"} for name in ("before", *(f"beside{i}" for i in range(more)))]
+            status, said = ask(cage, "POST", "/containers/create", {"Image": "alpine", "HostConfig": {"Mounts": mounts}}, user)
+            assert (status, said["rule"]) == (403, "volume-options"), said
+            status, said = ask(cage, "POST", "/containers/create", {"Image": "alpine", "HostConfig": {"Mounts": mounts[1:]}}, user)
+            assert status == 201, said
+        assert os.listdir(folder) == []
+    finally:
+        cage.api("DELETE", "/volumes/before")
+
+
 @pytest.mark.parametrize("kind", ["Bind", "BIND", " bind", "", "npipe", "cluster", "image", "bind\t"])
 def test_kinds_of_mounts(cage, policy, user, kind):
     status, said = ask(cage, "POST", "/containers/create", {"Image": "alpine", "HostConfig": {"Mounts": [

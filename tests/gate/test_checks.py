@@ -37,6 +37,7 @@ class Docker:
         self.by_name = {}
         self.execs = {}
         self.volumes = {}
+        self.list_of_volumes = None  # (status, document); None: of `volumes`
         self.engine = engine
         self.created = C
         self.made = {"Id": C, "Image": "sha256:" + "0" * 64}
@@ -68,6 +69,9 @@ class Docker:
             found = self.by_name.get(parts[1])
             body = found or {"message": f"No such container: {parts[1]}"}
             stream.send(answer(200 if found else 404, json.dumps(body).encode(), "Content-Type: application/json"))
+        elif request.method == "GET" and path == "/volumes":
+            status, said = self.list_of_volumes or (200, {"Volumes": list(self.volumes.values()), "Warnings": None})
+            stream.send(answer(status, json.dumps(said).encode(), "Content-Type: application/json"))
         elif request.method == "GET" and parts[0] == "volumes":
             found = self.volumes.get(parts[1])
             stream.send(answer(200 if found else 404, json.dumps(found or {"message": "no such volume"}).encode(), "Content-Type: application/json"))
@@ -115,6 +119,34 @@ def test_what_was_made_is_not_known(gate, docker, made, status):
     """Somebody may have removed it already."""
     docker.made = made
     assert create(gate, {"Image": "x"}).status == status
+
+
+OLD = {"Name": "old", "Driver": "local", "Options": {"type": "none", "o": "bind", "device": "/srv"}}
+
+
+@pytest.mark.parametrize("listed", [None, (500, {"message": "no"}), (200, []), (200, {}), (200, {"Volumes": [], "Warnings": ["a driver is away"]}),
+                                    (200, {"Volumes": [], "Warnings": ["x" * (9 << 20)]})],
+                         ids=("listed", "error", "nonsense", "nothing", "not all", "too large"))
+def test_many_volumes(gate, docker, listed):
+    """One list of all of them is asked for; where it does not do, each of them."""
+    docker.list_of_volumes = listed
+    docker.volumes = {f"v{i}": {"Name": f"v{i}", "Driver": "local", "Options": {}} for i in range(5)}
+    binds = [f"v{i}:/v{i}" for i in range(9)]
+    assert create(gate, {"HostConfig": {"Binds": binds}}).status == 201
+    *looks, created = [r.target for r in gate.engine.requests]
+    singly = [f"/v1.41/volumes/v{i}" for i in range(9)]
+    assert created.startswith("/v1.41/containers/create")
+    assert looks == ["/v1.41/volumes"] + ([] if listed is None else singly)
+    # One that has mount options is found, wherever it stands.
+    docker.volumes["old"] = OLD
+    for at in (0, 5, 9):
+        got = create(gate, {"HostConfig": {"Binds": [*binds[:at], "old:/x", *binds[at:]]}})
+        assert got.status == 403 and json.loads(got.body)["rule"] == "volume-options"
+        assert message(got).startswith('volume old: volumes of type "none" with device "/srv"')
+    # A few are asked about one by one.
+    gate.engine.requests.clear()
+    assert create(gate, {"HostConfig": {"Binds": binds[:8]}}).status == 201
+    assert [r.target for r in gate.engine.requests][:-1] == singly[:8]
 
 
 def test_volumes_from_before_there_were_rules(gate, docker, users):

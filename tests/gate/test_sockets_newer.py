@@ -8,7 +8,8 @@ import pytest
 import newer
 import test_differential
 from cages import HERE, support
-from test_attacks import (folder, test_a_volume_that_is_a_path, test_an_update_brings_nothing_in,  # noqa: F401
+from test_attacks import (folder, test_a_volume_from_before_there_were_rules, test_a_volume_that_is_a_path,  # noqa: F401
+                          test_an_update_brings_nothing_in,
                           test_binds_that_come_with_the_start, test_device_requests, test_kinds_of_mounts,
                           test_names_of_images, test_security_options, user)
 from test_compose import compose, test_for_a_container  # noqa: F401
