@@ -146,7 +146,7 @@ def test_options_that_name_files(root):
 
 def test_a_part_that_becomes_the_whole(instance):
     """Of a procfs of subset=pid there is nothing to mask; its owner can ask for the rest later, by fspick(2)."""
-    c = instance.start("--privileged", image="python")
+    c = instance.start("--privileged", "-m", "256m", image="python")
     script = """if 1:
         import ctypes, os
         libc = ctypes.CDLL(None, use_errno=True)
@@ -161,7 +161,7 @@ def test_a_part_that_becomes_the_whole(instance):
         assert os.path.exists("/mnt/filesystems")
         for name in ("interrupts", "timer_list", "keys"):
             assert not open("/mnt/" + name).read(), name
-        assert open("/mnt/meminfo").read(80) == open("/proc/meminfo").read(80)
+        assert open("/mnt/meminfo").readline().split() == ["MemTotal:", "262144", "kB"]
     """
     c.exec("python3", "-c", script)
 

@@ -65,7 +65,7 @@ def make(*engine_args, facts=None):
     engine.settings = document
     engine.registry = None
     try:
-        engine.registry = registries.Registry(engine.dockerd())
+        engine.registry = registries.Registry(engine.dockerd)
         engine.need("alpine", "docker")
         engine.docker("tag", "docker", "docker:cli")
         engine.digest = registries.push(engine, engine.registry, "docker", "docker", "cli")

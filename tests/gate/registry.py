@@ -28,7 +28,7 @@ def hashed(word):
 
 
 class Registry:
-    """inside: a process in whose network namespace it runs."""
+    """inside: answers a process in whose network namespace it runs; the engine may have another one by the next start."""
 
     def __init__(self, inside, port=PORT, users=None):
         self.inside, self.port = inside, port
@@ -48,7 +48,7 @@ class Registry:
 
     def start(self):
         self.log = open(f"{self.dir}/log", "ab")
-        self.process = subprocess.Popen(["nsenter", "-n", "-t", str(self.inside), "docker-registry", "serve",
+        self.process = subprocess.Popen(["nsenter", "-n", "-t", str(self.inside()), "docker-registry", "serve",
                                          f"{self.dir}/config.yml"], stdout=self.log, stderr=self.log,
                                         stdin=subprocess.DEVNULL)
         support.wait_until(self.answers, 30, "a registry")
@@ -58,7 +58,7 @@ class Registry:
 
     def ask(self, method, path):
         """curl from inside."""
-        return support.run("nsenter", "-n", "-t", self.inside, "curl", "-s", "-i", *(["-I"] if method == "HEAD" else ["-X", method]),
+        return support.run("nsenter", "-n", "-t", self.inside(), "curl", "-s", "-i", *(["-I"] if method == "HEAD" else ["-X", method]),
                            "-H", "Accept: application/vnd.docker.distribution.manifest.v2+json, "
                            "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json",
                            f"http://{self.name}{path}", check=False)

@@ -415,7 +415,7 @@ def test_networks_that_reach_into_others(family, hosts_network):
     try:
         for args, text in ((("-d", "macvlan", "-o", f"parent=br-{hosts_network[:12]}"), 'driver "macvlan"'),
                            (("-d", "ipvlan"), 'driver "ipvlan"'), (("--config-only",), "ConfigOnly"),
-                           (("-o", "com.docker.network.bridge.name=docker0"), "com.docker.network.bridge.name")):
+                           (("-o", "com.docker.network.bridge.name=mine0"), "com.docker.network.bridge.name")):
             done = family.does("network", "create", *args, "mine", check=False)
             assert done.rc == 1 and f"networks with {text}" in done.err.replace('option "ConfigOnly"', "ConfigOnly").replace(
                 'option "com.', "com."), done

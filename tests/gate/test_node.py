@@ -22,7 +22,7 @@ def bare():
     registry = None
     try:
         engine.need("alpine")
-        registry = registries.Registry(engine.dockerd())
+        registry = registries.Registry(engine.dockerd)
         registries.push(engine, registry, "alpine", "node/alpine", "1")
         yield engine
         engine.sweep()

@@ -21,7 +21,7 @@ WRONG = "mackerel-7b2e"
 @pytest.fixture(scope="module")
 def private(_cage):
     """The image is there twice: on the private registry, and pulled from it; nobody is logged in."""
-    made = registries.Registry(_cage.dockerd(), PORT, {"bot": SECRET})
+    made = registries.Registry(_cage.dockerd, PORT, {"bot": SECRET})
     try:
         login(_cage, SECRET)
         _cage.need("alpine")

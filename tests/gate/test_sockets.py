@@ -413,7 +413,7 @@ def programs(cage, name):
 
 ASK = """
 import os, socket, sys
-if sys.argv[2] == "gone":
+if sys.argv[2] == "program-gone":
     os.unlink(os.readlink("/proc/self/exe"))
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
@@ -434,30 +434,30 @@ def asking(cage, exe, name, *through):
 def test_which_program(cage, policy, tmp_path):
     """Whoever connected, by its executable as the kernel knows it: whatever it is called, also where it has been removed."""
     python = os.path.realpath(sys.executable)
-    with asking(cage, python, "plain"):
-        assert programs(cage, "plain") == [(0, python, None)]
-        assert f' exe="{python}" GET /debug/plain: ' in cage.cli("events").out
+    with asking(cage, python, "program-plain"):
+        assert programs(cage, "program-plain") == [(0, python, None)]
+        assert f' exe="{python}" GET /debug/program-plain: ' in cage.cli("events").out
     odd = bytes(tmp_path) + b'/a "\n\x1b[31m\xff,"uid":5'
     shutil.copy(python, odd)
-    with asking(cage, odd, "odd"):
-        assert programs(cage, "odd") == [(0, odd.decode(errors="replace"), None)]
-    text = [line for line in cage.cli("events").lines if "/debug/odd" in line]
+    with asking(cage, odd, "program-odd"):
+        assert programs(cage, "program-odd") == [(0, odd.decode(errors="replace"), None)]
+    text = [line for line in cage.cli("events").lines if "/debug/program-odd" in line]
     assert len(text) == 1 and "\x1b" not in text[0] and '/a ???[31m\ufffd,?uid?:5" GET' in text[0], text
     shutil.copy(python, tmp_path / "gone")
-    with asking(cage, str(tmp_path / "gone"), "gone"):
-        assert programs(cage, "gone") == [(0, f"{tmp_path}/gone (deleted)", None)]
+    with asking(cage, str(tmp_path / "gone"), "program-gone"):
+        assert programs(cage, "program-gone") == [(0, f"{tmp_path}/gone (deleted)", None)]
     long = tmp_path.joinpath(*["d" * 200] * 6)
     long.mkdir(parents=True)
     shutil.copy(python, long / "python")
-    with asking(cage, str(long / "python"), "long"):
-        assert programs(cage, "long") == [(0, str(long)[:1024] + "…", None)]
+    with asking(cage, str(long / "python"), "program-long"):
+        assert programs(cage, "program-long") == [(0, str(long)[:1024] + "…", None)]
 
 
 def test_a_program_elsewhere(cage, policy):
     """A path of another mount namespace is told apart: it may be any file there."""
     python = os.path.realpath(sys.executable)
-    with asking(cage, python, "elsewhere", "unshare", "-m"):
-        assert programs(cage, "elsewhere") == [(0, python, True)]
+    with asking(cage, python, "program-elsewhere", "unshare", "-m"):
+        assert programs(cage, "program-elsewhere") == [(0, python, True)]
 
     def in_a_container():
         run(cage, "docker", "push", "from-inside", check=False)

@@ -71,7 +71,7 @@ class Cell(support.GabionInstance):
         support.write(f"{self.bin}/iechor", IECHOR, 0o755)
 
     def fill(self):
-        self.registry = registries.Registry(self.dockerd(), PORT)
+        self.registry = registries.Registry(self.dockerd, PORT)
         support.run("nsenter", "-m", "-t", self.dockerd(), "mount", "--bind", f"{self.dir}/hosts", "/etc/hosts")
         support.load_image(self, "docker", BASE)
         support.load_image(self, "alpine", self.at_registry(path_at_registry("alpine")))
