@@ -752,8 +752,8 @@ def test_root_has_connections_of_its_own(make_gate, users):
 
 def test_descriptors_are_kept_for_root(make_gate, users):
     """However few there are: none of them runs out before the connections do."""
-    gate = make_gate(nofile=1024)  # room for 108 connections
-    held = hold(gate, 101, users[0])
+    gate = make_gate(nofile=1024)  # room for 109 connections
+    held = hold(gate, 102, users[0])
     assert gate.get("/_ping", uid=users[1]).status == 503
     held += hold(gate, 6, 0)
     assert gate.get("/_ping").status == 200
