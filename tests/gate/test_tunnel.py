@@ -119,10 +119,10 @@ def tunnel(door):
     t.close()
 
 
-def events(cage, verdict):
+def events(cage, verdict, rule=None):
     """Of tunnels. No request waits for its line in the log."""
     lines = map(json.loads, cage.cli("events", "--json").lines)
-    return [e for e in lines if e["verdict"] == verdict and e.get("target") == "/grpc"]
+    return [e for e in lines if e["verdict"] == verdict and e.get("target") == "/grpc" and rule in (None, e["rule"])]
 
 
 def denied(answer):
@@ -137,7 +137,7 @@ def test_a_push(tunnel, cage, name):
     tunnel.send(headers(3, SOLVE) + frame(0, 1, 3, message(IMAGE)))
     answer = tunnel.answer(3)
     assert answer is not None and not denied(answer)
-    line = support.wait_until(lambda: events(cage, "deny"))[-1]
+    line = support.wait_until(lambda: events(cage, "deny", "command-list"))[-1]
     assert (line["target"], line["rule"], line["message"]) == ("/grpc", "command-list", TEXT) and line["reason"]
 
 
@@ -165,6 +165,7 @@ REACHES = {
 def test_a_build_that_reaches_the_host(cage, policy, name):
     """As a user of the host: BuildKit before 0.28.1 writes the file wherever its name leads."""
     call, asked = REACHES[name]
+    before = len(events(cage, "deny", "build-reaches-host"))
     t = Tunnel(cage.socket).begin()
     t.send(headers(1, call) + frame(0, 1, 1, message(asked)))
     answer = t.answer(1)
@@ -173,7 +174,7 @@ def test_a_build_that_reaches_the_host(cage, policy, name):
     answer = t.answer(3)
     assert answer is not None and b"would write as root" not in answer
     t.close()
-    assert support.wait_until(lambda: events(cage, "deny"))[-1]["rule"] == "build-reaches-host"
+    support.wait_until(lambda: len(events(cage, "deny", "build-reaches-host")) > before)
 
 
 def frontend(cage, name, entrypoint):
