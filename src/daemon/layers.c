@@ -262,7 +262,8 @@ int layers_start(struct layers *l, struct loop *loop, struct err *err)
 	l->loop = loop;
 	for (size_t i = 0; i < LAYERS_AT_ONCE; i++)
 		l->checks[i].fd = -EBADF;
-	l->fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK,
+	/* A question that finds no room in the queue would be answered with yes. */
+	l->fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK | FAN_UNLIMITED_QUEUE,
 			      O_RDONLY | O_CLOEXEC | O_LARGEFILE);
 	r = l->fd < 0 ? -errno : loop_fd_start(loop, &l->watch, l->fd, EPOLLIN, ready);
 	if (r == 0)
