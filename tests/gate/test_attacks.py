@@ -629,7 +629,9 @@ def test_names_of_images(cage, policy):
         assert status >= 400, (image, said)
     for image in (good, good[7:], good[7:19], f"docker@{digest}", f"docker:bogus@{digest}", "docker.io/library/docker:cli",
                   "index.docker.io/library/docker:cli"):
-        assert run(cage, "true", image=image).rc == 0, image
+        done = run(cage, "true", image=image, check=False)
+        # An engine of a busy machine may not have answered for the registry yet; the log says why.
+        assert done.rc == 0, (image, done.err, cage.cli("events").lines[-1], cage.cli("images", "check", good, check=False).out)
     assert not cage.docker("ps", "-aqf", "status=created").out
 
 
