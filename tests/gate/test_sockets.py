@@ -149,7 +149,7 @@ def test_a_base_that_goes_and_comes(cage, policy):
 
     def is_there():
         known = [d for i in cage.api("GET", "/images/json") for d in (i["Id"], *(i["RepoDigests"] or ()))]
-        return any(d.endswith(cage.digest) for d in known)
+        return any(d.endswith(cage.digest) for d in known) or cage.docker("image", "inspect", cage.digest, check=False).rc == 0
 
     cage.build("FROM docker:cli\nRUN echo more >/more\n", buildkit=False, tag="derived:1")
     try:
