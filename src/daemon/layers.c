@@ -132,19 +132,14 @@ static void remember(const struct layers *l, int fd)
 static void end(struct layers_check *c, bool yes)
 {
 	struct layers *l = c->all;
-	char link[AT_FD_PATH_MAX];
 	char path[PATH_MAX];
-	ssize_t n;
 
-	if (yes) {
+	if (yes)
 		remember(l, c->fd);
-	} else {
-		at_fd_path(c->fd, link);
-		n = readlink(link, path, sizeof(path));
-		log_warning("%.*s: the engine may not read it: it leads to files that are not the "
+	else
+		log_warning("%s: the engine may not read it: it leads to files that are not the "
 			    "layer's, or cannot be understood",
-			    (int)MAX(n, 0), path);
-	}
+			    at_path_of(c->fd, path, sizeof(path)) < 0 ? KEPT : path);
 	loop_timer_stop(l->loop, &c->timer);
 	answer(l, TAKE_FD(c->fd), yes);
 	if (l->nwaiting > 0) {
@@ -194,16 +189,12 @@ static int start(struct layers *l, struct layers_check *c, int fd)
 
 static bool is_kept(int fd)
 {
-	char link[AT_FD_PATH_MAX];
 	char path[PATH_MAX];
-	ssize_t n;
 
-	at_fd_path(fd, link);
-	n = readlink(link, path, sizeof(path));
-	if (n < 0)
+	if (at_path_of(fd, path, sizeof(path)) < 0)
 		return true;
-	return slice_ends((struct slice){ path, (size_t)n }, SLICE_LIT(KEPT)) ||
-	       slice_ends((struct slice){ path, (size_t)n }, SLICE_LIT(KEPT " (deleted)"));
+	return slice_ends(slice_str(path), SLICE_LIT(KEPT)) ||
+	       slice_ends(slice_str(path), SLICE_LIT(KEPT " (deleted)"));
 }
 
 /* As soon as there is a place. */

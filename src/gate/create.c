@@ -135,7 +135,6 @@ static void on_effect(struct conn *c)
 {
 	CLEANUP_ARENA struct arena tree = ARENA_INIT(TREE_MAX);
 	struct request *r = c->req;
-	struct control_asker asker = { 0 };
 	const struct json *made = exchange_json(c, &tree, JSON_OBJECT);
 	const char *image = json_get_str(made, "Image");
 
@@ -149,8 +148,7 @@ static void on_effect(struct conn *c)
 	}
 	r->image = arena_strdup(&c->arena, image);
 	r->effect = effect_judge(made, &r->edit, &c->arena);
-	go_asker(c, &asker);
-	r->own_number = number_is_own(made, asker.uid, &c->arena);
+	r->own_number = number_is_own(made, c->uid, &c->arena);
 	if (!r->image)
 		create_undo(c, SLICE_LIT("out of memory"));
 	else if (r->effect)

@@ -195,7 +195,24 @@ static int process(struct runtime *rt, const char *spec)
 	return 0;
 }
 
-/* The process has its asker's number: it is the asker; root has the id that it would have had. */
+/* The user's number is the user's in there, too: root has the id that it would have had. */
+static int check_own_number(struct runtime *rt, const char *spec, struct maps *ret)
+{
+	int fd;
+	int r = process(rt, spec);
+
+	if (r == 0)
+		r = get_maps(rt, 1000, ret, &fd);
+	if (r)
+		return r;
+	TEST_CHECK(shown(&ret->uids, 1000) == BASE + 1000 &&
+		   shown(&ret->gids, 1000) == BASE + 1000);
+	TEST_CHECK(shown(&ret->uids, 100999) == BASE && shown(&ret->gids, 300999) == BASE);
+	TEST_CHECK(shown(&ret->uids, 0) == GHOST && shown(&ret->gids, 0) == GHOST);
+	return 0;
+}
+
+/* The process has its asker's number: it is the asker. */
 static int map_process(const struct files *f)
 {
 	struct runtime rt;
@@ -204,18 +221,13 @@ static int map_process(const struct files *f)
 
 	(void)f;
 	asker(&rt);
-	r = process(&rt, "{\"process\":{\"user\":{\"uid\":1000,\"gid\":1000}}}");
-	if (r == 0)
-		r = get_maps(&rt, 1000, &m, &fd);
+	r = check_own_number(&rt, "{\"process\":{\"user\":{\"uid\":1000,\"gid\":1000}}}", &m);
 	if (r)
 		return r;
-	TEST_CHECK(shown(&m.uids, 1000) == BASE + 1000 && shown(&m.gids, 1000) == BASE + 1000);
-	TEST_CHECK(shown(&m.uids, 100999) == BASE && shown(&m.gids, 300999) == BASE);
 	TEST_CHECK(shown(&m.uids, 100000) == BASE + 1 && shown(&m.uids, 100998) == BASE + 999);
 	TEST_CHECK(shown(&m.uids, 101000) == BASE + 1001 && shown(&m.uids, 165534) == BASE + 65535);
 	TEST_CHECK(shown(&m.gids, 300998) == BASE + 999 &&
 		   shown(&m.gids, 301000) == GHOST + 301000);
-	TEST_CHECK(shown(&m.uids, 0) == GHOST && shown(&m.gids, 0) == GHOST);
 	/* a source of a further group: that one is root's, the process has its own */
 	r = get_maps(&rt, 27, &m, &fd);
 	if (r)
@@ -237,15 +249,10 @@ static int map_own_number(const struct files *f)
 	(void)f;
 	asker(&rt);
 	rt.asker.own_number = true;
-	r = process(&rt, "{\"process\":{\"user\":{\"uid\":0,\"gid\":0}}}");
-	if (r == 0)
-		r = get_maps(&rt, 1000, &m, &fd);
+	r = check_own_number(&rt, "{\"process\":{\"user\":{\"uid\":0,\"gid\":0}}}", &m);
+	runtime_done(&rt);
 	if (r)
 		return r;
-	TEST_CHECK(shown(&m.uids, 1000) == BASE + 1000 && shown(&m.gids, 1000) == BASE + 1000);
-	TEST_CHECK(shown(&m.uids, 100999) == BASE && shown(&m.gids, 300999) == BASE);
-	TEST_CHECK(shown(&m.uids, 0) == GHOST && shown(&m.gids, 0) == GHOST);
-	runtime_done(&rt);
 	asker(&rt);
 	rt.asker.own_number = true;
 	rt.size = 1000;
